@@ -1,0 +1,6 @@
+"""What a rollout is worth. Plain Python: knows no trainer and no model."""
+
+from rewards.history import History, HistoryView
+from rewards.types import Group, GroupReward, Problem, Rollout, Verdict
+
+__all__ = ["Group", "GroupReward", "History", "HistoryView", "Problem", "Rollout", "Verdict"]

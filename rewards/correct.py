@@ -1,0 +1,18 @@
+"""Plain correctness: what GRPO trains on when nobody asks for shorter answers."""
+
+from __future__ import annotations
+
+from rewards.history import History, HistoryView
+from rewards.types import Group
+
+
+class Correct:
+    """The raw reward: 1 if correct within the budget, 0 if not, None if it could not be judged."""
+
+    name = "correct"
+
+    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+        return [r.raw_reward for r in group.rollouts]
+
+    def observe(self, group: Group, history: History) -> None:
+        """Nothing to remember."""

@@ -1,0 +1,1 @@
+"""Length rewards, one method a file. Text and tokens in, numbers out."""
