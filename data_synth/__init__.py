@@ -1,0 +1,1 @@
+"""Problems to train on: the demo's arithmetic task. Knows no trainer."""

@@ -1,0 +1,152 @@
+"""The embedded task: sums and differences of one-digit terms, solved in overthinking traces.
+
+A trace is what an overthinking model writes: a first pass that errs often, then re-checks that err
+seldom, with restarts in between. A check repairs a wrong first pass, so some checking pays; most of
+it repeats what was already right. More terms mean more steps that can go wrong, so the length that
+pays best grows with difficulty.
+
+Every number in a problem or a correct trace lies in [0, 45]. Everything here is a pure function of
+its seed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+
+MIN_TERMS, MAX_TERMS = 2, 5
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How the demonstrator overthinks. Rates are per step or per trace, in [0, 1]."""
+
+    first_error: float = 0.12
+    """Chance that a step of a first pass goes wrong."""
+    check_error: float = 0.02
+    """Chance that a step of a re-check goes wrong."""
+    restart: float = 0.2
+    """Chance that a wrong step of a first pass is noticed at once, and the pass begun again."""
+    direct: float = 0.03
+    """Chance that a trace answers without any step."""
+    checks: tuple[float, ...] = (0.05, 0.15, 0.30, 0.30, 0.20)
+    """Weights of 0, 1, 2, … planned re-checks; one more follows each that disagrees."""
+    max_passes: int = 7
+    """A trace answers after this many passes, agreed or not."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """One expression: `terms[0] ± terms[1] ± …`, evaluated from the left, never below zero."""
+
+    terms: tuple[int, ...]
+    signs: tuple[Literal["+", "-"], ...]
+
+    def __str__(self) -> str:
+        rest = "".join(s + str(t) for s, t in zip(self.signs, self.terms[1:], strict=True))
+        return str(self.terms[0]) + rest
+
+    @property
+    def answer(self) -> int:
+        total = self.terms[0]
+        for sign, term in zip(self.signs, self.terms[1:], strict=True):
+            total = total + term if sign == "+" else total - term
+        return total
+
+    @property
+    def split(self) -> Split:
+        """The split this expression belongs to, by its own text: no seed can move it to another."""
+        bucket = int.from_bytes(blake2b(str(self).encode(), digest_size=4).digest(), "big") % 10
+        return "test" if bucket == 0 else "validation" if bucket == 1 else "train"
+
+
+def draw_sum(rng: random.Random) -> Sum:
+    """A random expression of 2 to 5 terms; a term is subtracted only where the total allows it."""
+    count = rng.randint(MIN_TERMS, MAX_TERMS)
+    total = rng.randint(0, 9)
+    terms: list[int] = [total]
+    signs: list[Literal["+", "-"]] = []
+    for _ in range(count - 1):
+        term = rng.randint(0, 9)
+        sign: Literal["+", "-"] = "-" if term <= total and rng.random() < 0.5 else "+"
+        total += term if sign == "+" else -term
+        terms.append(term)
+        signs.append(sign)
+    return Sum(tuple(terms), tuple(signs))
+
+
+def sums(split: Split, seed: int) -> Iterator[Sum]:
+    """An endless stream of expressions of one split, repeats included."""
+    rng = random.Random(f"{seed}/{split}")
+    while True:
+        drawn = draw_sum(rng)
+        if drawn.split == split:
+            yield drawn
+
+
+def problems(split: Split = "train", n: int = 1024, seed: int = 0) -> list[dict[str, str | int]]:
+    """`n` different problems of one split: `problem`, `answer`, and `difficulty` (terms).
+
+    Splits share no expression, whatever their seeds. A split holds far more than 10,000 expressions.
+    """
+    chosen: dict[str, Sum] = {}
+    for drawn in sums(split, seed):
+        if len(chosen) == n:
+            break
+        chosen.setdefault(str(drawn), drawn)
+    return [{"problem": f"{text}=?", "answer": str(s.answer), "difficulty": len(s.terms)} for text, s in chosen.items()]
+
+
+def solve(problem: Sum, rng: random.Random, habits: Habits | None = None) -> str:
+    """One overthinking trace: `<think>` passes `</think>` and the last pass's answer, boxed.
+
+    A direct trace boxes the right answer. Any other boxes what its last pass came to, right or wrong.
+    """
+    habits = habits or Habits()
+    if rng.random() < habits.direct:
+        return f"<think>\n</think>\n\\boxed{{{problem.answer}}}"
+    lines: list[str] = []
+    result = _first_pass(problem, rng, habits, lines)
+    passes = 1
+    planned = rng.choices(range(len(habits.checks)), habits.checks)[0]
+    while planned > 0 and passes < habits.max_passes:
+        lines.append(rng.choice(_OPENERS))
+        check, _ = _run(problem, rng, habits.check_error, lines)
+        agrees = check == result
+        lines.append("That agrees." if agrees else "That is different.")
+        planned += -1 if agrees else 0
+        result = check
+        passes += 1
+    return "\n".join(["<think>", *lines, "</think>", f"\\boxed{{{result}}}"])
+
+
+_OPENERS = ("Wait, let me check.", "Hmm, once more.", "Let me verify that.")
+
+
+def _first_pass(problem: Sum, rng: random.Random, habits: Habits, lines: list[str]) -> int:
+    while True:
+        start = len(lines)
+        result, wrong_at = _run(problem, rng, habits.first_error, lines)
+        if wrong_at is None or rng.random() >= habits.restart:
+            return result
+        del lines[start + wrong_at + 1 :]
+        lines.append("No, start over.")
+
+
+def _run(problem: Sum, rng: random.Random, error: float, lines: list[str]) -> tuple[int, int | None]:
+    """Append one pass to `lines`; give its result and the index of its first wrong step."""
+    total, wrong_at = problem.terms[0], None
+    for i, (sign, term) in enumerate(zip(problem.signs, problem.terms[1:], strict=True)):
+        right = total + term if sign == "+" else max(0, total - term)
+        shown = right
+        if rng.random() < error:
+            shown = rng.choice([right + d for d in (-2, -1, 1, 2, 10) if 0 <= right + d <= 99])
+            wrong_at = i if wrong_at is None else wrong_at
+        lines.append(f"{total}{sign}{term}={shown}")
+        total = shown
+    return total, wrong_at
