@@ -1,0 +1,122 @@
+"""The `lengthwise` command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rl.errors import user_errors_exit_2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train reasoning models to think for as long as a problem needs and no longer.",
+)
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("runs/demo"),
+    method: Annotated[str, typer.Option(help="The recipe to show beside plain GRPO.")] = "demo-dler",
+    seed: Annotated[int, typer.Option(help="Seed of sampling and problem order.")] = 0,
+    overrides: Overrides = None,
+    overwrite: Annotated[bool, typer.Option(help="Start again, deleting what is there.")] = False,
+    json_file: Json = None,
+) -> None:
+    """Train a small reasoning model to think shorter, beside plain GRPO, and show it. Minutes on two cores."""
+    from rl.demo import demo as run_demo
+    from rl.demo import shortened
+
+    summary = run_demo(out, method, seed, overrides or [], overwrite)
+    _write_json(json_file, summary)
+    if not shortened(summary):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")],
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Start again, deleting what is there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Resolve and check everything, print it, write nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    json_file: Json = None,
+) -> None:
+    """Train a recipe. The same command resumes an unfinished run and shows a finished one."""
+    from rl import train as training
+    from rl.report import print_run
+
+    if dry_run:
+        print(training.dry_run(recipe, overrides or [], out))
+        return
+    run = training.train(recipe, overrides or [], out, overwrite, quiet)
+    if training.is_main_process():
+        print_run(run)
+        _write_json(json_file, json.loads(run.summary.read_text()))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="A path, a hub name, or `demo`.")],
+    data: Annotated[str, typer.Option(help="A problem file, a hub name, module:factory, or `demo`.")],
+    budget: Annotated[int, typer.Option(help="Tokens a completion may have.")] = 1024,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
+    batch_size: Annotated[int, typer.Option(help="Completions side by side.")] = 256,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many problems.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write every answer to this parquet file.")] = None,
+    json_file: Json = None,
+) -> None:
+    """Answer held-out problems with a model: accuracy and tokens with 95 % intervals."""
+    from rl.evaluation import evaluate_model
+    from rl.recipe import EvaluationPart
+
+    part = EvaluationPart(budget, temperature, top_p, batch_size)
+    result = evaluate_model(model, data, part, limit, seed)
+    if out:
+        result.save(out)
+    print(json.dumps(result.summary(), indent=2))
+    _write_json(json_file, result.summary())
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
+    out: Annotated[Path, typer.Option(help="Where to write the page, the plots and summary.json.")],
+    json_file: Json = None,
+) -> None:
+    """Put finished runs side by side: one table, one page."""
+    from rl.report import print_table, write_comparison
+    from rl.run_folder import RunFolder
+
+    arms = write_comparison([RunFolder(run) for run in runs], out)
+    print_table(arms, "comparison")
+    print(f"report: {out / 'index.html'}")
+    _write_json(json_file, {arm.label: arm.evaluation.summary() for arm in arms})
+
+
+def _write_json(path: Path | None, values: object) -> None:
+    if path:
+        path.write_text(json.dumps(values, indent=2))
+
+
+def run_command(arguments: Sequence[str] | None = None) -> None:
+    """Run `lengthwise` with these arguments, or the process's own; the entry point of the package."""
+    with user_errors_exit_2():
+        app(args=list(arguments) if arguments is not None else None, prog_name="lengthwise")
+
+
+if __name__ == "__main__":
+    run_command()

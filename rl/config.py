@@ -1,0 +1,114 @@
+"""What `LengthGRPOTrainer` adds to TRL's configuration, and how a recipe becomes one."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from trl import GRPOConfig
+
+from rl.advantages import ESTIMATORS
+from rl.errors import UserError, unknown
+from rl.recipe import Recipe
+
+MANAGED = {
+    "max_completion_length": "budget",
+    "seed": "seed",
+    "output_dir": "--out",
+    "reward_weights": "rewards.N.weight",
+    "scale_rewards": "advantage.name",
+    "multi_objective_aggregation": "advantage.name",
+    "eval_strategy": "data.eval and evaluation",
+    "use_vllm": "rollouts.engine",
+    "use_transformers_continuous_batching": "rollouts.engine",
+    "generation_kwargs": "trainer.temperature, top_p, top_k or min_p",
+    "advantage": "advantage.name",
+    "dynamic_sampling": "sampling.dynamic",
+    "max_sampling_rounds": "sampling.max_rounds",
+    "filter_on": "sampling.filter_on",
+    "truncated": "rollouts.truncated",
+    "rollout_batch_size": "rollouts.batch_size",
+}
+"""Fields that a recipe sets in one place only, and which place that is."""
+
+
+@dataclass
+class LengthGRPOConfig(GRPOConfig):
+    """TRL's `GRPOConfig` with the settings of length control.
+
+    A *round* is one generation batch and the updates made from it: `round_steps` optimiser steps.
+    Checkpoints fall on round ends, so `save_steps` is rounded up to a multiple of that.
+    """
+
+    advantage: str = field(default="group", metadata={"help": "Estimator: group, centred, dler, dler-tokens."})
+    dynamic_sampling: bool = field(
+        default=False, metadata={"help": "Replace groups whose reward does not vary by fresh ones."}
+    )
+    max_sampling_rounds: int = field(default=4, metadata={"help": "Generation rounds a batch may take."})
+    filter_on: str = field(default="raw", metadata={"help": "Which reward must vary: raw or shaped."})
+    truncated: str = field(
+        default="wrong", metadata={"help": "Raw reward of a truncated rollout: wrong (0), or judge its text."}
+    )
+    rollout_batch_size: int | None = field(default=None, metadata={"help": "Rollouts side by side on a rank."})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.advantage not in ESTIMATORS:
+            raise unknown("advantage estimator", self.advantage, ESTIMATORS)
+        if self.max_sampling_rounds < 1:
+            raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
+        micro_steps = self.steps_per_generation * self.num_iterations
+        if micro_steps % self.gradient_accumulation_steps:
+            raise UserError(
+                f"a round of {micro_steps} micro-batches (steps_per_generation x num_iterations) must be a multiple "
+                f"of gradient_accumulation_steps ({self.gradient_accumulation_steps}); change either"
+            )
+        if self.save_strategy == "steps":
+            every: float = self.save_steps
+            if every < 1:
+                raise UserError(f"save_steps must be a whole number of optimiser steps, not {every}")
+            self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
+
+    @property
+    def round_steps(self) -> int:
+        """Optimiser steps made from one generation batch."""
+        return int(self.steps_per_generation * self.num_iterations // self.gradient_accumulation_steps)
+
+    @property
+    def groups_per_round(self) -> int:
+        """Groups in one generation batch, over all ranks."""
+        return int(self.generation_batch_size // self.num_generations)
+
+
+def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPOConfig:
+    """The trainer's configuration for a recipe; an unknown or misplaced key is an error that says so."""
+    known = {f.name for f in dataclasses.fields(LengthGRPOConfig) if f.init}
+    for key in recipe.trainer:
+        if key in MANAGED:
+            raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
+        if key not in known:
+            raise unknown("key", f"trainer.{key}", (f"trainer.{k}" for k in known), recipe.name)
+    cuda = torch.cuda.is_available()
+    defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
+    settings = {
+        **defaults,
+        **recipe.trainer,
+        "output_dir": str(out / "checkpoints"),
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "disable_tqdm": True,
+        "max_completion_length": budget_maximum,
+        "reward_weights": [reward.weight for reward in recipe.rewards],
+        "advantage": recipe.advantage.name,
+        "dynamic_sampling": recipe.sampling.dynamic,
+        "max_sampling_rounds": recipe.sampling.max_rounds,
+        "filter_on": recipe.sampling.filter_on,
+        "truncated": recipe.rollouts.truncated,
+        "rollout_batch_size": recipe.rollouts.batch_size,
+    }
+    try:
+        return LengthGRPOConfig(**settings)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error

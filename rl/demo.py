@@ -1,0 +1,175 @@
+"""The demo: a small reasoning model learns to think shorter, beside plain GRPO as the control.
+
+Two ordinary `rl.train` processes run side by side, one thread each; this module starts them, shows
+their progress, and reports both. Every part resumes where it stopped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rl.errors import UserError
+from rl.progress import figures, training_progress
+from rl.recipe import Recipe, load_recipe
+from rl.report.arms import Arm, arms_of
+from rl.report.page import write_page
+from rl.report.tables import accuracy_difference, print_table
+from rl.run_folder import RunFolder, read_metrics, write_text
+
+CONTROL = "demo-grpo"
+
+
+def demo(
+    out: Path = Path("runs/demo"),
+    method: str = "demo-dler",
+    seed: int = 0,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Train the method and the control, compare them with the model before, and give the summary.
+
+    A finished demo is only shown again. `overrides` apply to both recipes.
+    """
+    if method == CONTROL:
+        raise UserError(f"the demo's method must differ from its control, {CONTROL}")
+    common = [f"seed={seed}", *overrides]
+    recipes = {
+        method.removeprefix("demo-"): load_recipe(method, common),
+        "control": load_recipe(CONTROL, [*common, "evaluation.before=false"]),
+    }
+    runs = {label: RunFolder(out / label) for label in recipes}
+    for label, recipe in recipes.items():
+        if overwrite:
+            runs[label].clear()
+        runs[label].status(recipe)
+    summary_file = out / "report" / "summary.json"
+    seconds = _seconds_before(summary_file) if not overwrite else 0.0
+    started = time.monotonic()
+    waiting = {label: recipe for label, recipe in recipes.items() if runs[label].status(recipe) != "finished"}
+    if waiting:
+        _train_side_by_side(waiting, runs)
+        seconds = time.monotonic() - started
+    arms = arms_of((label, run) for label, run in runs.items())
+    summary = _summary(arms, method, recipes, seconds)
+    text = verdict(summary)
+    described = "\n".join(f"# {label}\n{recipe.to_yaml()}" for label, recipe in recipes.items())
+    write_page(out / "report", arms, "Thinking shorter: the demo", described, text)
+    write_text(summary_file, json.dumps(summary, indent=2))
+    print_table(arms, f"demo, seed {seed}: {len(arms[0].evaluation.rows)} held-out problems")
+    print(text)
+    print(f"report: {out / 'report' / 'index.html'}")
+    return summary
+
+
+def _seconds_before(summary: Path) -> float:
+    return float(json.loads(summary.read_text())["seconds"]) if summary.is_file() else 0.0
+
+
+def _summary(arms: Sequence[Arm], method: str, recipes: Mapping[str, Recipe], seconds: float) -> dict[str, Any]:
+    before, after, control = arms
+    difference, error = accuracy_difference(before, after)
+    return {
+        "before": before.evaluation.summary(),
+        "after": after.evaluation.summary(),
+        "control": control.evaluation.summary(),
+        "accuracy_difference": {"mean": difference, "standard_error": error},
+        "method": method.removeprefix("demo-"),
+        "steps": max(line["step"] for line in after.metrics),
+        "seed": next(iter(recipes.values())).seed,
+        "seconds": round(seconds, 1),
+        "n": len(before.evaluation.rows),
+    }
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """What happened, in one sentence, whichever way it went."""
+    before, after, control = (summary[key] for key in ("before", "after", "control"))
+    change = after["mean_tokens"] / before["mean_tokens"] - 1
+    control_change = control["mean_tokens"] / before["mean_tokens"] - 1
+    points, error = (100 * summary["accuracy_difference"][key] for key in ("mean", "standard_error"))
+    fell = "" if shortened(summary) else "Length did not fall. "
+    return (
+        f"{fell}{summary['method'].upper()}: {after['mean_tokens']:.1f} tokens instead of "
+        f"{before['mean_tokens']:.1f} ({change:+.0%}), accuracy {after['accuracy']:.1%} instead of "
+        f"{before['accuracy']:.1%} ({points:+.1f} ± {error:.1f} points). "
+        f"Plain GRPO, same steps: {control['mean_tokens']:.1f} tokens ({control_change:+.0%}), "
+        f"accuracy {control['accuracy']:.1%}."
+    )
+
+
+def shortened(summary: Mapping[str, Any]) -> bool:
+    """Whether the method's answers are shorter than the untrained model's."""
+    return bool(summary["after"]["mean_tokens"] < summary["before"]["mean_tokens"])
+
+
+def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder]) -> None:
+    processes = {label: _start(recipe, runs[label]) for label, recipe in recipes.items()}
+    try:
+        with training_progress() as progress:
+            tasks = {
+                label: progress.add_task(label, total=recipe.trainer["max_steps"], figures="starting")
+                for label, recipe in recipes.items()
+            }
+            while any(process.poll() is None for process in processes.values()):
+                for label, task in tasks.items():
+                    progress.update(task, **_latest(runs[label]))
+                _stop_on_failure(processes, runs)
+                time.sleep(0.5)
+            for label, task in tasks.items():
+                progress.update(task, **_latest(runs[label]))
+        _stop_on_failure(processes, runs)
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
+
+def _start(recipe: Recipe, run: RunFolder) -> subprocess.Popen[bytes]:
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    recipe_file = _log(run).with_suffix(".yaml")
+    write_text(recipe_file, recipe.to_yaml())
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    with _log(run).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rl.train", str(recipe_file), "--out", str(run.path), "--quiet"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends, kill -9 included (Linux)."""
+    PR_SET_PDEATHSIG = 1
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _log(run: RunFolder) -> Path:
+    return run.path.with_suffix(".log")
+
+
+def _latest(run: RunFolder) -> dict[str, Any]:
+    lines = read_metrics(run.metrics) if run.metrics.is_file() else []
+    if not lines:
+        return {}
+    told: dict[str, Any] = next((line for line in reversed(lines) if "reward" in line), {})
+    return {"completed": lines[-1]["step"], "figures": figures(told)}
+
+
+def _stop_on_failure(processes: Mapping[str, subprocess.Popen[bytes]], runs: Mapping[str, RunFolder]) -> None:
+    for label, process in processes.items():
+        if process.poll():
+            log = _log(runs[label])
+            last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
+            raise UserError(f"the {label} run ended with exit code {process.returncode}: {last} (all of it in {log})")

@@ -1,0 +1,33 @@
+"""How a user's mistake reaches the user: one line, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """What is wrong, where, and what to do about it, in one line."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UserError:
+    """An error about a name nobody knows, with the nearest known one."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+    place = f" in {where}" if where else ""
+    return UserError(f"unknown {kind} {name!r}{place}; {hint}")
+
+
+@contextlib.contextmanager
+def user_errors_exit_2() -> Iterator[None]:
+    """One line on standard error, from the first rank only, and exit code 2 on every rank."""
+    try:
+        yield
+    except UserError as error:
+        if os.environ.get("RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,47 @@
+"""Models and tokenizers by path, hub name, or `demo`."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from rl.errors import UserError
+
+
+def resolve_model(name: str) -> str:
+    """A path or hub name for `from_pretrained`; a folder must be a model's."""
+    if name == "demo":
+        return str(resources.files("data_synth") / "demo_model")
+    path = Path(name).expanduser()
+    if path.exists() and not (path / "config.json").is_file():
+        raise UserError(f"model {name!r}: the folder is not a model, it has no config.json")
+    if not path.exists() and (path.is_absolute() or name.count("/") > 1 or name[:1] in (".", "~")):
+        raise UserError(f"model {name!r}: no such folder")
+    return str(path) if path.exists() else name
+
+
+def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+    except Exception as error:
+        raise UserError(f"cannot load a tokenizer from {model!r}: {_first_line(error)}") from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer  # type: ignore[no-any-return]
+
+
+def load_model(model: str) -> PreTrainedModel:
+    """The weights in their own precision; on a CPU in fp32, where half precision is slow."""
+    dtype: Any = "auto" if torch.cuda.is_available() else torch.float32
+    try:
+        return AutoModelForCausalLM.from_pretrained(model, dtype=dtype)  # type: ignore[no-any-return]
+    except Exception as error:
+        raise UserError(f"cannot load a model from {model!r}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,129 @@
+"""A round: one generation batch, its scores and its advantages, the same on every rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from rewards import Group, GroupReward, History, Rollout, Verdict
+from rewards.types import Prompt
+from rl.errors import UserError
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """A group, each reward's value for each rollout (G, K), and the weighted sums (G,); NaN: not judged."""
+
+    group: Group
+    terms: Tensor
+    totals: Tensor
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one generation batch came to. `batch` trains, group after group; `dropped` does not."""
+
+    step: int
+    number: int
+    budget: int
+    batch: list[ScoredGroup]
+    dropped: list[ScoredGroup]
+    advantages: Tensor
+    """(groups x G,), for the rollouts of `batch` in order."""
+    reward_names: list[str]
+    draws: int
+    """Generation rounds it took to fill the batch."""
+    unfilled: int
+    """Groups of the batch that do not vary, because the draws ran out."""
+    prompts: dict[str, Prompt] = field(init=False)
+
+    def __post_init__(self) -> None:
+        prompts = {s.group.problem.id: s.group.problem.prompt for s in self.batch}
+        object.__setattr__(self, "prompts", prompts)
+
+    def rollouts(self) -> list[Rollout]:
+        """The rollouts that train, in the order of `advantages`."""
+        return [r for scored in self.batch for r in scored.group.rollouts]
+
+    def everything(self) -> Iterator[ScoredGroup]:
+        """All groups that were rolled out, those that train first."""
+        yield from self.batch
+        yield from self.dropped
+
+
+def score(
+    groups: Sequence[Group], rewards: Sequence[GroupReward], weights: Tensor, history: History
+) -> list[ScoredGroup]:
+    """Step 5: every reward of every group, against the history as it stood before this round."""
+    scored = []
+    for group in groups:
+        columns = [_values(reward, group, history) for reward in rewards]
+        terms = torch.tensor(columns, dtype=torch.float32).T
+        totals = (terms * weights.to(terms)).nansum(dim=1)
+        totals[terms.isnan().all(dim=1)] = torch.nan
+        scored.append(ScoredGroup(group, terms, totals))
+    return scored
+
+
+def _values(reward: GroupReward, group: Group, history: History) -> list[float]:
+    try:
+        values = reward(group, history)
+    except Exception as error:
+        raise UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
+    if len(values) != len(group.rollouts):
+        raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
+    return [torch.nan if value is None else float(value) for value in values]
+
+
+def varies(scored: ScoredGroup, filter_on: str) -> bool:
+    """Whether a group can teach anything: its raw (or shaped) reward differs among judged rollouts."""
+    if filter_on == "raw":
+        seen = {r.raw_reward for r in scored.group.rollouts if r.raw_reward is not None}
+    else:
+        seen = set(scored.totals[~scored.totals.isnan()].tolist())
+    return len(seen) > 1
+
+
+def stable_seed(*parts: int) -> int:
+    """A 62-bit seed that is a function of `parts` alone."""
+    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "big") >> 2
+
+
+def round_metrics(round_: Round, history: History) -> dict[str, float]:
+    """Figures over everything that was rolled out this round, beside TRL's own over what trains."""
+    groups = list(round_.everything())
+    rollouts = [r for scored in groups for r in scored.group.rollouts]
+    judged = [r for r in rollouts if r.raw_reward is not None]
+    right = [scored for scored in groups if _all(scored, 1.0)]
+    wrong = [scored for scored in groups if _all(scored, 0.0)]
+    metrics = {
+        "accuracy": _mean(r.raw_reward or 0.0 for r in judged),
+        "length/mean": _mean(r.length for r in rollouts),
+        "length/correct": _mean(r.length for r in judged if r.raw_reward == 1.0),
+        "length/wrong": _mean(r.length for r in judged if r.raw_reward == 0.0),
+        "length/truncated": _mean(float(r.stop == "length") for r in rollouts),
+        "budget/tokens": float(round_.budget),
+        "sampling/rounds": float(round_.draws),
+        "sampling/kept": (len(round_.batch) - round_.unfilled) / len(groups),
+        "sampling/unfilled": float(round_.unfilled),
+        "sampling/all_right": len(right) / len(groups),
+        "sampling/all_wrong": len(wrong) / len(groups),
+        "history/problems": float(history.size()),
+    }
+    for verdict in Verdict:
+        metrics[f"verifier/{verdict}"] = _mean(float(r.verdict is verdict) for r in rollouts)
+    return metrics
+
+
+def _all(scored: ScoredGroup, value: float) -> bool:
+    return all(r.raw_reward == value for r in scored.group.rollouts)
+
+
+def _mean(values: Iterator[float]) -> float:
+    found = list(values)
+    return fmean(found) if found else float("nan")

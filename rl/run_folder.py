@@ -1,0 +1,141 @@
+"""A run's folder: what is in it, whom it belongs to, and how it survives a crash.
+
+recipe.yaml, metrics.jsonl, rollouts/*.parquet, evaluation/*.parquet, checkpoints/, final/, report/.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from rl.errors import UserError
+from rl.recipe import Recipe
+from rl.rounds import Round
+
+Status = Literal["new", "unfinished", "finished"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The output folder of one recipe."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def final(self) -> Path:
+        return self.path / "final"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    @property
+    def summary(self) -> Path:
+        """Written last: its presence marks a finished run."""
+        return self.report / "summary.json"
+
+    def evaluation(self, when: Literal["before", "after"]) -> Path:
+        return self.path / "evaluation" / f"{when}.parquet"
+
+    def status(self, recipe: Recipe) -> Status:
+        """Whose folder this is. Another recipe's, or no run's at all, is an error."""
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            return "new"
+        if not self.recipe.is_file():
+            raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
+        if yaml.safe_load(self.recipe.read_text()) != yaml.safe_load(recipe.to_yaml()):
+            raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
+        return "finished" if self.summary.is_file() else "unfinished"
+
+    def clear(self) -> None:
+        """Delete a run, whatever its recipe; a folder that is no run is left alone."""
+        if self.recipe.is_file():
+            shutil.rmtree(self.path)
+
+    def start(self, recipe: Recipe) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.recipe.write_text(recipe.to_yaml())
+
+    def trim_metrics(self, step: int) -> None:
+        """Forget what was logged after `step`: a resumed run writes it again."""
+        if self.metrics.is_file():
+            kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
+            write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def log(self, line: dict[str, Any]) -> None:
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def write_round(self, round_: Round) -> None:
+        """All rollouts of a round, those that did not train included (`advantage` null)."""
+        target = self.path / "rollouts" / f"round-{round_.number:06d}.parquet"
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        pq.write_table(pa.Table.from_pylist(list(_rollout_rows(round_))), temporary)
+        temporary.rename(target)
+
+
+def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
+    advantages = iter(round_.advantages.tolist())
+    trained = len(round_.batch)
+    rows = []
+    for i, scored in enumerate(round_.everything()):
+        for rollout, terms in zip(scored.group.rollouts, scored.terms.tolist(), strict=True):
+            rewards = zip(round_.reward_names, terms, strict=True)
+            rows.append(
+                {
+                    "step": round_.step,
+                    "round": round_.number,
+                    "problem_id": rollout.problem_id,
+                    "prompt": json.dumps(scored.group.problem.prompt),
+                    "completion": rollout.text,
+                    "token_ids": list(rollout.token_ids),
+                    "length": rollout.length,
+                    "stop": rollout.stop,
+                    "budget": rollout.budget,
+                    "verdict": str(rollout.verdict),
+                    "raw_reward": rollout.raw_reward,
+                    "rewards": {name: None if value != value else value for name, value in rewards},
+                    "advantage": next(advantages) if i < trained else None,
+                    "weight_version": round_.step,
+                }
+            )
+    return rows
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line that a crash cut short is left out."""
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    temporary.rename(path)

@@ -1,0 +1,39 @@
+"""Means with intervals, and paired differences. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and its 95 % interval, in the unit of the values."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Estimate:
+    """The mean, with the 2.5 % and 97.5 % percentiles of 2,000 resamples; NaN where there is none."""
+    if not values:
+        return Estimate(math.nan, math.nan, math.nan)
+    data = np.asarray(values, dtype=float)
+    rng = np.random.default_rng(seed)
+    means = [rng.choice(data, data.size).mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Estimate(float(data.mean()), float(low), float(high))
+
+
+def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """Mean of `after - before` over pairs, and its standard error (sample deviation / sqrt(n))."""
+    difference = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
+    if difference.size < 2:
+        return float(difference.mean()) if difference.size else math.nan, math.nan
+    return float(difference.mean()), float(difference.std(ddof=1) / math.sqrt(difference.size))

@@ -1,0 +1,205 @@
+"""One training step, on TRL's `GRPOTrainer`: sample, judge, gather, score, filter, estimate, update.
+
+TRL keeps what it does well: prompts to tokens, padding, log-probs, losses, optimiser, checkpoints.
+This class supplies a round's rollouts and advantages, by four overrides that each call TRL's own:
+`_generate_and_score_completions` (the round), `_generate_single_turn` and `_calculate_rewards` (hand
+over what the round holds), and the pair that saves and loads a checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from trl import GRPOTrainer
+from trl.models import unwrap_model_for_generation
+
+from curricula import BudgetSchedule
+from rewards import Group, GroupReward, History, Problem, Rollout
+from rewards.types import Prompt
+from rewards.verifier import Verifier
+from rl import checkpoints
+from rl.advantages import ESTIMATORS
+from rl.config import LengthGRPOConfig
+from rl.errors import UserError
+from rl.judging import judge
+from rl.rollouts import Sampling, generate
+from rl.rounds import Round, ScoredGroup, round_metrics, score, stable_seed, varies
+from rl.sampler import ProblemSampler
+
+
+class LengthGRPOTrainer(GRPOTrainer):
+    """GRPO with rewards over whole groups, a token budget, per-problem history and dynamic sampling.
+
+    `problems` replaces TRL's `train_dataset`; `rewards` are group rewards, weighted by
+    `args.reward_weights`; `budget` caps every rollout; finished rounds go to `on_round`, if given.
+    All of a run's own state (history, sampler position) is part of each checkpoint.
+    """
+
+    _name = "Lengthwise GRPO"
+
+    def __init__(
+        self,
+        model: str | PreTrainedModel,
+        args: LengthGRPOConfig,
+        problems: Sequence[Problem],
+        rewards: Sequence[GroupReward],
+        budget: BudgetSchedule,
+        verifier: Verifier,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        on_round: Any = None,
+        callbacks: list[TrainerCallback] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if len(problems) < args.groups_per_round:
+            raise UserError(
+                f"{len(problems)} problems cannot fill a round of {args.groups_per_round} groups; "
+                "give more problems or a smaller generation batch"
+            )
+        self.problems = list(problems)
+        self.rewards = list(rewards)
+        self.budget = budget
+        self.verifier = verifier
+        self.history = History()
+        self.sampler = ProblemSampler(len(self.problems), args.seed)
+        self.on_round = on_round
+        self._round: Round | None = None
+        super().__init__(
+            model=model,
+            args=args,
+            reward_funcs=list(self.rewards),
+            train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in self.problems]),
+            processing_class=processing_class,
+            callbacks=callbacks,
+            **kwargs,
+        )
+        self.reward_func_names = [reward.name for reward in self.rewards]
+
+    # The round ---------------------------------------------------------------------------------
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if not self.model.training:
+            raise RuntimeError("evaluate with rl.evaluation: in-training evaluation would sample like a round")
+        self._round = self._make_round()
+        local = self._local(self._round.rollouts())
+        rows = [{"prompt": self._round.prompts[r.problem_id]} for r in local]
+        output: dict[str, Any] = super()._generate_and_score_completions(rows)
+        advantages = self._round.advantages.to(output["advantages"])
+        output["advantages"] = self._local(advantages)
+        self._logs["advantages"].clear()
+        self._logs["advantages"].extend(advantages.tolist())
+        for name, value in round_metrics(self._round, self.history).items():
+            self._metrics["train"][name].append(value)
+        if self.on_round is not None and self.accelerator.is_main_process:
+            self.on_round(self._round)
+        return output
+
+    def _make_round(self) -> Round:
+        """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
+        step = self.state.global_step
+        wanted = self.args.groups_per_round
+        budget = self.budget.at(step)
+        kept: list[ScoredGroup] = []
+        dropped: list[ScoredGroup] = []
+        draws = 0
+        while len(kept) < wanted and draws < (self.args.max_sampling_rounds if self.args.dynamic_sampling else 1):
+            problems = [self.problems[i] for i in self.sampler.take(wanted - len(kept))]
+            groups = self._roll(problems, budget, stable_seed(self.args.seed, step, draws))
+            for scored in score(groups, self.rewards, self.reward_weights, self.history):
+                useful = not self.args.dynamic_sampling or varies(scored, self.args.filter_on)
+                (kept if useful else dropped).append(scored)
+            draws += 1
+        unfilled = wanted - len(kept)
+        batch, rest = kept + dropped[:unfilled], dropped[unfilled:]
+        for scored in kept + dropped:
+            for reward in self.rewards:
+                reward.observe(scored.group, self.history)
+        totals = torch.cat([scored.totals for scored in batch])
+        lengths = torch.tensor([r.length for s in batch for r in s.group.rollouts], dtype=torch.float32)
+        estimate = ESTIMATORS[self.args.advantage]
+        return Round(
+            step=step,
+            number=step // self.args.round_steps,
+            budget=budget,
+            batch=batch,
+            dropped=rest,
+            advantages=estimate(totals, self.num_generations, lengths),
+            reward_names=self.reward_func_names,
+            draws=draws,
+            unfilled=unfilled,
+        )
+
+    def _roll(self, problems: Sequence[Problem], budget: int, seed: int) -> list[Group]:
+        """Steps 2 to 4: each rank samples and judges its share; every rank gets all whole groups."""
+        rows = [problem for problem in problems for _ in range(self.num_generations)]
+        share = math.ceil(len(rows) / self.accelerator.num_processes)
+        start = share * self.accelerator.process_index
+        rollouts = self._sample(rows[start : start + share], budget, seed + self.accelerator.process_index)
+        gathered: list[Rollout] = gather_object(rollouts)
+        size = self.num_generations
+        return [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(problems)]
+
+    def _sample(self, rows: Sequence[Problem], budget: int, seed: int) -> list[Rollout]:
+        if not rows:
+            return []
+        prompts: list[Prompt] = [problem.prompt for problem in rows]
+        prompt_ids, _, _ = self._tokenize_prompts(prompts)
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+            torch.no_grad(),
+            self._dist.summon_full_params(self.model_wrapped, recurse=False),
+        ):
+            completions = generate(
+                model,
+                prompt_ids,
+                [budget] * len(rows),
+                Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
+                eos_ids=self.eos_token_ids,
+                seed=seed,
+                batch_size=self.args.rollout_batch_size,
+            )
+        texts = self.processing_class.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
+        return judge(rows, completions, texts, budget, self.verifier, self.rewards, self.args.truncated, self.state)
+
+    def _local(self, rows: Any) -> Any:
+        """This rank's slice of rows that all ranks hold."""
+        size = len(rows) // self.accelerator.num_processes
+        start = size * self.accelerator.process_index
+        return rows[start : start + size]
+
+    # What TRL asks for while it builds the batch -------------------------------------------------
+
+    def _generate_single_turn(self, prompt_ids: Any, *args: Any, **kwargs: Any) -> tuple[list[list[int]], None]:
+        assert self._round is not None
+        return [list(r.token_ids) for r in self._local(self._round.rollouts())], None
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
+        assert self._round is not None
+        return torch.cat([scored.terms for scored in self._round.batch]).to(self.accelerator.device)
+
+    # Checkpoints ---------------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
+            checkpoints.write(folder, {"history": self.history.state_dict(), "sampler": self.sampler.state_dict()})
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            state = checkpoints.read(Path(checkpoint))
+            self.history.load_state_dict(state["history"])
+            self.sampler.load_state_dict(state["sampler"])
