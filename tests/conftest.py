@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+torch.set_num_threads(1)  # tiny models: threads only get in each other's way
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -11,7 +11,7 @@ from rl.report.arms import Arm, arms_of
 from rl.run_folder import RunFolder
 from rl.statistics import Estimate, paired_difference
 
-HEADINGS = ("", "accuracy", "tokens", "of before", "truncated", "accuracy, paired difference")
+HEADINGS = ("", "accuracy", "tokens", "change", "cut", "Δ accuracy ± s.e.")
 
 
 def table_rows(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
@@ -42,7 +42,7 @@ def accuracy_difference(before: Arm, after: Arm) -> tuple[float, float]:
 
 def _difference(before: Arm, after: Arm) -> str:
     mean, error = accuracy_difference(before, after)
-    return f"{100 * mean:+.1f} ± {100 * error:.1f} points (s.e.)"
+    return f"{100 * mean:+.1f} ± {100 * error:.1f}"
 
 
 def _interval(estimate: Estimate, factor: float, unit: str) -> str:

@@ -59,7 +59,7 @@ def generate(
     Rows run in batches of `batch_size` (all at once by default), the largest budgets first.
     """
     order = sorted(range(len(prompts)), key=lambda i: -budgets[i])
-    size = batch_size or len(prompts)
+    size = batch_size or max(1, len(prompts))
     generator = torch.Generator(model.device).manual_seed(seed)
     done: list[Completion | None] = [None] * len(prompts)
     was_training = model.training

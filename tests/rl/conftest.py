@@ -1,0 +1,80 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rewards import GroupReward, Problem
+from rewards.correct import Correct
+from rewards.verifier import MathVerifier
+from rl.config import LengthGRPOConfig
+from rl.data import load_problems
+from rl.models import load_model, load_tokenizer, resolve_model
+from rl.plugins import load_budget
+from rl.recipe import PromptPart, SourcePart
+from rl.trainer import LengthGRPOTrainer
+
+DEMO = resolve_model("demo")
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return load_tokenizer(DEMO)
+
+
+@pytest.fixture
+def model() -> PreTrainedModel:
+    return load_model(DEMO)
+
+
+@pytest.fixture(scope="session")
+def problems() -> list[Problem]:
+    source = SourcePart("demo", options={"split": "train", "n": 64, "seed": 5})
+    return load_problems(source, PromptPart(), MathVerifier()).problems
+
+
+TrainerMaker = Callable[..., LengthGRPOTrainer]
+
+
+@pytest.fixture
+def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: list[Problem]) -> TrainerMaker:
+    """A trainer of the demo model, small enough for a test: 4 groups of 4, two updates a round."""
+
+    def make(
+        rewards: list[GroupReward] | None = None,
+        tokens: int = 60,
+        problems_: list[Problem] | None = None,
+        on_round: Any = None,
+        **settings: Any,
+    ) -> LengthGRPOTrainer:
+        config = {
+            "output_dir": str(tmp_path / "checkpoints"),
+            "per_device_train_batch_size": 8,
+            "num_generations": 4,
+            "steps_per_generation": 2,
+            "max_completion_length": tokens,
+            "learning_rate": 1e-4,
+            "lr_scheduler_type": "constant",
+            "max_steps": 2,
+            "logging_steps": 1,
+            "gradient_checkpointing": False,
+            "bf16": False,
+            "use_cpu": True,
+            "report_to": [],
+            "save_strategy": "no",
+            "disable_tqdm": True,
+            **settings,
+        }
+        return LengthGRPOTrainer(
+            model=load_model(DEMO),
+            args=LengthGRPOConfig(**config),
+            problems=problems_ or problems,
+            rewards=rewards or [Correct()],
+            budget=load_budget("constant", {"tokens": tokens}),
+            verifier=MathVerifier(),
+            processing_class=tokenizer,
+            on_round=on_round,
+        )
+
+    return make
