@@ -25,7 +25,7 @@ class Verifier(Protocol):
     def judge(self, answers: Sequence[str], completions: Sequence[str]) -> list[Verdict]: ...
 
     def readable(self, answer: str) -> bool:
-        """Whether the judge can make anything of this gold answer."""
+        """Whether this gold answer is right by itself, so that somebody can be right by it."""
         ...
 
 
@@ -62,12 +62,7 @@ class MathVerifier:
         return [self._judge(a, c) for a, c in zip(answers, completions, strict=True)]
 
     def readable(self, answer: str) -> bool:
-        if _NUMBER.fullmatch(answer.strip()):
-            return True
-        try:
-            return bool(self._gold(answer.strip()))
-        except Exception:
-            return False
+        return self._judge(answer, f"\\boxed{{{answer}}}") is Verdict.CORRECT
 
     def _judge(self, answer: str, completion: str) -> Verdict:
         from math_verify import verify

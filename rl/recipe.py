@@ -249,26 +249,25 @@ def _override(values: dict[str, Any], override: str) -> None:
     part: Any = values
     for step in path:
         part = _child(part, step, key)
-    if isinstance(part, list):
-        part[_index(part, last, key)] = yaml.load(text, _Loader)
-        return
-    part[last] = yaml.load(text, _Loader)
+    part[_place(part, last, key)] = yaml.load(text, _Loader)
 
 
 def _child(part: Any, step: str, key: str) -> Any:
-    if isinstance(part, list):
-        return part[_index(part, step, key)]
-    child = part.setdefault(step, {})
+    place = _place(part, step, key)
+    child = part.get(place) if isinstance(part, dict) else part[place]
     if child is None:
-        child = part[step] = {}
-    if isinstance(child, str):  # `train: demo` is short for `train: {source: demo}`, and the like
-        child = part[step] = {"source" if step in ("train", "eval") else "name": child}
+        child = {}
+    elif isinstance(child, str):  # `train: demo` is short for `train: {source: demo}`, and the like
+        child = {"source" if step in ("train", "eval") else "name": child}
     if not isinstance(child, dict | list):
         raise UserError(f"override {key!r}: {step!r} has no keys below it")
+    part[place] = child
     return child
 
 
-def _index(part: list[Any], step: str, key: str) -> int:
+def _place(part: Any, step: str, key: str) -> int | str:
+    if not isinstance(part, list):
+        return step
     if not step.isdecimal() or int(step) >= len(part):
         raise UserError(f"override {key!r}: {step!r} is no index into a list of {len(part)}")
     return int(step)

@@ -101,7 +101,12 @@ def warm_start(
     learning_rate: float = 3e-3,
     seed: int = 0,
 ) -> None:
-    """Train a fresh model on `examples` traces and save it, tokenizer included, to `out`."""
+    """Train a fresh model on `examples` traces and save it, tokenizer included, to `out`.
+
+    Batches are drawn at random: the loss is a mean over the tokens of a batch, so batches of equal
+    length would count the tokens of short traces several times over, and the model would learn to
+    check far less often than its demonstrator.
+    """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
@@ -118,7 +123,6 @@ def warm_start(
             warmup_steps=100,
             weight_decay=0.01,
             adam_beta2=0.98,
-            train_sampling_strategy="group_by_length",
             gradient_checkpointing=False,
             bf16=False,
             use_cpu=True,

@@ -32,9 +32,7 @@ def test_a_split_gives_as_many_different_problems_as_asked(split: Split) -> None
 
 
 def test_splits_share_nothing_whatever_the_seeds() -> None:
-    seen = {
-        (split, row["problem"]) for split in SPLITS for seed in range(3) for row in problems(split, 3000, seed)
-    }
+    seen = {(split, row["problem"]) for split in SPLITS for seed in range(3) for row in problems(split, 3000, seed)}
     texts = [text for _, text in seen]
     assert len(texts) == len(set(texts))
 

@@ -22,7 +22,6 @@ from rl.rounds import Round, varies
 from rl.trainer import LengthGRPOTrainer
 
 
-
 def parameters(trainer: Any) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
 
@@ -62,9 +61,15 @@ def test_plain_grpo_equals_stock_trl_on_the_same_rollouts(
         model=load_model(ours.model.name_or_path),
         reward_funcs=correct,
         args=GRPOConfig(
-            str(tmp_path / "stock"), **settings, bf16=False, use_cpu=True, report_to=[], save_strategy="no",
-            disable_tqdm=True, shuffle_dataset=False,
-        ),  # fmt: skip
+            str(tmp_path / "stock"),
+            **settings,
+            bf16=False,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+            shuffle_dataset=False,
+        ),
         train_dataset=Dataset.from_list([{"prompt": s.group.problem.prompt} for s in only.batch]),
         processing_class=tokenizer,
     )
@@ -139,7 +144,9 @@ def test_a_batch_that_cannot_be_filled_is_filled_with_flat_groups_and_counted(ma
     assert rounds[0].advantages.tolist() == [0.0] * 16
 
 
-def test_history_is_written_once_a_visit_and_scored_against_earlier_visits_only(make_trainer: Any, problems: list[Problem]) -> None:  # fmt: skip
+def test_history_is_written_once_a_visit_and_scored_against_earlier_visits_only(
+    make_trainer: Any, problems: list[Problem]
+) -> None:
     rounds = Rounds()
     trainer = make_trainer([Hapo()], problems_=problems[:4], on_round=rounds, max_steps=6)
     trainer.train()
@@ -217,7 +224,10 @@ class TooFew(Correct):
 
 @pytest.mark.parametrize(
     ("reward", "message"),
-    [(Raises(), "reward 'raises' raised KeyError: 'oops'"), (TooFew(), "reward 'too-few' gave 1 numbers for 4 rollouts")],
+    [
+        (Raises(), "reward 'raises' raised KeyError: 'oops'"),
+        (TooFew(), "reward 'too-few' gave 1 numbers for 4 rollouts"),
+    ],
 )
 def test_a_plug_in_that_fails_is_named(make_trainer: Any, reward: Correct, message: str) -> None:
     with pytest.raises(UserError, match=message):

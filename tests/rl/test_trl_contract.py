@@ -59,7 +59,9 @@ def test_the_trainer_has_the_attributes_we_read(make_trainer) -> None:  # type: 
 
 
 def test_evaluation_encodes_prompts_as_the_trainer_does(
-    make_trainer, tokenizer: PreTrainedTokenizerBase, problems: list[Problem]  # type: ignore[no-untyped-def]
+    make_trainer,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: list[Problem],  # type: ignore[no-untyped-def]
 ) -> None:
     trainer: LengthGRPOTrainer = make_trainer()
     assert trainer._tokenize_prompts([p.prompt for p in problems])[0] == encode_prompts(tokenizer, problems)

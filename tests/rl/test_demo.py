@@ -1,0 +1,56 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from rl.cli import run_command
+from rl.demo import shortened, verdict
+
+SMALL = [
+    "trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4",
+    "data.eval.options.n=24", "data.train.options.n=32", "evaluation.budget=100",
+]  # fmt: skip
+
+
+def numbers(tokens: float, accuracy: float = 0.5) -> dict[str, float]:
+    return {"accuracy": accuracy, "mean_tokens": tokens, "truncated": 0.0}
+
+
+def test_the_verdict_says_what_happened_either_way() -> None:
+    summary = {
+        "before": numbers(100), "after": numbers(60, 0.55), "control": numbers(110, 0.6), "method": "dler",
+        "accuracy_difference": {"mean": 0.05, "standard_error": 0.02},
+    }  # fmt: skip
+    assert shortened(summary)
+    assert verdict(summary) == (
+        "DLER: 60.0 tokens instead of 100.0 (-40%), accuracy 55.0% instead of 50.0% (+5.0 ± 2.0 points). "
+        "Plain GRPO, same steps: 110.0 tokens (+10%), accuracy 60.0%."
+    )
+    summary["after"] = numbers(120)
+    assert not shortened(summary)
+    assert verdict(summary).startswith("Length did not fall. DLER: 120.0 tokens")
+
+
+def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run() -> dict[str, object]:
+        with pytest.raises(SystemExit) as stop:
+            run_command(["demo", *SMALL])
+        summary: dict[str, object] = json.loads(Path("runs/demo/report/summary.json").read_text())
+        assert stop.value.code == (0 if shortened(summary) else 1)
+        return summary
+
+    summary = run()
+    assert set(summary) == {
+        "before", "after", "control", "accuracy_difference", "method", "steps", "seed", "seconds", "n",
+    }  # fmt: skip
+    assert (summary["method"], summary["steps"], summary["seed"], summary["n"]) == ("dler", 2, 0, 24)
+    assert not Path("runs/demo/control/evaluation/before.parquet").exists()
+    page = Path("runs/demo/report/index.html").read_text()
+    assert len(re.findall(r"<h3>", page)) == 3
+    assert run() == summary
+    assert capsys.readouterr().out.count("report: runs/demo/report/index.html") == 2

@@ -1,0 +1,36 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+SCRIPT = Path(__file__).with_name("two_ranks.py")
+
+
+def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model(tmp_path: Path) -> None:
+    overrides = [
+        "trainer.max_steps=4", "trainer.per_device_train_batch_size=6", "trainer.num_generations=4",
+        "trainer.save_steps=2", "sampling.dynamic=true", "data.train.options.n=8", "data.eval.options.n=9",
+        "budget.tokens=50", "evaluation.budget=50",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    result = subprocess.run(
+        [*command, str(tmp_path / "run"), *overrides],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    first, second = (json.loads((tmp_path / f"run-rank{rank}.json").read_text()) for rank in (0, 1))
+    assert first["ranks"] == 2
+    assert first["history"]["hapo"]
+    assert first == second
+    # 6 rows a rank and micro-batch, groups of 4: the second group of each batch straddles the ranks.
+    rows = [row for file in sorted((tmp_path / "run/rollouts").glob("*")) for row in pq.read_table(file).to_pylist()]
+    assert len([row for row in rows if row["advantage"] is not None]) == 2 * 24
+    assert pq.read_table(tmp_path / "run/evaluation/after.parquet").num_rows == 9
