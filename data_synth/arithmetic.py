@@ -34,7 +34,7 @@ class Habits:
     """Chance that a wrong step of a first pass is noticed at once, and the pass begun again."""
     direct: float = 0.03
     """Chance that a trace answers without any step."""
-    checks: tuple[float, ...] = (0.05, 0.15, 0.30, 0.30, 0.20)
+    checks: tuple[float, ...] = (0.15, 0.15, 0.25, 0.25, 0.20)
     """Weights of 0, 1, 2, … planned re-checks; one more follows each that disagrees."""
     max_passes: int = 7
     """A trace answers after this many passes, agreed or not."""

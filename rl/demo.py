@@ -6,18 +6,15 @@ their progress, and reports both. Every part resumes where it stopped.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError
+from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
 from rl.recipe import Recipe, load_recipe
 from rl.report.arms import Arm, arms_of
@@ -112,7 +109,7 @@ def shortened(summary: Mapping[str, Any]) -> bool:
 
 
 def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder]) -> None:
-    processes = {label: _start(recipe, runs[label]) for label, recipe in recipes.items()}
+    processes = {label: start_training(recipe, runs[label]) for label, recipe in recipes.items()}
     try:
         with training_progress() as progress:
             tasks = {
@@ -133,32 +130,6 @@ def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFol
             process.wait()
 
 
-def _start(recipe: Recipe, run: RunFolder) -> subprocess.Popen[bytes]:
-    run.path.parent.mkdir(parents=True, exist_ok=True)
-    recipe_file = _log(run).with_suffix(".yaml")
-    write_text(recipe_file, recipe.to_yaml())
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    with _log(run).open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "rl.train", str(recipe_file), "--out", str(run.path), "--quiet"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            preexec_fn=_die_with_parent,
-        )
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this process when its parent ends, kill -9 included (Linux)."""
-    PR_SET_PDEATHSIG = 1
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _log(run: RunFolder) -> Path:
-    return run.path.with_suffix(".log")
-
-
 def _latest(run: RunFolder) -> dict[str, Any]:
     lines = read_metrics(run.metrics) if run.metrics.is_file() else []
     if not lines:
@@ -170,6 +141,4 @@ def _latest(run: RunFolder) -> dict[str, Any]:
 def _stop_on_failure(processes: Mapping[str, subprocess.Popen[bytes]], runs: Mapping[str, RunFolder]) -> None:
     for label, process in processes.items():
         if process.poll():
-            log = _log(runs[label])
-            last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
-            raise UserError(f"the {label} run ended with exit code {process.returncode}: {last} (all of it in {log})")
+            raise UserError(f"the {label} run {how_it_ended(process, runs[label])}")

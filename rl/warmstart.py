@@ -93,7 +93,7 @@ def build_model(tokenizer, hidden: int = 64, layers: int = 2, seed: int = 0):  #
 
 def warm_start(
     out: Path,
-    examples: int = 60_000,
+    examples: int = 30_000,
     epochs: float = 1.0,
     batch: int = 16,
     hidden: int = 64,
@@ -110,8 +110,8 @@ def warm_start(
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    data = traces(examples, seed)
-    tokenizer = build_tokenizer([d["prompt"][0]["content"] + d["completion"][0]["content"] for d in data[:5000]])
+    shown = traces(5000, seed)
+    tokenizer = build_tokenizer([t["prompt"][0]["content"] + t["completion"][0]["content"] for t in shown])
     trainer = SFTTrainer(
         model=build_model(tokenizer, hidden, layers, seed),
         args=SFTConfig(
@@ -133,7 +133,7 @@ def warm_start(
             disable_tqdm=True,
             seed=seed,
         ),
-        train_dataset=Dataset.from_list(data),
+        train_dataset=Dataset.from_list(traces(examples, seed)),
         processing_class=tokenizer,
     )
     trainer.train()
@@ -144,7 +144,7 @@ def warm_start(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--examples", type=int, default=60_000)
+    parser.add_argument("--examples", type=int, default=30_000)
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--layers", type=int, default=2)

@@ -1,0 +1,82 @@
+"""Every demo recipe over several seeds, and their table in the diary.
+
+    python -m experiments.demo_seeds [--out runs/seeds] [--seeds 0 1 2]
+
+Two runs go side by side. Finished runs are not run again, so the command can be stopped and repeated;
+it rewrites the table between the markers in experiments/DIARY.md from what lies in the run folders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rl.errors import UserError, user_errors_exit_2
+from rl.evaluation import Evaluation
+from rl.processes import how_it_ended, start_training
+from rl.recipe import load_recipe
+from rl.run_folder import RunFolder, write_text
+from rl.statistics import paired_difference
+
+RECIPES = ("demo-grpo", "demo-dler", "demo-hapo")
+DIARY = Path(__file__).with_name("DIARY.md")
+START, END = "<!-- demo-seeds: written by experiments/demo_seeds.py -->", "<!-- end of demo-seeds -->"
+HEAD = (
+    "| recipe | seed | accuracy before → after (%) | paired difference ± s.e. | tokens before → after | change "
+    "| training s |\n|---|---|---|---|---|---|---|"
+)
+
+
+def run_one(name: str, seed: int, out: Path) -> RunFolder:
+    """Train one recipe with one seed, unless that is done."""
+    recipe = load_recipe(name, [f"seed={seed}"])
+    run = RunFolder(out / f"{name}-{seed}")
+    if run.status(recipe) != "finished":
+        process = start_training(recipe, run)
+        if process.wait():
+            raise UserError(f"{name}, seed {seed}: {how_it_ended(process, run)}")
+    print(f"{name}, seed {seed}: done", flush=True)
+    return run
+
+
+def row(name: str, seed: int, run: RunFolder) -> str:
+    """One line of the table."""
+    summary: dict[str, Any] = json.loads(run.summary.read_text())
+    before, after = summary["before"], summary["after"]
+    pairs = [
+        (b["correct"], a["correct"])
+        for b, a in zip(
+            Evaluation.load(run.evaluation("before")).rows, Evaluation.load(run.evaluation("after")).rows, strict=True
+        )
+        if b["correct"] is not None and a["correct"] is not None
+    ]
+    difference, error = paired_difference(*map(list, zip(*pairs, strict=True)))
+    change = after["mean_tokens"] / before["mean_tokens"] - 1
+    return (
+        f"| {name} | {seed} | {100 * before['accuracy']:.1f} → {100 * after['accuracy']:.1f} "
+        f"| {100 * difference:+.1f} ± {100 * error:.1f} | {before['mean_tokens']:.1f} → {after['mean_tokens']:.1f} "
+        f"| {change:+.0%} | {summary['training_seconds']:.0f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    args = parser.parse_args()
+    arms = [(name, seed) for name in RECIPES for seed in args.seeds]
+    with user_errors_exit_2(), ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda arm: run_one(arm[0], arm[1], args.out), arms))
+    table = "\n".join([HEAD, *(row(name, seed, run) for (name, seed), run in zip(arms, runs, strict=True))])
+    print(table)
+    diary = DIARY.read_text()
+    marked = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
+    write_text(DIARY, marked.sub(lambda _: f"{START}\n{table}\n{END}", diary))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rewards.verifier import MathVerifier
+from rl.data import load_problems
+from rl.evaluation import evaluate
+from rl.models import load_model, load_tokenizer, resolve_model
+from rl.recipe import EvaluationPart, PromptPart, SourcePart
+from rl.warmstart import build_model, traces, warm_start
+
+SHIPPED = Path(resolve_model("demo"))
+
+
+def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_path: Path) -> None:
+    warm_start(tmp_path, examples=960)
+    assert (tmp_path / "tokenizer.json").read_bytes() == (SHIPPED / "tokenizer.json").read_bytes()
+    rebuilt, shipped = AutoModelForCausalLM.from_pretrained(tmp_path), load_model(str(SHIPPED))
+    assert {k: v.shape for k, v in rebuilt.state_dict().items()} == {
+        k: v.shape for k, v in shipped.state_dict().items()
+    }
+    assert rebuilt.config.to_diff_dict() == shipped.config.to_diff_dict()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    texts = [t["completion"][0]["content"] for t in traces(32, seed=99)]
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+
+    def loss(model: torch.nn.Module) -> float:
+        with torch.no_grad():
+            return float(model(**batch, labels=labels).loss)
+
+    untrained = loss(build_model(tokenizer))
+    assert loss(shipped) < 0.3 < loss(rebuilt) < 0.75 * untrained
+
+
+def test_the_shipped_model_is_small_and_overthinks_and_its_checks_pay() -> None:
+    assert sum(f.stat().st_size for f in SHIPPED.iterdir()) < 2_000_000
+    verifier = MathVerifier()
+    source = SourcePart("demo", options={"split": "validation", "n": 384})
+    problems = load_problems(source, PromptPart(), verifier).problems
+    rows = evaluate(
+        load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED)), problems, verifier, EvaluationPart(budget=320)
+    ).rows
+    checked = [
+        row
+        for row in rows
+        if "Let me" in row["completion"] or "once more" in row["completion"] or "let me" in row["completion"]
+    ]
+    unchecked = [row for row in rows if row not in checked]
+
+    def mean(column: str, some: list[dict[str, float]]) -> float:
+        return sum(row[column] for row in some) / len(some)
+
+    assert 0.7 < mean("correct", rows) < 0.88
+    assert 90 < mean("length", rows) < 117
+    assert mean("correct", checked) > mean("correct", unchecked) + 0.15
+    by_difficulty = [mean("length", [r for r in rows if r["difficulty"] == d]) for d in "345"]
+    assert by_difficulty == sorted(by_difficulty)

@@ -1,0 +1,73 @@
+"""Every code block of the documentation is run, parsed or loaded."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from rl.cli import app
+from rl.plugins import load_reward
+from rl.recipe import load_recipe, parse_recipe
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = [
+    pytest.param(language, text, id=f"{page}:{number}")
+    for page in ("README.md", "CONTRIBUTING.md")
+    for number, (language, text) in enumerate(re.findall(r"```(\w+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+]
+
+
+@pytest.mark.parametrize(("language", "text"), BLOCKS)
+def test_a_code_block_does_what_it_shows(
+    language: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if language == "python":
+        exec(compile(text, "block", "exec"), {"__name__": "block"})
+    elif language == "yaml":
+        parse_recipe(yaml.safe_load(text))
+    else:
+        assert language == "sh"
+        for line in text.splitlines():
+            _check_command(line.partition("#")[0].split())
+
+
+def _check_command(words: list[str]) -> None:
+    if words[:1] == ["make"]:
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if words[:4] == ["accelerate", "launch", "-m", "rl.train"]:
+        words = ["lengthwise", "train", *words[4:]]
+    if words[:1] == ["lengthwise"]:
+        command = typer.main.get_command(app)
+        with command.make_context("lengthwise", words[1:]) as context:
+            name, sub, rest = command.resolve_command(context, words[1:])  # type: ignore[attr-defined]
+            with sub.make_context(name, rest, parent=context) as inner:
+                recipe = inner.params.get("recipe")
+                if recipe and not recipe.endswith(".yaml"):
+                    load_recipe(recipe, inner.params["overrides"] or [])
+
+
+def test_the_worked_example_of_a_new_reward_loads_as_a_plug_in(tmp_path: Path) -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "my_rewards.py").write_text(code)
+    from makers import group, rollout
+
+    from rewards import History
+
+    reward = load_reward(f"{tmp_path}/my_rewards.py:HalfTheMean", {})
+    # Correct lengths 10 and 30, mean 20: the first is within it, the second beyond.
+    assert reward(group(rollout(10, 1), rollout(30, 1), rollout(5, 0), rollout(5, None)), History()) == [
+        1.0,
+        0.5,
+        0.0,
+        None,
+    ]
+
+
+def test_links_inside_the_documentation_lead_somewhere() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+            assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)
