@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewards.history import History, HistoryView
+from rewards.history import HistoryView
 from rewards.types import Group
 
 
@@ -13,6 +13,3 @@ class Correct:
 
     def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
         return [r.raw_reward for r in group.rollouts]
-
-    def observe(self, group: Group, history: History) -> None:
-        """Nothing to remember."""

@@ -85,5 +85,10 @@ class GroupReward(Protocol):
 
     def __call__(self, group: Group, history: HistoryView) -> list[float | None]: ...
 
+
+@runtime_checkable
+class Observer(Protocol):
+    """A reward that learns from what it scored."""
+
     def observe(self, group: Group, history: History) -> None:
-        """Record what this group taught. Called after scoring, in training only."""
+        """Record what this group taught. Called after all scoring of a round, in training only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rewards import GroupReward, Problem, Rollout, Verdict
@@ -21,12 +21,16 @@ def judge(
     verifier: Verifier,
     rewards: Sequence[GroupReward],
     truncated: str,
-    trainer_state: Any = None,
+    hooks: Mapping[str, Any] | None = None,
 ) -> list[Rollout]:
-    """One rollout a completion. A TRL reward function sees these rows only, as under TRL itself."""
+    """One rollout a completion. A TRL reward function sees these rows only, as under TRL itself.
+
+    `hooks` are the further keyword arguments that TRL gives such a function (`trainer_state`,
+    `log_metric`). Its `log_extra` does nothing: the run's rollouts hold every completion anyway.
+    """
     verdicts = verifier.judge([p.answer for p in problems], texts)
     functions = [reward for reward in rewards if isinstance(reward, FunctionReward)]
-    given = {f.name: _call(f, problems, completions, texts, trainer_state) for f in functions}
+    given = {f.name: _call(f, problems, completions, texts, hooks or {}) for f in functions}
     return [
         Rollout(
             problem_id=problem.id,
@@ -57,20 +61,20 @@ def _call(
     problems: Sequence[Problem],
     completions: Sequence[Completion],
     texts: Sequence[str],
-    trainer_state: Any,
+    hooks: Mapping[str, Any],
 ) -> list[float | None]:
-    columns = {name: [p.columns.get(name) for p in problems] for name in problems[0].columns}
     chat = not isinstance(problems[0].prompt, str)
+    arguments = {
+        **{name: [p.columns.get(name) for p in problems] for name in problems[0].columns},
+        "answer": [p.answer for p in problems],
+        "prompts": [p.prompt for p in problems],
+        "completions": [[{"role": "assistant", "content": t}] if chat else t for t in texts],
+        "completion_ids": [list(c.token_ids) for c in completions],
+        "log_extra": lambda *_: None,
+        **hooks,
+    }
     try:
-        values = reward.function(
-            prompts=[p.prompt for p in problems],
-            completions=[[{"role": "assistant", "content": t}] if chat else t for t in texts],
-            completion_ids=[list(c.token_ids) for c in completions],
-            **{**columns, "answer": [p.answer for p in problems]},
-            trainer_state=trainer_state,
-            log_extra=lambda *_: None,
-            log_metric=lambda *_: None,
-        )
+        values = reward.function(**arguments)
         checked = [None if v is None or math.isnan(v) else float(v) for v in values]
     except Exception as error:
         raise UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error

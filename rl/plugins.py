@@ -17,7 +17,7 @@ from typing import Any
 import curricula
 import rewards
 from curricula import BudgetSchedule
-from rewards import Group, GroupReward, History, HistoryView
+from rewards import Group, GroupReward, HistoryView
 from rl.errors import UserError, unknown
 
 RewardFunction = Callable[..., list[float | None]]
@@ -91,7 +91,7 @@ def _build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
 
 def load_reward(name: str, options: Mapping[str, Any]) -> GroupReward:
     """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged."""
-    found = _find(name, "reward", "lengthwise.rewards", built_in(rewards, "observe"))
+    found = _find(name, "reward", "lengthwise.rewards", built_in(rewards, "__call__"))
     if inspect.isclass(found):
         found = _build(found, name, "reward", options)
     elif options:
@@ -120,6 +120,3 @@ class FunctionReward:
 
     def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
         return [r.given[self.name] for r in group.rollouts]
-
-    def observe(self, group: Group, history: History) -> None:
-        """Nothing to remember."""

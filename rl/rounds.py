@@ -10,7 +10,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from rewards import Group, GroupReward, History, Rollout, Verdict
+from rewards import Group, GroupReward, History, Observer, Rollout, Verdict
 from rewards.types import Prompt
 from rl.errors import UserError
 
@@ -70,11 +70,26 @@ def score(
     return scored
 
 
+def observe(groups: Sequence[ScoredGroup], rewards: Sequence[GroupReward], history: History) -> None:
+    """After all scoring of a round: let the rewards that remember record what each group taught."""
+    for reward in rewards:
+        if isinstance(reward, Observer):
+            for scored in groups:
+                try:
+                    reward.observe(scored.group, history)
+                except Exception as error:
+                    raise _raised(reward, error) from error
+
+
+def _raised(reward: GroupReward, error: Exception) -> UserError:
+    return UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}")
+
+
 def _values(reward: GroupReward, group: Group, history: History) -> list[float]:
     try:
         values = reward(group, history)
     except Exception as error:
-        raise UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
+        raise _raised(reward, error) from error
     if len(values) != len(group.rollouts):
         raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
     return [torch.nan if value is None else float(value) for value in values]

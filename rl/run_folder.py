@@ -72,8 +72,7 @@ class RunFolder:
             shutil.rmtree(self.path)
 
     def start(self, recipe: Recipe) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.recipe.write_text(recipe.to_yaml())
+        write_text(self.recipe, recipe.to_yaml())
 
     def trim_metrics(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run writes it again."""

@@ -119,10 +119,10 @@ def train(
         run.start(recipe)
     trainer = _trainer(prepared, run, quiet)
     _evaluate(prepared, trainer, run, "before")
-    checkpoint = checkpoints.latest(run.checkpoints)
-    if state.is_main_process:
-        run.trim_metrics(checkpoints.step(checkpoint) if checkpoint else 0)
     if not run.final.exists():
+        checkpoint = checkpoints.latest(run.checkpoints)
+        if state.is_main_process:
+            run.trim_metrics(checkpoints.step(checkpoint) if checkpoint else 0)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         _save_final(trainer, run)
     _evaluate(prepared, trainer, run, "after")

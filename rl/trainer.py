@@ -31,7 +31,7 @@ from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.judging import judge
 from rl.rollouts import Sampling, generate
-from rl.rounds import Round, ScoredGroup, round_metrics, score, stable_seed, varies
+from rl.rounds import Round, ScoredGroup, observe, round_metrics, score, stable_seed, varies
 from rl.sampler import ProblemSampler
 
 
@@ -118,9 +118,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             draws += 1
         unfilled = wanted - len(kept)
         batch, rest = kept + dropped[:unfilled], dropped[unfilled:]
-        for scored in kept + dropped:
-            for reward in self.rewards:
-                reward.observe(scored.group, self.history)
+        observe(kept + dropped, self.rewards, self.history)
         totals = torch.cat([scored.totals for scored in batch])
         lengths = torch.tensor([r.length for s in batch for r in s.group.rollouts], dtype=torch.float32)
         estimate = ESTIMATORS[self.args.advantage]
@@ -171,7 +169,8 @@ class LengthGRPOTrainer(GRPOTrainer):
                 batch_size=self.args.rollout_batch_size,
             )
         texts = self.processing_class.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
-        return judge(rows, completions, texts, budget, self.verifier, self.rewards, self.args.truncated, self.state)
+        hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
+        return judge(rows, completions, texts, budget, self.verifier, self.rewards, self.args.truncated, hooks)
 
     def _local(self, rows: Any) -> Any:
         """This rank's slice of rows that all ranks hold."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rewards.history import History, HistoryView
+from rewards.history import HistoryView
 from rewards.types import Group
 
 
@@ -24,6 +24,3 @@ class Truncation:
             None if r.verdict.worth is None else r.verdict.worth * (1.0 if r.stop == "eos" else self.unfinished)
             for r in group.rollouts
         ]
-
-    def observe(self, group: Group, history: History) -> None:
-        """Nothing to remember."""

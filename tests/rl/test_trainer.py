@@ -248,3 +248,14 @@ def test_a_round_that_ends_inside_an_optimiser_step_is_refused() -> None:
             "unused", per_device_train_batch_size=8, num_generations=4, steps_per_generation=3,
             gradient_accumulation_steps=2, use_cpu=True, bf16=False,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("updates", "acts"), [(2, True), (1, False)])
+def test_clip_higher_acts_only_where_a_round_has_several_updates(make_trainer: Any, updates: int, acts: bool) -> None:
+    trainer = make_trainer(
+        advantage="dler", epsilon_high=0.28, learning_rate=5e-3, max_steps=4, steps_per_generation=updates,
+        per_device_train_batch_size=16 // updates,
+    )  # fmt: skip
+    trainer.train()
+    clipped = [line["clip_ratio/high_mean"] for line in trainer.state.log_history if "clip_ratio/high_mean" in line]
+    assert (max(clipped) > 0) == acts
