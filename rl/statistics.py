@@ -26,7 +26,8 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Estimate:
         return Estimate(math.nan, math.nan, math.nan)
     data = np.asarray(values, dtype=float)
     rng = np.random.default_rng(seed)
-    means = [rng.choice(data, data.size).mean() for _ in range(RESAMPLES)]
+    # One resample at a time: a matrix of indices would not fit for large evaluations.
+    means = [data[rng.integers(data.size, size=data.size)].mean() for _ in range(RESAMPLES)]
     low, high = np.percentile(means, [2.5, 97.5])
     return Estimate(float(data.mean()), float(low), float(high))
 

@@ -20,7 +20,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-VOCABULARY = 416  # tokens: 256 bytes, 5 specials, and merges for numbers and words
+VOCABULARY = 416  # tokens at most; the traces' words and numbers need 356
 
 
 def traces(n: int, seed: int) -> list[dict[str, list[dict[str, str]]]]:

@@ -22,13 +22,18 @@ def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_pa
     }
     assert rebuilt.config.to_diff_dict() == shipped.config.to_diff_dict()
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    texts = [t["completion"][0]["content"] for t in traces(32, seed=99)]
-    batch = tokenizer(texts, return_tensors="pt", padding=True)
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    pairs = [
+        (
+            tokenizer.apply_chat_template(t["prompt"], add_generation_prompt=True, return_dict=False),
+            tokenizer(t["completion"][0]["content"])["input_ids"],
+        )
+        for t in traces(32, seed=99)
+    ]
 
     def loss(model: torch.nn.Module) -> float:
         with torch.no_grad():
-            return float(model(**batch, labels=labels).loss)
+            losses = [model(torch.tensor([p + c]), labels=torch.tensor([[-100] * len(p) + c])).loss for p, c in pairs]
+        return float(torch.stack(losses).mean())
 
     untrained = loss(build_model(tokenizer))
     assert loss(shipped) < 0.3 < loss(rebuilt) < 0.75 * untrained
