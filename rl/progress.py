@@ -11,9 +11,9 @@ from transformers import TrainerCallback
 def training_progress() -> Progress:
     """A bar a run, with its latest figures."""
     return Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed:>4.0f}/{task.total:.0f}"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -23,8 +23,8 @@ def training_progress() -> Progress:
 def figures(logs: dict[str, Any]) -> str:
     """The three numbers to watch, from one line of metrics."""
     return (
-        f"reward {logs.get('reward') or 0.0:5.2f}  accuracy {logs.get('accuracy') or 0.0:5.1%}  "
-        f"tokens {logs.get('length/mean') or 0.0:6.1f}"
+        f"reward {logs.get('reward') or 0.0:5.2f}  accuracy {logs.get('accuracy') or 0.0:4.0%}  "
+        f"tokens {logs.get('length/mean') or 0.0:5.0f}"
     )
 
 

@@ -54,3 +54,17 @@ def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(
     assert len(re.findall(r"<h3>", page)) == 3
     assert run() == summary
     assert capsys.readouterr().out.count("report: runs/demo/report/index.html") == 2
+
+
+@pytest.mark.slow
+def test_the_demo_shortens_without_losing_accuracy_and_plain_grpo_does_not(tmp_path: Path) -> None:
+    from rl.demo import demo
+
+    summary = demo(tmp_path / "demo")
+    before, after, control = (summary[key] for key in ("before", "after", "control"))
+    difference = summary["accuracy_difference"]
+    kept, control_kept = (arm["mean_tokens"] / before["mean_tokens"] for arm in (after, control))
+    assert summary["n"] >= 1024
+    assert kept <= 0.7
+    assert difference["mean"] >= -2 * difference["standard_error"]
+    assert control_kept - kept >= 0.2
