@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +60,15 @@ class LengthGRPOConfig(GRPOConfig):
             raise unknown("advantage estimator", self.advantage, ESTIMATORS)
         if self.max_sampling_rounds < 1:
             raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
+        if (
+            self.fsdp
+            or os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+            or not self.ds3_gather_for_generation
+        ):
+            raise UserError(
+                "the transformers engine needs whole weights on each rank while it samples, since ranks stop at "
+                "different tokens; use DDP, or DeepSpeed with ds3_gather_for_generation, instead of FSDP"
+            )
         micro_steps = self.steps_per_generation * self.num_iterations
         if micro_steps % self.gradient_accumulation_steps:
             raise UserError(
@@ -70,6 +80,14 @@ class LengthGRPOConfig(GRPOConfig):
             if every < 1:
                 raise UserError(f"save_steps must be a whole number of optimiser steps, not {every}")
             self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
+
+    def require_problems(self, count: int, source: str) -> None:
+        """Refuse a set of problems that cannot fill one round."""
+        if count < self.groups_per_round:
+            raise UserError(
+                f"{source}: {count} problems cannot fill a round of {self.groups_per_round} groups; "
+                "give more problems or a smaller generation batch"
+            )
 
     @property
     def round_steps(self) -> int:

@@ -28,6 +28,8 @@ def judge(
     `hooks` are the further keyword arguments that TRL gives such a function (`trainer_state`,
     `log_metric`). Its `log_extra` does nothing: the run's rollouts hold every completion anyway.
     """
+    if not problems:
+        return []
     verdicts = verifier.judge([p.answer for p in problems], texts)
     functions = [reward for reward in rewards if isinstance(reward, FunctionReward)]
     given = {f.name: _call(f, problems, completions, texts, hooks or {}) for f in functions}

@@ -87,11 +87,7 @@ def prepare(recipe: Recipe, out: Path) -> Prepared:
     chat = tokenizer.chat_template is not None
     train = load_problems(recipe.data.train, recipe.data.prompt, verifier, chat)
     held_out = load_problems(recipe.data.eval, recipe.data.prompt, verifier, chat) if recipe.data.eval else None
-    if len(train.problems) < config.groups_per_round:
-        raise UserError(
-            f"{train.source}: {len(train.problems)} problems cannot fill a round of {config.groups_per_round} groups; "
-            "give more problems or a smaller generation batch"
-        )
+    config.require_problems(len(train.problems), train.source)
     return Prepared(recipe, config, rewards, budget, verifier, model, tokenizer, train, held_out)
 
 
@@ -156,15 +152,11 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     target = run.evaluation(when)
     if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
         return
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    result = evaluate(
-        model,
-        prepared.tokenizer,
-        prepared.eval.problems,
-        prepared.verifier,
-        prepared.recipe.evaluation,
-        prepared.recipe.seed,
-    )
+    recipe = prepared.recipe
+    with trainer.whole_model() as model:
+        result = evaluate(
+            model, prepared.tokenizer, prepared.eval.problems, prepared.verifier, recipe.evaluation, recipe.seed
+        )
     if trainer.accelerator.is_main_process:
         result.save(target)
 

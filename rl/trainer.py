@@ -9,7 +9,8 @@ over what the round holds), and the pair that saves and loads a checkpoint.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from rewards.verifier import Verifier
 from rl import checkpoints
 from rl.advantages import ESTIMATORS
 from rl.config import LengthGRPOConfig
-from rl.errors import UserError
 from rl.judging import judge
 from rl.rollouts import Sampling, generate
 from rl.rounds import Round, ScoredGroup, observe, round_metrics, score, stable_seed, varies
@@ -58,11 +58,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         callbacks: list[TrainerCallback] | None = None,
         **kwargs: Any,
     ) -> None:
-        if len(problems) < args.groups_per_round:
-            raise UserError(
-                f"{len(problems)} problems cannot fill a round of {args.groups_per_round} groups; "
-                "give more problems or a smaller generation batch"
-            )
+        args.require_problems(len(problems), "train")
         self.problems = list(problems)
         self.rewards = list(rewards)
         self.budget = budget
@@ -145,20 +141,10 @@ class LengthGRPOTrainer(GRPOTrainer):
         return [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(problems)]
 
     def _sample(self, rows: Sequence[Problem], budget: int, seed: int) -> list[Rollout]:
-        if not rows:
-            return []
         prompts: list[Prompt] = [problem.prompt for problem in rows]
-        prompt_ids, _, _ = self._tokenize_prompts(prompts)
-        with (
-            unwrap_model_for_generation(
-                self.model_wrapped,
-                self.accelerator,
-                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
-            ) as model,
-            torch.no_grad(),
-            self._dist.summon_full_params(self.model_wrapped, recurse=False),
-        ):
+        prompt_ids = self._tokenize_prompts(prompts)[0] if rows else []
+        # A rank without rows goes through all of it too: gathering sharded weights takes every rank.
+        with self.whole_model() as model:
             completions = generate(
                 model,
                 prompt_ids,
@@ -171,6 +157,20 @@ class LengthGRPOTrainer(GRPOTrainer):
         texts = self.processing_class.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
         return judge(rows, completions, texts, budget, self.verifier, self.rewards, self.args.truncated, hooks)
+
+    @contextmanager
+    def whole_model(self) -> Iterator[PreTrainedModel]:
+        """The model, unwrapped and with whole weights on every rank, to sample from without gradient."""
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as model,
+            torch.no_grad(),
+        ):
+            yield model
 
     def _local(self, rows: Any) -> Any:
         """This rank's slice of rows that all ranks hold."""

@@ -102,6 +102,12 @@ def test_bad_data_is_one_clear_line(tmp_path: Path, content: str, message: str) 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.hub
+def test_a_hub_data_set_is_read_by_name() -> None:
+    source = SourcePart("openai/gsm8k", options={"name": "main", "split": "test"})
+    assert len(load_problems(source, PromptPart(), VERIFIER).problems) > 1300
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

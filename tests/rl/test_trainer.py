@@ -250,6 +250,12 @@ def test_a_round_that_ends_inside_an_optimiser_step_is_refused() -> None:
         )  # fmt: skip
 
 
+def test_sharded_weights_that_the_engine_could_not_sample_from_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(UserError, match="instead of FSDP"):
+        LengthGRPOConfig("unused", use_cpu=True, bf16=False)
+
+
 @pytest.mark.parametrize(("updates", "acts"), [(2, True), (1, False)])
 def test_clip_higher_acts_only_where_a_round_has_several_updates(make_trainer: Any, updates: int, acts: bool) -> None:
     trainer = make_trainer(

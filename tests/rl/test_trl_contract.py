@@ -52,7 +52,6 @@ def test_the_trainer_has_the_attributes_we_read(make_trainer) -> None:  # type: 
     trainer: LengthGRPOTrainer = make_trainer()
     for name in ("eos_token_ids", "reward_weights", "num_generations", "temperature", "top_p", "top_k", "min_p"):
         assert hasattr(trainer, name), f"GRPOTrainer lost {name}"
-    assert hasattr(trainer._dist, "summon_full_params")
     assert trainer._logs["advantages"].maxlen == trainer.args.generation_batch_size
     assert trainer._metrics["train"] == {}
     assert torch.equal(trainer.reward_weights, torch.ones(1))
