@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, user_errors_exit_2
-from rl.evaluation import Evaluation
 from rl.processes import how_it_ended, start_training
 from rl.recipe import load_recipe
+from rl.report.arms import arms_of
+from rl.report.tables import accuracy_difference
 from rl.run_folder import RunFolder, write_text
-from rl.statistics import paired_difference
 
 RECIPES = ("demo-grpo", "demo-dler", "demo-hapo")
 DIARY = Path(__file__).with_name("DIARY.md")
@@ -47,14 +47,7 @@ def row(name: str, seed: int, run: RunFolder) -> str:
     """One line of the table."""
     summary: dict[str, Any] = json.loads(run.summary.read_text())
     before, after = summary["before"], summary["after"]
-    pairs = [
-        (b["correct"], a["correct"])
-        for b, a in zip(
-            Evaluation.load(run.evaluation("before")).rows, Evaluation.load(run.evaluation("after")).rows, strict=True
-        )
-        if b["correct"] is not None and a["correct"] is not None
-    ]
-    difference, error = paired_difference(*map(list, zip(*pairs, strict=True)))
+    difference, error = accuracy_difference(*arms_of([("after", run)]))
     change = after["mean_tokens"] / before["mean_tokens"] - 1
     return (
         f"| {name} | {seed} | {100 * before['accuracy']:.1f} → {100 * after['accuracy']:.1f} "

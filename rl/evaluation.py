@@ -18,7 +18,7 @@ from rewards import Problem, Rollout
 from rewards.verifier import MathVerifier, Verifier
 from rl.data import load_problems
 from rl.judging import judge
-from rl.models import load_model, load_tokenizer, resolve_model
+from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.recipe import EvaluationPart, PromptPart, SourcePart
 from rl.rollouts import Sampling, generate
 from rl.statistics import Estimate, bootstrap_mean
@@ -103,6 +103,7 @@ def evaluate(
 
 def evaluate_model(model: str, data: str, part: EvaluationPart, limit: int | None, seed: int) -> Evaluation:
     """Evaluate a model by name on problems by name; `demo` problems are the embedded test split."""
+    quieten_libraries()
     path = resolve_model(model)
     tokenizer = load_tokenizer(path)
     verifier = MathVerifier()

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from rl.errors import UserError
 
@@ -45,3 +46,9 @@ def load_model(model: str) -> PreTrainedModel:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def quieten_libraries() -> None:
+    """Leave the terminal to our own progress bar; warnings of substance still pass."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()

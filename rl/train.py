@@ -19,7 +19,6 @@ from transformers import (
     PrinterCallback,
     TrainerCallback,
 )
-from transformers.utils import logging as transformers_logging
 
 from curricula import BudgetSchedule
 from rewards import GroupReward
@@ -29,7 +28,7 @@ from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
 from rl.evaluation import evaluate
-from rl.models import load_model, load_tokenizer, resolve_model
+from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.plugins import load_budget, load_reward
 from rl.progress import ProgressCallback
 from rl.recipe import Recipe, load_recipe
@@ -182,12 +181,6 @@ class _MetricsWriter(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
             self.run.log({"step": state.global_step, "time": time.time(), **logs})
-
-
-def quieten_libraries() -> None:
-    """Leave the terminal to our own progress bar; warnings of substance still pass."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
 
 
 def is_main_process() -> bool:
