@@ -1,5 +1,6 @@
 """How long a rollout may be. Pure: step and difficulty in, token budget out."""
 
-from curricula.schedule import BudgetSchedule, Constant
+from curricula.constant import Constant
+from curricula.schedule import BudgetSchedule
 
 __all__ = ["BudgetSchedule", "Constant"]

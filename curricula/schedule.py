@@ -1,4 +1,4 @@
-"""What a budget schedule is, and the simplest one."""
+"""What a budget schedule is."""
 
 from __future__ import annotations
 
@@ -15,17 +15,3 @@ class BudgetSchedule(Protocol):
     def at(self, step: int) -> int:
         """The budget in tokens of the round whose first update is optimiser step `step` (0-based)."""
         ...
-
-
-class Constant:
-    """The same budget at every step."""
-
-    name = "constant"
-
-    def __init__(self, tokens: int) -> None:
-        if tokens < 1:
-            raise ValueError(f"constant: tokens must be at least 1, not {tokens}")
-        self.maximum = tokens
-
-    def at(self, step: int) -> int:
-        return self.maximum

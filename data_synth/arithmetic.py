@@ -15,9 +15,11 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, get_args
 
 Split = Literal["train", "validation", "test"]
+MOST = 10_000
+"""Problems that one call gives at most; every split holds more."""
 
 MIN_TERMS, MAX_TERMS = 2, 5
 
@@ -92,8 +94,12 @@ def sums(split: Split, seed: int) -> Iterator[Sum]:
 def problems(split: Split = "train", n: int = 1024, seed: int = 0) -> list[dict[str, str | int]]:
     """`n` different problems of one split: `problem`, `answer`, and `difficulty` (terms).
 
-    Splits share no expression, whatever their seeds. A split holds far more than 10,000 expressions.
+    Splits share no expression, whatever their seeds.
     """
+    if split not in get_args(Split):
+        raise ValueError(f"split must be one of {', '.join(get_args(Split))}, not {split!r}")
+    if not 0 <= n <= MOST:
+        raise ValueError(f"n must lie in [0, {MOST}], not {n}")
     chosen: dict[str, Sum] = {}
     for drawn in sums(split, seed):
         if len(chosen) == n:

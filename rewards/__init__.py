@@ -1,6 +1,6 @@
 """What a rollout is worth. Plain Python: knows no trainer and no model."""
 
 from rewards.history import History, HistoryView
-from rewards.types import Group, GroupReward, Observer, Problem, Rollout, Verdict
+from rewards.types import Group, LengthReward, Observer, Problem, Rollout, Verdict
 
-__all__ = ["Group", "GroupReward", "History", "HistoryView", "Observer", "Problem", "Rollout", "Verdict"]
+__all__ = ["Group", "History", "HistoryView", "LengthReward", "Observer", "Problem", "Rollout", "Verdict"]

@@ -75,7 +75,7 @@ class Group:
 
 
 @runtime_checkable
-class GroupReward(Protocol):
+class LengthReward(Protocol):
     """A reward plug-in: a whole group and the history in, one number a rollout out.
 
     None means "not judged": the rollout is left out of every statistic and gets no advantage.

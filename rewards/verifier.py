@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -59,6 +60,8 @@ class MathVerifier:
         self._gold = lru_cache(maxsize=4096)(self._parse)
 
     def judge(self, answers: Sequence[str], completions: Sequence[str]) -> list[Verdict]:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("MathVerifier keeps time by SIGALRM: call it from the main thread")
         return [self._judge(a, c) for a, c in zip(answers, completions, strict=True)]
 
     def readable(self, answer: str) -> bool:

@@ -69,6 +69,10 @@ class LengthGRPOConfig(GRPOConfig):
                 "the transformers engine needs whole weights on each rank while it samples, since ranks stop at "
                 "different tokens; use DDP, or DeepSpeed with ds3_gather_for_generation, instead of FSDP"
             )
+        if self.repetition_penalty != 1.0:
+            raise UserError(
+                f"repetition_penalty {self.repetition_penalty} would be ignored: the engine has none; remove it"
+            )
         micro_steps = self.steps_per_generation * self.num_iterations
         if micro_steps % self.gradient_accumulation_steps:
             raise UserError(

@@ -68,7 +68,7 @@ def _rows(source: SourcePart) -> Iterable[Mapping[str, Any]]:
         rows = load_object(name, "data factory")
         try:
             return list(rows(**source.options))
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:
         raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")

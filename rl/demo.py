@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rl.errors import UserError
+from rl.errors import UserError, unknown
 from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
-from rl.recipe import Recipe, load_recipe
+from rl.recipe import Recipe, load_recipe, shipped_recipes
 from rl.report.arms import Arm, arms_of
 from rl.report.page import write_page
 from rl.report.tables import accuracy_difference, print_table
@@ -36,18 +36,18 @@ def demo(
 
     A finished demo is only shown again. `overrides` apply to both recipes.
     """
-    if method == CONTROL:
-        raise UserError(f"the demo's method must differ from its control, {CONTROL}")
+    methods = [name for name in shipped_recipes() if name.startswith("demo-") and name != CONTROL]
+    if method not in methods:
+        raise unknown("demo method", method, methods)
     common = [f"seed={seed}", *overrides]
     recipes = {
         method.removeprefix("demo-"): load_recipe(method, common),
         "control": load_recipe(CONTROL, [*common, "evaluation.before=false"]),
     }
     runs = {label: RunFolder(out / label) for label in recipes}
-    for label, recipe in recipes.items():
-        if overwrite:
-            runs[label].clear()
-        runs[label].status(recipe)
+    if overwrite:
+        for run in runs.values():
+            run.clear()
     summary_file = out / "report" / "summary.json"
     seconds = _seconds_before(summary_file) if not overwrite else 0.0
     started = time.monotonic()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -74,8 +75,11 @@ def evaluate(
     verifier: Verifier,
     part: EvaluationPart,
     seed: int = 0,
+    chat_options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Sample and judge one completion a problem; the ranks of a launch share the problems.
+
+    `chat_options` go to the chat template, as the trainer's `chat_template_kwargs` do.
 
     A truncated completion counts by what the verifier says of its text. The same seed, model and
     problems give the same completions.
@@ -88,7 +92,7 @@ def evaluate(
     if local:
         completions = generate(
             model,
-            encode_prompts(tokenizer, local),
+            encode_prompts(tokenizer, local, chat_options),
             [part.budget] * len(local),
             Sampling(part.temperature, part.top_p),
             eos_ids=end_ids(model, tokenizer),
@@ -110,7 +114,8 @@ def evaluate_model(model: str, data: str, part: EvaluationPart, limit: int | Non
     source = SourcePart(data, options={"split": "test"} if data == "demo" else {})
     chat = tokenizer.chat_template is not None
     problems = load_problems(source, PromptPart(), verifier, chat).problems[:limit]
-    return evaluate(load_model(path), tokenizer, problems, verifier, part, seed)
+    dtype = "auto" if torch.cuda.is_available() else "float32"
+    return evaluate(load_model(path, dtype=dtype), tokenizer, problems, verifier, part, seed)
 
 
 def _row(problem: Problem, rollout: Rollout) -> dict[str, Any]:
@@ -127,7 +132,9 @@ def _row(problem: Problem, rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def encode_prompts(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem]) -> list[list[int]]:
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], chat_options: Mapping[str, Any] | None = None
+) -> list[list[int]]:
     """Prompt token ids, as the trainer makes them: the chat template where the prompt is a chat."""
     encoded: list[list[int]] = []
     for problem in problems:
@@ -136,7 +143,11 @@ def encode_prompts(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Proble
         else:
             encoded.append(
                 tokenizer.apply_chat_template(
-                    problem.prompt, add_generation_prompt=True, tokenize=True, return_dict=False
+                    problem.prompt,
+                    add_generation_prompt=True,
+                    tokenize=True,
+                    return_dict=False,
+                    **(chat_options or {}),
                 )
             )
     return encoded

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rewards import GroupReward, Problem, Rollout, Verdict
+from rewards import LengthReward, Problem, Rollout, Verdict
 from rewards.verifier import Verifier
 from rl.errors import UserError
 from rl.plugins import FunctionReward
@@ -19,7 +19,7 @@ def judge(
     texts: Sequence[str],
     budget: int,
     verifier: Verifier,
-    rewards: Sequence[GroupReward],
+    rewards: Sequence[LengthReward],
     truncated: str,
     hooks: Mapping[str, Any] | None = None,
 ) -> list[Rollout]:

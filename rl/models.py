@@ -6,7 +6,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -35,11 +34,14 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     return tokenizer  # type: ignore[no-any-return]
 
 
-def load_model(model: str) -> PreTrainedModel:
-    """The weights in their own precision; on a CPU in fp32, where half precision is slow."""
-    dtype: Any = "auto" if torch.cuda.is_available() else torch.float32
+def load_model(model: str, **options: Any) -> PreTrainedModel:
+    """The weights in fp32 unless `options` give another `dtype`, as under TRL.
+
+    Training needs that: a step of a usual learning rate is too small for half-precision weights to
+    show. `bf16: true` still computes in bf16.
+    """
     try:
-        return AutoModelForCausalLM.from_pretrained(model, dtype=dtype)  # type: ignore[no-any-return]
+        return AutoModelForCausalLM.from_pretrained(model, **{"dtype": "float32", **options})  # type: ignore[no-any-return]
     except Exception as error:
         raise UserError(f"cannot load a model from {model!r}: {_first_line(error)}") from error
 

@@ -17,7 +17,7 @@ from typing import Any
 import curricula
 import rewards
 from curricula import BudgetSchedule
-from rewards import Group, GroupReward, HistoryView
+from rewards import Group, HistoryView, LengthReward
 from rl.errors import UserError, unknown
 
 RewardFunction = Callable[..., list[float | None]]
@@ -35,7 +35,11 @@ def built_in(package: ModuleType, method: str) -> Mapping[str, Callable[..., Any
         module = importlib.import_module(info.name)
         for value in vars(module).values():
             own = inspect.isclass(value) and value.__module__ == module.__name__
-            if own and isinstance(getattr(value, "name", None), str) and hasattr(value, method):
+            if (
+                own
+                and isinstance(getattr(value, "name", None), str)
+                and inspect.isfunction(getattr(value, method, None))
+            ):
                 found[value.name] = value
     return found
 
@@ -89,18 +93,18 @@ def _build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
         raise UserError(f"{kind} {name!r}: {error}") from error
 
 
-def load_reward(name: str, options: Mapping[str, Any]) -> GroupReward:
+def load_reward(name: str, options: Mapping[str, Any]) -> LengthReward:
     """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged."""
     found = _find(name, "reward", "lengthwise.rewards", built_in(rewards, "__call__"))
     if inspect.isclass(found):
         found = _build(found, name, "reward", options)
     elif options:
         raise UserError(f"reward {name!r} is a function and takes no options, but got {', '.join(options)}")
-    if isinstance(found, GroupReward):
+    if isinstance(found, LengthReward):
         return found
     if callable(found):
         return FunctionReward(found, name.rpartition(":")[2])
-    raise UserError(f"reward {name!r} is neither a GroupReward nor a function")
+    raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
 
 
 def load_budget(name: str, options: Mapping[str, Any]) -> BudgetSchedule:

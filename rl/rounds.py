@@ -10,7 +10,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from rewards import Group, GroupReward, History, Observer, Rollout, Verdict
+from rewards import Group, History, LengthReward, Observer, Rollout, Verdict
 from rewards.types import Prompt
 from rl.errors import UserError
 
@@ -57,7 +57,7 @@ class Round:
 
 
 def score(
-    groups: Sequence[Group], rewards: Sequence[GroupReward], weights: Tensor, history: History
+    groups: Sequence[Group], rewards: Sequence[LengthReward], weights: Tensor, history: History
 ) -> list[ScoredGroup]:
     """Step 5: every reward of every group, against the history as it stood before this round."""
     scored = []
@@ -70,7 +70,7 @@ def score(
     return scored
 
 
-def observe(groups: Sequence[ScoredGroup], rewards: Sequence[GroupReward], history: History) -> None:
+def observe(groups: Sequence[ScoredGroup], rewards: Sequence[LengthReward], history: History) -> None:
     """After all scoring of a round: let the rewards that remember record what each group taught."""
     for reward in rewards:
         if isinstance(reward, Observer):
@@ -81,11 +81,11 @@ def observe(groups: Sequence[ScoredGroup], rewards: Sequence[GroupReward], histo
                     raise _raised(reward, error) from error
 
 
-def _raised(reward: GroupReward, error: Exception) -> UserError:
+def _raised(reward: LengthReward, error: Exception) -> UserError:
     return UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}")
 
 
-def _values(reward: GroupReward, group: Group, history: History) -> list[float]:
+def _values(reward: LengthReward, group: Group, history: History) -> list[float]:
     try:
         values = reward(group, history)
     except Exception as error:

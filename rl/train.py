@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from curricula import BudgetSchedule
-from rewards import GroupReward
+from rewards import LengthReward
 from rewards.verifier import MathVerifier, Verifier
 from rl import checkpoints
 from rl.config import LengthGRPOConfig, trainer_config
@@ -43,7 +43,7 @@ class Prepared:
 
     recipe: Recipe
     config: LengthGRPOConfig
-    rewards: list[GroupReward]
+    rewards: list[LengthReward]
     budget: BudgetSchedule
     verifier: Verifier
     model: str
@@ -133,7 +133,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
     if not quiet:
         callbacks.append(ProgressCallback(prepared.recipe.name))
     trainer = LengthGRPOTrainer(
-        model=load_model(source),
+        model=load_model(source, **(prepared.config.model_init_kwargs or {})),
         args=prepared.config,
         problems=prepared.train.problems,
         rewards=prepared.rewards,
@@ -154,7 +154,13 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     recipe = prepared.recipe
     with trainer.whole_model() as model:
         result = evaluate(
-            model, prepared.tokenizer, prepared.eval.problems, prepared.verifier, recipe.evaluation, recipe.seed
+            model,
+            prepared.tokenizer,
+            prepared.eval.problems,
+            prepared.verifier,
+            recipe.evaluation,
+            recipe.seed,
+            prepared.config.chat_template_kwargs,
         )
     if trainer.accelerator.is_main_process:
         result.save(target)

@@ -23,7 +23,7 @@ from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
 from curricula import BudgetSchedule
-from rewards import Group, GroupReward, History, Problem, Rollout
+from rewards import Group, History, LengthReward, Problem, Rollout
 from rewards.types import Prompt
 from rewards.verifier import Verifier
 from rl import checkpoints
@@ -50,7 +50,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         model: str | PreTrainedModel,
         args: LengthGRPOConfig,
         problems: Sequence[Problem],
-        rewards: Sequence[GroupReward],
+        rewards: Sequence[LengthReward],
         budget: BudgetSchedule,
         verifier: Verifier,
         processing_class: PreTrainedTokenizerBase | None = None,
@@ -64,7 +64,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.budget = budget
         self.verifier = verifier
         self.history = History()
-        self.sampler = ProblemSampler(len(self.problems), args.seed)
+        self.sampler = ProblemSampler(len(self.problems), args.seed, args.shuffle_dataset)
         self.on_round = on_round
         self._round: Round | None = None
         super().__init__(

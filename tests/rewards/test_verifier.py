@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,8 @@ def test_every_math500_solution_is_right_by_its_own_answer(real_data: Path) -> N
     rows = [json.loads(line) for line in (real_data / "math500_test.jsonl").read_text().splitlines()]
     verdicts = VERIFIER.judge([row["answer"] for row in rows], [row["solution"] for row in rows])
     assert [row["answer"] for row, v in zip(rows, verdicts, strict=True) if v is not Verdict.CORRECT] == []
+
+
+def test_off_the_main_thread_it_refuses_rather_than_judge_wrongly() -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="main thread"):
+        pool.submit(VERIFIER.judge, ["5"], [r"\boxed{\frac{10}{2}}"]).result()

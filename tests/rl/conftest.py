@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rewards import GroupReward, Problem
+from rewards import LengthReward, Problem
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
 from rl.config import LengthGRPOConfig
@@ -42,7 +42,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
     """A trainer of the demo model, small enough for a test: 4 groups of 4, two updates a round."""
 
     def make(
-        rewards: list[GroupReward] | None = None,
+        rewards: list[LengthReward] | None = None,
         tokens: int = 60,
         problems_: list[Problem] | None = None,
         on_round: Any = None,

@@ -49,6 +49,9 @@ def with_folder(name: str) -> str:
         (["data.train={source: empty.jsonl}"], "empty.jsonl holds no problems; give a file with one problem a row"),
         (["data.train={source: half.jsonl}"], "half.jsonl, row 2: a problem without answer: no value in column 'answer'"),
         (["data.train.options.splt=train"], "data factory 'data_synth.arithmetic:problems': problems() got an unexpected"),
+        (["data.train.options.split=tst"], "data factory 'data_synth.arithmetic:problems': split must be one of train, validation, test, not 'tst'"),
+        (["data.train.options.n=99999"], "data factory 'data_synth.arithmetic:problems': n must lie in [0, 10000], not 99999"),
+        (["trainer.repetition_penalty=1.1"], "repetition_penalty 1.1 would be ignored: the engine has none; remove it"),
         (["data.train.options.n=4"], "demo: 4 problems cannot fill a round of 16 groups; give more problems"),
         (["trainer.lerning_rate=1"], "unknown key 'trainer.lerning_rate' in demo-grpo; did you mean 'trainer.learning_rate'"),
         (["trainer.max_completion_length=9"], "trainer.max_completion_length is set elsewhere in a recipe: use budget"),
@@ -102,7 +105,7 @@ def test_compare_wants_finished_runs(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_demo_wants_a_method_beside_its_control(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "must differ from its control" in refusal(["demo", "--method", "demo-grpo"], capsys)
+    assert "unknown demo method 'demo-grpo'" in refusal(["demo", "--method", "demo-grpo"], capsys)
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

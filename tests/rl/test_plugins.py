@@ -38,7 +38,7 @@ def test_a_reward_comes_by_module_by_file_and_by_entry_point(tmp_path: Path, mon
 
 
 def test_a_budget_comes_by_name_and_by_module() -> None:
-    for name in ("constant", "curricula.schedule:Constant"):
+    for name in ("constant", "curricula.constant:Constant"):
         schedule = load_budget(name, {"tokens": 9})
         assert isinstance(schedule, Constant)
         assert schedule.at(0) == 9
@@ -47,7 +47,7 @@ def test_a_budget_comes_by_name_and_by_module() -> None:
 @pytest.mark.parametrize(
     ("source", "name", "message"),
     [
-        ("X = 5", "X", "neither a GroupReward nor a function"),
+        ("X = 5", "X", "neither a LengthReward nor a function"),
         ("raise RuntimeError('boom')", "X", "RuntimeError: boom"),
         ("def near(): ...", "neat", "did you mean 'near'"),
     ],
