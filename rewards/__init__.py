@@ -1,6 +1,17 @@
 """What a rollout is worth. Plain Python: knows no trainer and no model."""
 
 from rewards.history import History, HistoryView
-from rewards.types import Group, LengthReward, Observer, Problem, Rollout, Verdict
+from rewards.types import Group, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
 
-__all__ = ["Group", "History", "HistoryView", "LengthReward", "Observer", "Problem", "Rollout", "Verdict"]
+__all__ = [
+    "Group",
+    "History",
+    "HistoryView",
+    "LengthReward",
+    "Monitor",
+    "Observer",
+    "Problem",
+    "Rollout",
+    "Termed",
+    "Verdict",
+]

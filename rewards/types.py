@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -51,8 +51,8 @@ class Rollout:
     length: int
     """Completion tokens, EOS counted."""
     stop: Literal["eos", "length"]
-    budget: int
-    """The token cap that was in force."""
+    budget: int | None
+    """The token cap that was in force; of a logged rollout, None where nobody wrote it down."""
     verdict: Verdict
     raw_reward: float | None
     """Correctness within the budget before any shaping; None where nobody could judge."""
@@ -73,6 +73,19 @@ class Group:
         """The rollouts whose raw reward is 1."""
         return [r for r in self.rollouts if r.raw_reward == 1.0]
 
+    def judged(self) -> list[Rollout]:
+        """The rollouts that have a raw reward; the others are left out of every statistic."""
+        return [r for r in self.rollouts if r.raw_reward is not None]
+
+    def accuracy(self) -> float | None:
+        """Mean raw reward of the judged rollouts, in [0, 1]; None where nobody could be judged."""
+        judged = [r.raw_reward for r in self.rollouts if r.raw_reward is not None]
+        return sum(judged) / len(judged) if judged else None
+
+
+Values = list[float | None]
+"""One number a rollout, in the order of the group; None: not judged."""
+
 
 @runtime_checkable
 class LengthReward(Protocol):
@@ -83,7 +96,16 @@ class LengthReward(Protocol):
 
     name: str
 
-    def __call__(self, group: Group, history: HistoryView) -> list[float | None]: ...
+    def __call__(self, group: Group, history: HistoryView) -> Values: ...
+
+
+@runtime_checkable
+class Termed(Protocol):
+    """A reward that can show what it is made of."""
+
+    def terms(self, group: Group, history: HistoryView) -> dict[str, Values]:
+        """The unweighted parts by name: `correct`, `length` where there is one, and the method's own."""
+        ...
 
 
 @runtime_checkable
@@ -92,3 +114,14 @@ class Observer(Protocol):
 
     def observe(self, group: Group, history: History) -> None:
         """Record what this group taught. Called after all scoring of a round, in training only."""
+
+
+@runtime_checkable
+class Monitor(Protocol):
+    """A reward that looks at a fixed set of problems from time to time, to set itself by."""
+
+    interval: int
+    """Optimiser steps from one look to the next."""
+
+    def monitor(self, groups: Sequence[Group], history: History) -> None:
+        """Record what the monitor set's groups teach. Called before a round, in training only."""

@@ -6,17 +6,18 @@ import math
 from typing import Literal
 
 from rewards.history import History, HistoryView
-from rewards.types import Group, Rollout
+from rewards.shaped import Shaped, is_correct, of_judged
+from rewards.types import Group, Rollout, Values
 
 
-class Hapo:
+class Hapo(Shaped):
     """R = c + w · r_len, where r_len compares the length with this problem's best so far.
 
     With h the history length (tokens) and f = cos(π/2 · min(L/h, 2)):
 
     - correct: r_len = max(clip, f), positive below h, 0 at h, at least `clip` beyond;
     - wrong: r_len = min(0, f), so a wrong answer shorter than h is not punished for exploring;
-    - no history yet: r_len = 0.
+    - no history yet (or h = 0): r_len = 0.
 
     `shape="linear"` is the paper's linear variant with its tolerance of 10 %.
     `mode="min"` keeps the shortest correct length ever seen; `mode="mean"` the mean of all correct
@@ -24,10 +25,11 @@ class Hapo:
 
     The paper's released code measures the decoded text tokenised anew, without EOS; here a length
     is the number of sampled tokens, EOS counted. Its optional n-gram penalty is off by default
-    there and is a reward of its own here.
+    there and is a reward of its own here (`ngram`).
     """
 
     name = "hapo"
+    source = "arXiv 2505.11225"
 
     def __init__(
         self,
@@ -47,18 +49,19 @@ class Hapo:
             raise ValueError(f"hapo: clip must lie in (-1, 0], not {clip}")
         self.mode, self.shape, self.w, self.clip, self.tolerance = mode, shape, w, clip, tolerance
 
-    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+    def length_terms(self, group: Group, history: HistoryView) -> Values:
         entry = history.get(self.name, group.problem.id)
-        best = entry["length"] if entry else None
-        return [
-            None if r.raw_reward is None else r.raw_reward + self.w * self.length_term(r, best) for r in group.rollouts
-        ]
+        best = entry["length"] if entry else 0.0
+        return of_judged(group, lambda r: self._term(r, best))
 
-    def length_term(self, rollout: Rollout, best: float | None) -> float:
+    def combine(self, rollout: Rollout, term: float) -> float:
+        return float(is_correct(rollout)) + self.w * term
+
+    def _term(self, rollout: Rollout, best: float) -> float:
         """r_len before its weight, in [clip, 1] where correct and [-1, 0] where wrong."""
-        if best is None:
+        if best <= 0:
             return 0.0
-        correct = rollout.raw_reward == 1.0
+        correct = is_correct(rollout)
         if self.shape == "cosine":
             value = math.cos(math.pi / 2 * min(rollout.length / best, 2.0))
             return max(self.clip, value) if correct else min(0.0, value)

@@ -1,26 +1,34 @@
-"""Truncation as the length penalty: DLER (arXiv 2510.15110, section 3), ThinkPrune, SIRI."""
+"""Truncation as the length penalty: DLER (arXiv 2510.15110, section 3), ThinkPrune, SIRI, CAMPO."""
 
 from __future__ import annotations
 
 from rewards.history import HistoryView
-from rewards.types import Group
+from rewards.shaped import Shaped
+from rewards.types import Group, Rollout, Values
 
 
-class Truncation:
+class Truncation(Shaped):
     """Correct *and* stopped by itself within the budget: R = c · 1[L ≤ budget].
 
     A rollout cut at its budget earns nothing even where its text already shows the answer (the
     paper's rule). The released code multiplies such a rollout's reward by 0.1 instead:
-    `unfinished=0.1` reproduces that.
+    `unfinished=0.1` reproduces that. The budget is the rollout's: where a schedule gives a group its
+    own (DA-DLER), a rollout that stopped by itself but beyond it counts as unfinished too.
     """
 
     name = "truncation"
+    source = "arXiv 2510.15110"
 
     def __init__(self, unfinished: float = 0.0) -> None:
         self.unfinished = unfinished
 
-    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
-        return [
-            None if r.verdict.worth is None else r.verdict.worth * (1.0 if r.stop == "eos" else self.unfinished)
-            for r in group.rollouts
-        ]
+    def length_terms(self, group: Group, history: HistoryView) -> Values:
+        """1 where the rollout stopped by itself within its budget, else 0."""
+        return [None if r.verdict.worth is None else float(_finished(r)) for r in group.rollouts]
+
+    def combine(self, rollout: Rollout, term: float) -> float:
+        return (rollout.verdict.worth or 0.0) * (term or self.unfinished)
+
+
+def _finished(rollout: Rollout) -> bool:
+    return rollout.stop == "eos" and (rollout.budget is None or rollout.length <= rollout.budget)
