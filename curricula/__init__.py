@@ -1,6 +1,7 @@
-"""How long a rollout may be. Pure: step and difficulty in, token budget out."""
+"""How long a rollout may be, and which problem comes next. Pure: step and difficulty in, tokens or indices out."""
 
 from curricula.constant import Constant
-from curricula.schedule import BudgetSchedule
+from curricula.order import Admission, ProblemOrder, Uniform
+from curricula.schedule import BudgetSchedule, GroupBudget, ProblemBudget
 
-__all__ = ["BudgetSchedule", "Constant"]
+__all__ = ["Admission", "BudgetSchedule", "Constant", "GroupBudget", "ProblemBudget", "ProblemOrder", "Uniform"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from curricula.schedule import whole
+
 
 class Constant:
-    """The same budget at every step."""
+    """The same budget of `tokens` at every step."""
 
     name = "constant"
+    source = "DLER (arXiv 2510.15110) and most others"
 
     def __init__(self, tokens: int) -> None:
-        if tokens < 1:
-            raise ValueError(f"constant: tokens must be at least 1, not {tokens}")
+        whole(self.name, tokens=tokens)
         self.maximum = tokens
 
     def at(self, step: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 
@@ -15,3 +16,33 @@ class BudgetSchedule(Protocol):
     def at(self, step: int) -> int:
         """The budget in tokens of the round whose first update is optimiser step `step` (0-based)."""
         ...
+
+
+@runtime_checkable
+class GroupBudget(Protocol):
+    """A schedule that scores a group against a budget of its own, once its accuracy is known."""
+
+    def for_group(self, step: int, accuracy: float) -> int:
+        """The budget in tokens of a group with this share of correct rollouts, in [0, 1]; at most `at(step)`."""
+        ...
+
+
+@runtime_checkable
+class ProblemBudget(Protocol):
+    """A schedule that gives every problem a budget of its own."""
+
+    def for_problem(self, step: int, problem_id: str) -> int:
+        """The problem's budget in tokens, at most `maximum`."""
+        ...
+
+
+def floored(tokens: float) -> int:
+    """Whole tokens, at least 1. Rounded down, but 12287.999999999998 is meant to be 12288."""
+    return max(1, math.floor(tokens + 1e-6))
+
+
+def whole(method: str, **options: int | None) -> None:
+    """Refuse options that are not whole numbers of at least 1; None is let through. Errors: ValueError."""
+    for name, value in options.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError(f"{method}: {name} must be a whole number of at least 1, not {value!r}")

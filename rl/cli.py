@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from rl import method_commands
 from rl.errors import user_errors_exit_2
 
 app = typer.Typer(
@@ -105,6 +106,10 @@ def compare(
     print_table(arms, "comparison")
     print(f"report: {out / 'index.html'}")
     _write_json(json_file, {arm.label: arm.evaluation.summary() for arm in arms})
+
+
+for command in (method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages):
+    app.command()(command)
 
 
 def _write_json(path: Path | None, values: object) -> None:

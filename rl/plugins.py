@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import math
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 
 import curricula
 import rewards
-from curricula import BudgetSchedule
-from rewards import Group, HistoryView, LengthReward
+from curricula import BudgetSchedule, ProblemOrder
+from rewards import Group, History, HistoryView, LengthReward, Monitor, Observer, Problem, Termed
+from rewards.types import Values
 from rl.errors import UserError, unknown
 
 RewardFunction = Callable[..., list[float | None]]
@@ -93,27 +95,44 @@ def _build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
         raise UserError(f"{kind} {name!r}: {error}") from error
 
 
-def load_reward(name: str, options: Mapping[str, Any]) -> LengthReward:
-    """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged."""
+def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:
+    """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged.
+
+    `term` takes one of the reward's unweighted terms instead of the whole.
+    """
     found = _find(name, "reward", "lengthwise.rewards", built_in(rewards, "__call__"))
     if inspect.isclass(found):
         found = _build(found, name, "reward", options)
     elif options:
         raise UserError(f"reward {name!r} is a function and takes no options, but got {', '.join(options)}")
-    if isinstance(found, LengthReward):
-        return found
-    if callable(found):
-        return FunctionReward(found, name.rpartition(":")[2])
-    raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
+    if not isinstance(found, LengthReward):
+        if not callable(found):
+            raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
+        found = FunctionReward(found, name.rpartition(":")[2])
+    return found if term is None else OneTerm(found, term)
 
 
-def load_budget(name: str, options: Mapping[str, Any]) -> BudgetSchedule:
-    """The budget schedule that a recipe names, made with its `options`."""
+def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None) -> BudgetSchedule:
+    """The budget schedule that a recipe names, made with its `options`.
+
+    A schedule over a whole run takes `steps`, the run's optimiser steps, unless the options say otherwise.
+    """
     found = _find(name, "budget", "lengthwise.budgets", built_in(curricula, "at"))
+    if steps is not None and "steps" in inspect.signature(found).parameters:
+        options = {"steps": steps, **options}
     schedule = _build(found, name, "budget", options)
     if not isinstance(schedule, BudgetSchedule):
         raise UserError(f"budget {name!r} has no `at(step)` and `maximum`; see curricula.BudgetSchedule")
     return schedule
+
+
+def load_order(name: str, options: Mapping[str, Any]) -> ProblemOrder:
+    """The problem order that a recipe names, made with its `options`."""
+    found = _find(name, "problem order", "lengthwise.orders", built_in(curricula, "sequence"))
+    order = _build(found, name, "problem order", options)
+    if not isinstance(order, ProblemOrder):
+        raise UserError(f"problem order {name!r} has no `sequence` and `column`; see curricula.ProblemOrder")
+    return order
 
 
 class FunctionReward:
@@ -122,5 +141,67 @@ class FunctionReward:
     def __init__(self, function: RewardFunction, name: str) -> None:
         self.function, self.name = function, name
 
-    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+    def __call__(self, group: Group, history: HistoryView) -> Values:
         return [r.given[self.name] for r in group.rollouts]
+
+    def values(
+        self,
+        problems: Sequence[Problem],
+        texts: Sequence[str],
+        token_ids: Sequence[Sequence[int]],
+        hooks: Mapping[str, Any],
+    ) -> Values:
+        """Call the function as TRL does, on the completions of one rank; `hooks` are further arguments.
+
+        Its `log_extra` does nothing: a run's rollouts hold every completion anyway.
+        """
+        chat = bool(problems) and not isinstance(problems[0].prompt, str)
+        columns = problems[0].columns if problems else {}
+        arguments = {
+            **{name: [p.columns.get(name) for p in problems] for name in columns},
+            "answer": [p.answer for p in problems],
+            "prompts": [p.prompt for p in problems],
+            "completions": [[{"role": "assistant", "content": t}] if chat else t for t in texts],
+            "completion_ids": [list(ids) for ids in token_ids],
+            "log_extra": lambda *_: None,
+            **hooks,
+        }
+        try:
+            checked = [number(value) for value in self.function(**arguments)]
+        except Exception as error:
+            raise UserError(f"reward {self.name!r} raised {type(error).__name__}: {error}") from error
+        if len(checked) != len(problems):
+            raise UserError(f"reward {self.name!r} gave {len(checked)} numbers for {len(problems)} completions")
+        return checked
+
+
+def number(value: Any) -> float | None:
+    """A plug-in's value as a finite float; None and NaN both mean "not judged". Errors: ValueError."""
+    if value is None:
+        return None
+    value = float(value)
+    if math.isinf(value):
+        raise ValueError("an infinite reward; give None where there is nothing to judge")
+    return None if math.isnan(value) else value
+
+
+class OneTerm:
+    """One unweighted term of a reward, as a reward of its own: `NAME.TERM`."""
+
+    def __init__(self, whole: LengthReward, term: str) -> None:
+        if not isinstance(whole, Termed):
+            raise UserError(f"reward {whole.name!r} shows no terms, so `term: {term}` cannot be taken")
+        self.whole, self.term, self.name = whole, term, f"{whole.name}.{term}"
+        if isinstance(whole, Monitor):
+            self.interval, self.monitor = whole.interval, whole.monitor
+
+    def __call__(self, group: Group, history: HistoryView) -> Values:
+        assert isinstance(self.whole, Termed)
+        terms = self.whole.terms(group, history)
+        if self.term not in terms:
+            raise unknown(f"term of reward {self.whole.name!r}", self.term, terms)
+        return terms[self.term]
+
+    def observe(self, group: Group, history: History) -> None:
+        if isinstance(self.whole, Observer):
+            self.whole.observe(group, history)

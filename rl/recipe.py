@@ -185,6 +185,14 @@ _Loader.add_implicit_resolver(
 )
 
 
+def load_yaml(text: str) -> Any:
+    """One YAML value, read as recipes are. Errors: UserError."""
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{text!r} is not YAML: {str(error).splitlines()[0]}") from error
+
+
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name."""
     folder = Path(str(resources.files("experiments"))) / "recipes"
@@ -249,7 +257,7 @@ def _override(values: dict[str, Any], override: str) -> None:
     part: Any = values
     for step in path:
         part = _child(part, step, key)
-    part[_place(part, last, key)] = yaml.load(text, _Loader)
+    part[_place(part, last, key)] = load_yaml(text)
 
 
 def _child(part: Any, step: str, key: str) -> Any:

@@ -13,6 +13,7 @@ from torch import Tensor
 from rewards import Group, History, LengthReward, Observer, Rollout, Verdict
 from rewards.types import Prompt
 from rl.errors import UserError
+from rl.plugins import number
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,14 @@ def _raised(reward: LengthReward, error: Exception) -> UserError:
 
 def _values(reward: LengthReward, group: Group, history: History) -> list[float]:
     try:
-        values = reward(group, history)
+        values = [number(value) for value in reward(group, history)]
+    except UserError:
+        raise
     except Exception as error:
         raise _raised(reward, error) from error
     if len(values) != len(group.rollouts):
         raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
-    return [torch.nan if value is None else float(value) for value in values]
+    return [torch.nan if value is None else value for value in values]
 
 
 def varies(scored: ScoredGroup, filter_on: str) -> bool:

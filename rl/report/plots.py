@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -14,7 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rl.report.arms import Arm
+from rl.errors import UserError
+from rl.report.arms import METHOD_COLORS, Arm
 
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -122,3 +124,18 @@ PLOTS: Mapping[str, Callable[[Sequence[Arm]], Figure]] = {
     "lengths": length_histogram,
     "difficulty": tokens_by_difficulty,
 }
+
+
+def draw_schedule(name: str, budgets: Sequence[int], path: Path) -> None:
+    """The budget in tokens over optimiser steps, as a file of the kind its suffix says."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+        axes.step(range(len(budgets)), budgets, where="post", color=METHOD_COLORS[0])
+        axes.set(title=name, xlabel="optimiser step", ylabel="budget (tokens)")
+        axes.set_ylim(bottom=0)
+        try:
+            figure.savefig(path, dpi=160)
+        except (ValueError, OSError) as error:
+            raise UserError(f"cannot draw {path}: {error}") from error
+        finally:
+            plt.close(figure)

@@ -1,0 +1,68 @@
+"""What plug-ins there are: name, source, parameters with defaults."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+import curricula
+import rewards
+from rl.errors import unknown
+from rl.plugins import built_in
+
+Kind = Literal["reward", "budget"]
+KINDS = {"reward": (rewards, "__call__", "lengthwise.rewards"), "budget": (curricula, "at", "lengthwise.budgets")}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One plug-in as the commands show it."""
+
+    name: str
+    source: str
+    parameters: dict[str, Any]
+    """Default by name; `inspect.Parameter.empty` where one must be given."""
+    doc: str
+
+    def summary(self) -> str:
+        """`alpha=0.0003, target`: an option without a value must be given."""
+        shown = []
+        for name, default in self.parameters.items():
+            shown.append(name if default is inspect.Parameter.empty else f"{name}={default}")
+        return ", ".join(shown) or "none"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON; an option that must be given is `"required"`."""
+        values = {k: "required" if v is inspect.Parameter.empty else v for k, v in self.parameters.items()}
+        return {"name": self.name, "source": self.source, "parameters": values, "doc": self.doc}
+
+
+def listed(kind: Kind) -> list[Listed]:
+    """Every built-in plug-in of a kind, and those that installed distributions offer, by name."""
+    package, method, group = KINDS[kind]
+    makers = dict(built_in(package, method))
+    makers |= {entry.name: entry.load() for entry in entry_points(group=group)}
+    return [_describe(name, maker) for name, maker in sorted(makers.items())]
+
+
+def find(kind: Kind, name: str) -> Listed:
+    """One plug-in by name. Errors: UserError with the nearest name."""
+    everything = {plugin.name: plugin for plugin in listed(kind)}
+    if name not in everything:
+        raise unknown(kind, name, everything)
+    return everything[name]
+
+
+def _describe(name: str, maker: Callable[..., Any]) -> Listed:
+    parameters = {}
+    if inspect.isclass(maker) and maker.__init__ is object.__init__:
+        signature = inspect.Signature()
+    else:
+        signature = inspect.signature(maker)
+    for parameter in signature.parameters.values():
+        parameters[parameter.name] = parameter.default
+    source = getattr(maker, "source", "") or str(getattr(maker, "__module__", ""))
+    return Listed(name, source, parameters, inspect.getdoc(maker) or "")

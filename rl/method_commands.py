@@ -1,0 +1,124 @@
+"""The commands about methods, which need no model: `rewards`, `budgets`, `score`, `advantages`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
+RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
+
+
+def rewards(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None, json_file: Json = None
+) -> None:
+    """List the rewards: parameters, defaults, source."""
+    _list("reward", name, json_file)
+
+
+def budgets(
+    name: Annotated[str | None, typer.Argument(help="Evaluate this schedule; without it, list them all.")] = None,
+    settings: Settings = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps to evaluate it over.")] = None,
+    accuracy: Annotated[float | None, typer.Option(help="The budget of a group with this accuracy, in [0, 1].")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the schedule into this PNG or SVG file.")] = None,
+    json_file: Json = None,
+) -> None:
+    """List the budget schedules, or give one's budgets step by step."""
+    from rl import offline
+    from rl.plugins import load_budget
+
+    if name is None or (steps is None and accuracy is None and plot is None):
+        _list("budget", name, json_file)
+        return
+    steps = steps or 1
+    schedule = load_budget(name, offline.parse_settings(settings or []), steps)
+    values = offline.budgets(schedule, steps, accuracy)
+    if plot:
+        from rl.report.plots import draw_schedule
+
+        draw_schedule(name, values, plot)
+    if json_file:
+        _write(json_file, {"budgets": values})
+    if accuracy is not None and len(set(values)) == 1:
+        print(values[0])
+        return
+    print("steps          tokens")
+    for first, last, tokens in offline.spans(values):
+        print(f"{f'{first}-{last}' if last > first else first:<14} {tokens}")
+
+
+def score(
+    reward: Annotated[str, typer.Option(help="A reward's name, file.py:Name or module:Name.")],
+    rollouts: RolloutFile,
+    settings: Settings = None,
+    history: Annotated[Path | None, typer.Option(help="What an earlier `score` wrote: go on from its history.")] = None,
+    monitor: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="Rollouts that set a reward's controller first.")
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Score logged rollouts with a reward: whole rewards, their terms, and the history afterwards."""
+    from rl import offline
+    from rl.plugins import load_reward
+
+    plugin = load_reward(reward, offline.parse_settings(settings or []))
+    result = offline.score(
+        plugin,
+        offline.read_rollouts(rollouts),
+        offline.read_history(history),
+        offline.read_rollouts(monitor) if monitor else None,
+    )
+    _write(json_file, result)
+
+
+def advantages(
+    estimator: Annotated[str, typer.Option(help="The estimator's name.")],
+    rollouts: RolloutFile,
+    settings: Settings = None,
+    json_file: Json = None,
+) -> None:
+    """Turn logged rewards into advantages: `reward` of each line, or with gdpo its `rewards`."""
+    from rl import offline
+
+    lines = offline.read_lines(rollouts)
+    values = offline.advantages(estimator, offline.parse_settings(settings or []), lines, str(rollouts))
+    _write(json_file, {"advantages": values})
+
+
+def _list(kind: str, name: str | None, json_file: Path | None) -> None:
+    from rl import listing
+
+    which: listing.Kind = "reward" if kind == "reward" else "budget"
+    found = [listing.find(which, name)] if name else listing.listed(which)
+    if json_file:
+        _write(json_file, [plugin.to_dict() for plugin in found])
+    if name:
+        (plugin,) = found
+        print(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "parameters", "source", box=None, pad_edge=False)
+    for plugin in found:
+        table.add_row(plugin.name, plugin.summary(), plugin.source)
+    Console(soft_wrap=False).print(table)
+
+
+def _write(path: Path | None, values: object) -> None:
+    """JSON to a file, or to the terminal without one."""
+    from rl.errors import UserError
+
+    text = json.dumps(values, indent=None if path else 2, allow_nan=False)
+    if path is None:
+        print(text)
+        return
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
