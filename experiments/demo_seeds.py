@@ -17,7 +17,7 @@ from typing import Any
 
 from rl.errors import UserError, user_errors_exit_2
 from rl.processes import how_it_ended, start_training
-from rl.recipe import load_recipe
+from rl.recipe_files import load_recipe
 from rl.report.arms import arms_of
 from rl.report.tables import accuracy_difference
 from rl.run_folder import RunFolder, write_text

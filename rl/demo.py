@@ -16,7 +16,8 @@ from typing import Any
 from rl.errors import UserError, unknown
 from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
-from rl.recipe import Recipe, load_recipe, shipped_recipes
+from rl.recipe import Recipe
+from rl.recipe_files import load_recipe, shipped_recipes
 from rl.report.arms import Arm, arms_of
 from rl.report.page import write_page
 from rl.report.tables import accuracy_difference, print_table

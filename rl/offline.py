@@ -20,7 +20,7 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Ro
 from rewards.types import Values
 from rl.errors import UserError, unknown
 from rl.plugins import FunctionReward, number
-from rl.recipe import load_yaml
+from rl.recipe_files import load_yaml
 
 ROLLOUT_KEYS = (
     "problem_id",

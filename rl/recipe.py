@@ -1,17 +1,11 @@
-"""A recipe: a whole run in one YAML file, read into dataclasses, every key checked.
-
-Any key can be overridden as `part.key=value`, e.g. `trainer.max_steps=10` or `budget.tokens=64`.
-"""
+"""A recipe: a whole run as dataclasses, every key checked. `rl.recipe_files` reads them from YAML."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -54,17 +48,6 @@ Source = Annotated[SourcePart, BeforeValidator(_source)]
 
 
 @dataclass(frozen=True)
-class DataPart:
-    """The problems of a run."""
-
-    __pydantic_config__ = _STRICT
-    train: Source
-    eval: Source | None = None
-    """Held-out problems, answered before and after training."""
-    prompt: PromptPart = field(default_factory=PromptPart)
-
-
-@dataclass(frozen=True)
 class PluginPart:
     """A plug-in by name, and its options, which stand beside the name in the YAML."""
 
@@ -77,6 +60,20 @@ class PluginPart:
 class RewardPart(PluginPart):
     weight: float = 1.0
     """Factor of this reward in the sum."""
+    term: str | None = None
+    """Take this unweighted term of the reward (`length`, say) instead of the whole."""
+
+
+@dataclass(frozen=True)
+class BudgetPart(PluginPart):
+    """A budget schedule, and what becomes of its budgets."""
+
+    in_prompt: str | None = None
+    """The user's turn with the budget in it, e.g. `{prompt} Think for {budget} tokens.`; written anew each round."""
+    cap: int | None = None
+    """Tokens at which every rollout is stopped, where that is not the budget itself."""
+    cap_factor: float = 1.0
+    """Rollouts are stopped at this multiple of their budget."""
 
 
 def _gather_options(*own: str) -> BeforeValidator:
@@ -92,16 +89,54 @@ def _gather_options(*own: str) -> BeforeValidator:
 
 
 Plugin = Annotated[PluginPart, _gather_options("name")]
-Reward = Annotated[RewardPart, _gather_options("name", "weight")]
+Reward = Annotated[RewardPart, _gather_options("name", "weight", "term")]
+Budget = Annotated[BudgetPart, _gather_options("name", "in_prompt", "cap", "cap_factor")]
 
 
 @dataclass(frozen=True)
-class AdvantagePart:
-    """How rewards become advantages."""
+class ProbePart:
+    """Answer every training problem with the model the run starts from, before it trains.
+
+    Each problem gets the columns `pass_rate`, `ref_accuracy` (the same) and `ref_length` (mean tokens).
+    """
 
     __pydantic_config__ = _STRICT
-    name: str = "group"
-    """`group`, `centred`, `dler` or `dler-tokens`."""
+    samples: int = 8
+    """Answers a problem, sampled as in training, at the first budget."""
+    above: float | None = None
+    """Keep only problems with a pass rate above this."""
+    below: float | None = None
+    """Keep only problems with a pass rate below this."""
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """The problems of a run."""
+
+    __pydantic_config__ = _STRICT
+    train: Source
+    eval: Source | None = None
+    """Held-out problems, answered before and after training."""
+    prompt: PromptPart = field(default_factory=PromptPart)
+    order: Plugin = field(default_factory=lambda: PluginPart("uniform"))
+    """`uniform`, `as-given`, `easy-to-hard`, `pass-rate-window`, `easy-anchors`."""
+    probe: ProbePart | None = None
+    """Measure the training problems first, and keep those of a certain pass rate."""
+    monitor: Source | None = None
+    """Problems that set a reward's controller (LASER-D); answered from time to time, never trained on."""
+
+
+@dataclass(frozen=True)
+class BatchPart:
+    """The size of a round and of its updates, the same on any number of ranks."""
+
+    __pydantic_config__ = _STRICT
+    groups: int
+    """Problems a round, `trainer.num_generations` rollouts each."""
+    updates: int = 1
+    """Optimiser steps made from a round; more than one, and clipping can act."""
+    per_device: int | None = None
+    """Rollouts a rank takes through the model at once; all of an update's by default."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +175,8 @@ class EvaluationPart:
     batch_size: int = 256
     before: bool = True
     """Whether to evaluate the untrained model too."""
+    prompt_budget: int | None = None
+    """The budget that the prompts state, where training states one; by default they state none."""
 
 
 @dataclass(frozen=True)
@@ -152,19 +189,25 @@ class Recipe:
     """A path, a hub name, or `demo`."""
     data: DataPart
     rewards: list[Reward]
-    budget: Plugin
-    advantage: AdvantagePart = field(default_factory=AdvantagePart)
+    budget: Budget
+    advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
+    """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead` or `none`."""
+    batch: BatchPart | None = None
     sampling: SamplingPart = field(default_factory=SamplingPart)
     rollouts: RolloutPart = field(default_factory=RolloutPart)
     evaluation: EvaluationPart = field(default_factory=EvaluationPart)
     trainer: dict[str, Any] = field(default_factory=dict)
     """Fields of TRL's GRPOConfig."""
     seed: int = 0
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """Each a `name` and overrides; a stage starts from the model that the one before it ended with."""
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as it would stand in a YAML file, defaults written out."""
         plain = dataclasses.asdict(self)
-        plain["budget"] = _spread(plain["budget"])
+        for part in ("budget", "advantage"):
+            plain[part] = _spread(plain[part])
+        plain["data"]["order"] = _spread(plain["data"]["order"])
         plain["rewards"] = [_spread(reward) for reward in plain["rewards"]]
         return plain
 
@@ -174,50 +217,6 @@ class Recipe:
 
 def _spread(plugin: dict[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in plugin.items() if k != "options"}, **plugin["options"]}
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that reads `1e-6` as the number everybody means by it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def load_yaml(text: str) -> Any:
-    """One YAML value, read as recipes are. Errors: UserError."""
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{text!r} is not YAML: {str(error).splitlines()[0]}") from error
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    folder = Path(str(resources.files("experiments"))) / "recipes"
-    return {path.stem: path for path in sorted(folder.rglob("*.yaml"))}
-
-
-def load_recipe(reference: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe by path or by shipped name, apply `key=value` overrides, check every key."""
-    path = Path(reference)
-    if path.suffix in (".yaml", ".yml") and not path.is_file():
-        raise UserError(f"recipe file {reference!r} does not exist; give a path or a shipped name")
-    if not path.is_file():
-        shipped = shipped_recipes()
-        if reference not in shipped:
-            raise unknown("recipe", reference, shipped)
-        path = shipped[reference]
-    try:
-        values = yaml.load(path.read_text(), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: a recipe is a mapping of keys to values")
-    for override in overrides:
-        _override(values, override)
-    return parse_recipe(values, str(path))
 
 
 def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
@@ -249,33 +248,25 @@ def _siblings(loc: tuple[int | str, ...]) -> list[str]:
     return [prefix + f.name for f in dataclasses.fields(part)]
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"override {override!r} is not of the form part.key=value")
-    *path, last = key.split(".")
-    part: Any = values
-    for step in path:
-        part = _child(part, step, key)
-    part[_place(part, last, key)] = load_yaml(text)
+def stages_of(recipe: Recipe) -> list[tuple[str, Recipe]]:
+    """The recipe of each stage by name. Errors: UserError naming the stage."""
+    base = {key: value for key, value in recipe.to_dict().items() if key != "stages"}
+    found = []
+    for place, stage in enumerate(recipe.stages, 1):
+        name = str(stage.get("name", place))
+        if "stages" in stage:
+            raise UserError(f"{recipe.name}, stage {name}: a stage has no stages of its own")
+        own = {key: value for key, value in stage.items() if key != "name"}
+        values = {**merge(base, own), "name": f"{recipe.name}-{name}"}
+        found.append((name, parse_recipe(values, f"{recipe.name}, stage {name}")))
+    return found
 
 
-def _child(part: Any, step: str, key: str) -> Any:
-    place = _place(part, step, key)
-    child = part.get(place) if isinstance(part, dict) else part[place]
-    if child is None:
-        child = {}
-    elif isinstance(child, str):  # `train: demo` is short for `train: {source: demo}`, and the like
-        child = {"source" if step in ("train", "eval") else "name": child}
-    if not isinstance(child, dict | list):
-        raise UserError(f"override {key!r}: {step!r} has no keys below it")
-    part[place] = child
-    return child
-
-
-def _place(part: Any, step: str, key: str) -> int | str:
-    if not isinstance(part, list):
-        return step
-    if not step.isdecimal() or int(step) >= len(part):
-        raise UserError(f"override {key!r}: {step!r} is no index into a list of {len(part)}")
-    return int(step)
+def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `own` in it, part by part; a named plug-in or source replaces the old one whole."""
+    merged = dict(base)
+    for key, value in own.items():
+        old = merged.get(key)
+        inner = isinstance(value, Mapping) and isinstance(old, Mapping) and not {"name", "source"} & set(value)
+        merged[key] = merge(old, value) if inner else value  # type: ignore[arg-type]
+    return merged

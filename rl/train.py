@@ -31,7 +31,8 @@ from rl.evaluation import evaluate
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.plugins import load_budget, load_reward
 from rl.progress import ProgressCallback
-from rl.recipe import Recipe, load_recipe
+from rl.recipe import Recipe
+from rl.recipe_files import load_recipe
 from rl.report import write_run_report
 from rl.run_folder import RunFolder
 from rl.trainer import LengthGRPOTrainer

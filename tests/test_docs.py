@@ -9,7 +9,8 @@ import yaml
 
 from rl.cli import app
 from rl.plugins import load_reward
-from rl.recipe import load_recipe, parse_recipe
+from rl.recipe import parse_recipe
+from rl.recipe_files import load_recipe
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = [

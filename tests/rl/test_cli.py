@@ -9,7 +9,7 @@ import yaml
 
 from rl.cli import run_command
 from rl.models import resolve_model
-from rl.recipe import load_recipe, shipped_recipes
+from rl.recipe_files import load_recipe, shipped_recipes
 
 TINY = [
     "trainer.max_steps=2",

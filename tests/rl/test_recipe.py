@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from rl.errors import UserError
-from rl.recipe import Recipe, load_recipe, parse_recipe, shipped_recipes
+from rl.recipe import Recipe, parse_recipe
+from rl.recipe_files import load_recipe, shipped_recipes
 
 MINIMAL = {
     "name": "r",
