@@ -16,8 +16,10 @@ from typing import Literal, Protocol, runtime_checkable
 class ProblemOrder(Protocol):
     """The order of the problems, pass by pass."""
 
-    column: str | None
-    """The column of the problems that the order goes by, if any."""
+    @property
+    def column(self) -> str | None:
+        """The column of the problems that the order goes by, if any."""
+        ...
 
     def sequence(self, number: int, seed: int, values: Sequence[float]) -> list[int]:
         """The indices of pass `number`; `values` are the column's, one a problem (zeros without a column)."""

@@ -6,12 +6,14 @@ import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate import PartialState
 from trl import GRPOConfig
 
-from rl.advantages import ESTIMATORS
 from rl.errors import UserError, unknown
+from rl.estimator import Estimator
 from rl.recipe import Recipe
 
 MANAGED = {
@@ -26,6 +28,8 @@ MANAGED = {
     "use_transformers_continuous_batching": "rollouts.engine",
     "generation_kwargs": "trainer.temperature, top_p, top_k or min_p",
     "advantage": "advantage.name",
+    "advantage_options": "advantage",
+    "shuffle_dataset": "data.order",
     "dynamic_sampling": "sampling.dynamic",
     "max_sampling_rounds": "sampling.max_rounds",
     "filter_on": "sampling.filter_on",
@@ -33,6 +37,15 @@ MANAGED = {
     "rollout_batch_size": "rollouts.batch_size",
 }
 """Fields that a recipe sets in one place only, and which place that is."""
+
+BATCH = {
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "steps_per_generation",
+    "generation_batch_size",
+    "num_iterations",
+}
+"""Fields that `batch` of a recipe stands for."""
 
 
 @dataclass
@@ -43,7 +56,8 @@ class LengthGRPOConfig(GRPOConfig):
     Checkpoints fall on round ends, so `save_steps` is rounded up to a multiple of that.
     """
 
-    advantage: str = field(default="group", metadata={"help": "Estimator: group, centred, dler, dler-tokens."})
+    advantage: str = field(default="group", metadata={"help": "Advantage estimator, by its name in rl.advantages."})
+    advantage_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "Options of the estimator."})
     dynamic_sampling: bool = field(
         default=False, metadata={"help": "Replace groups whose reward does not vary by fresh ones."}
     )
@@ -56,8 +70,7 @@ class LengthGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.advantage not in ESTIMATORS:
-            raise unknown("advantage estimator", self.advantage, ESTIMATORS)
+        Estimator(self.advantage, self.advantage_options)
         if self.max_sampling_rounds < 1:
             raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
         if (
@@ -112,10 +125,14 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
             raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
         if key not in known:
             raise unknown("key", f"trainer.{key}", (f"trainer.{k}" for k in known), recipe.name)
+    clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
+    if clash:
+        raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
     cuda = torch.cuda.is_available()
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {
         **defaults,
+        **_batch_settings(recipe),
         **recipe.trainer,
         "output_dir": str(out / "checkpoints"),
         "seed": recipe.seed,
@@ -124,6 +141,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         "max_completion_length": budget_maximum,
         "reward_weights": [reward.weight for reward in recipe.rewards],
         "advantage": recipe.advantage.name,
+        "advantage_options": recipe.advantage.options,
         "dynamic_sampling": recipe.sampling.dynamic,
         "max_sampling_rounds": recipe.sampling.max_rounds,
         "filter_on": recipe.sampling.filter_on,
@@ -134,3 +152,25 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         return LengthGRPOConfig(**settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+
+
+def _batch_settings(recipe: Recipe) -> dict[str, int]:
+    """A recipe's `batch` in TRL's terms, for the ranks of this launch."""
+    batch = recipe.batch
+    if batch is None:
+        return {}
+    ranks = PartialState().num_processes
+    rollouts = batch.groups * int(recipe.trainer.get("num_generations", 8))
+    share, odd = divmod(rollouts, batch.updates * ranks)
+    size = batch.per_device or share
+    if odd or size < 1 or share % size:
+        raise UserError(
+            f"{recipe.name}: batch.groups x num_generations = {rollouts} rollouts do not part into {batch.updates} "
+            f"updates on {ranks} ranks with {size} rollouts at once; change batch or the number of ranks"
+        )
+    accumulation = share // size
+    return {
+        "per_device_train_batch_size": size,
+        "gradient_accumulation_steps": accumulation,
+        "steps_per_generation": accumulation * batch.updates,
+    }

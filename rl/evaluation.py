@@ -100,7 +100,7 @@ def evaluate(
             batch_size=part.batch_size,
         )
         texts = tokenizer.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
-        rollouts = judge(local, completions, texts, part.budget, verifier, [], "judge")
+        rollouts = judge(local, completions, texts, [part.budget] * len(local), verifier, [], "judge")
     gathered = gather_object(rollouts)
     return Evaluation([_row(p, r) for p, r in zip(problems, gathered, strict=True)])
 

@@ -15,7 +15,7 @@ def judge(
     problems: Sequence[Problem],
     completions: Sequence[Completion],
     texts: Sequence[str],
-    budget: int,
+    budgets: Sequence[int],
     verifier: Verifier,
     rewards: Sequence[LengthReward],
     truncated: str,
@@ -44,8 +44,8 @@ def judge(
             token_ids=completion.token_ids,
             given={name: values[i] for name, values in given.items()},
         )
-        for i, (problem, completion, text, verdict) in enumerate(
-            zip(problems, completions, texts, verdicts, strict=True)
+        for i, (problem, completion, text, budget, verdict) in enumerate(
+            zip(problems, completions, texts, budgets, verdicts, strict=True)
         )
     ]
 

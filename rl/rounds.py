@@ -10,7 +10,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from rewards import Group, History, LengthReward, Observer, Rollout, Verdict
+from rewards import Group, History, LengthReward, Monitor, Observer, Rollout, Verdict
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import number
@@ -31,7 +31,6 @@ class Round:
 
     step: int
     number: int
-    budget: int
     batch: list[ScoredGroup]
     dropped: list[ScoredGroup]
     advantages: Tensor
@@ -82,8 +81,25 @@ def observe(groups: Sequence[ScoredGroup], rewards: Sequence[LengthReward], hist
                     raise _raised(reward, error) from error
 
 
-def _raised(reward: LengthReward, error: Exception) -> UserError:
-    return UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}")
+def require_monitor(rewards: Sequence[LengthReward], given: bool) -> None:
+    """Refuse a reward that sets itself by a monitor set where there is none."""
+    for reward in rewards:
+        if isinstance(reward, Monitor) and not given:
+            raise UserError(f"reward {reward.name!r} sets itself by a monitor set: name one as `data.monitor`")
+
+
+def look(groups: Sequence[Group], rewards: Sequence[Monitor], history: History) -> None:
+    """Before a round: let the rewards that set themselves by a monitor set see its groups."""
+    for reward in rewards:
+        try:
+            reward.monitor(groups, history)
+        except Exception as error:
+            raise _raised(reward, error) from error
+
+
+def _raised(reward: object, error: Exception) -> UserError:
+    name = getattr(reward, "name", type(reward).__name__)
+    return UserError(f"reward {name!r} raised {type(error).__name__}: {error}")
 
 
 def _values(reward: LengthReward, group: Group, history: History) -> list[float]:
@@ -125,7 +141,7 @@ def round_metrics(round_: Round, history: History) -> dict[str, float]:
         "length/correct": _mean(r.length for r in judged if r.raw_reward == 1.0),
         "length/wrong": _mean(r.length for r in judged if r.raw_reward == 0.0),
         "length/truncated": _mean(float(r.stop == "length") for r in rollouts),
-        "budget/tokens": float(round_.budget),
+        "budget/tokens": _mean(float(r.budget or 0) for r in rollouts),
         "sampling/rounds": float(round_.draws),
         "sampling/kept": (len(round_.batch) - round_.unfilled) / len(groups),
         "sampling/unfilled": float(round_.unfilled),

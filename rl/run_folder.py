@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +56,32 @@ class RunFolder:
 
     def evaluation(self, when: Literal["before", "after"]) -> Path:
         return self.path / "evaluation" / f"{when}.parquet"
+
+    @property
+    def probe(self) -> Path:
+        """What the untrained model made of the training problems."""
+        return self.path / "probe.parquet"
+
+    def stage(self, place: int, name: str) -> RunFolder:
+        """The run of one stage, counted from 1."""
+        return RunFolder(self.path / "stages" / f"{place}-{name}")
+
+    def gather(self, stages: Sequence[RunFolder]) -> None:
+        """Make this folder show a run of several stages: first `before`, last `after` and model, all metrics."""
+        lines = []
+        done = 0
+        for stage in stages:
+            logged = read_metrics(stage.metrics)
+            lines += [{**line, "step": line["step"] + done, "stage": stage.path.name} for line in logged]
+            done = lines[-1]["step"] if lines else 0
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in lines))
+        shown: list[tuple[Literal["before", "after"], RunFolder]] = [("before", stages[0]), ("after", stages[-1])]
+        for when, stage in shown:
+            if stage.evaluation(when).is_file():
+                self.evaluation(when).parent.mkdir(exist_ok=True)
+                shutil.copyfile(stage.evaluation(when), self.evaluation(when))
+        if not self.final.exists():
+            self.final.symlink_to(stages[-1].final.relative_to(self.path), target_is_directory=True)
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""

@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-import random
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from curricula import Admission, ProblemOrder, Uniform
+from rewards import Problem
+from rl.errors import UserError
+
+PASS_RATE = "pass_rate"
+"""The history's entry for the share of a problem's latest group that was correct, as `rate`."""
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class ProblemSampler:
-    """Shuffled passes over `size` problems; the order of pass k is a function of (seed, k) alone."""
+    """Passes over the problems in the order of a `ProblemOrder`; a pass is a function of (seed, its number)."""
 
-    def __init__(self, size: int, seed: int, shuffle: bool = True) -> None:
-        self.size, self.seed, self.shuffle = size, seed, shuffle
+    def __init__(self, problems: Sequence[Problem], seed: int, order: ProblemOrder | None = None) -> None:
+        self.order: ProblemOrder = order or Uniform()
+        self.seed = seed
+        self.values = [_value(problem, self.order.column) for problem in problems]
         self.drawn = 0
-        """Problems handed out so far; the whole state of the sampler."""
-        self._current, self._order = -1, list[int]()
+        """Position in the stream, problems passed over included."""
+        self.skipped = 0
+        """Problems that the order passed over when their turn came."""
+        self._number, self._current = 0, self.order.sequence(0, seed, self.values)
 
-    def take(self, count: int) -> list[int]:
-        """The next `count` indices. A problem may come twice only where a new pass begins."""
-        taken = []
-        for position in range(self.drawn, self.drawn + count):
-            number, offset = divmod(position, self.size)
-            taken.append(self._pass(number)[offset])
-        self.drawn += count
+    def take(self, count: int, pass_rate: Callable[[int], float | None] = lambda _: None) -> list[int]:
+        """The next `count` indices; `pass_rate` tells how often an index was solved last.
+
+        A problem may come twice only where a new pass begins. An order that admits none of them
+        all gets the next one nevertheless: training goes on.
+        """
+        taken: list[int] = []
+        refused = 0
+        while len(taken) < count:
+            index = self._at(self.drawn)
+            self.drawn += 1
+            admitted = not isinstance(self.order, Admission) or self.order.admits(pass_rate(index))
+            if admitted or refused >= len(self.values):
+                taken.append(index)
+                refused = 0
+            else:
+                refused += 1
+                self.skipped += 1
         return taken
 
-    def _pass(self, number: int) -> list[int]:
-        if self._current != number:
-            self._current, self._order = number, list(range(self.size))
-            if self.shuffle:
-                random.Random(f"{self.seed}/{number}").shuffle(self._order)
-        return self._order
+    def _at(self, position: int) -> int:
+        number, offset = divmod(position, len(self._current))  # every pass is as long as the first
+        if self._number != number:
+            self._number, self._current = number, self.order.sequence(number, self.seed, self.values)
+        return self._current[offset]
 
     def state_dict(self) -> dict[str, int]:
-        return {"drawn": self.drawn}
+        return {"drawn": self.drawn, "skipped": self.skipped}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self.drawn = state["drawn"]
+        self.drawn, self.skipped = state["drawn"], state["skipped"]
+
+
+def _value(problem: Problem, column: str | None) -> float:
+    """The number in a problem's column: 3 of `Level 3`."""
+    if column is None:
+        return 0.0
+    value: Any = problem.columns.get(column)
+    if isinstance(value, int | float):
+        return float(value)
+    found = _NUMBER.search(str(value)) if value is not None else None
+    if found is None:
+        raise UserError(
+            f"data.order goes by column {column!r}, but a problem has {value!r} there; name a column of numbers"
+            + (", or let `data.probe` measure it" if column == PASS_RATE else "")
+        )
+    return float(found.group())

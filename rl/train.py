@@ -5,90 +5,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import PartialState
 from transformers import (
-    PreTrainedTokenizerBase,
     PrinterCallback,
     TrainerCallback,
 )
 
-from curricula import BudgetSchedule
-from rewards import LengthReward
-from rewards.verifier import MathVerifier, Verifier
 from rl import checkpoints
-from rl.config import LengthGRPOConfig, trainer_config
-from rl.data import ProblemSet, load_problems
-from rl.errors import UserError
 from rl.evaluation import evaluate
-from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
-from rl.plugins import load_budget, load_reward
+from rl.models import load_model, quieten_libraries
+from rl.prepare import Prepared, prepare
+from rl.probe import probed
 from rl.progress import ProgressCallback
-from rl.recipe import Recipe
+from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe
 from rl.report import write_run_report
 from rl.run_folder import RunFolder
 from rl.trainer import LengthGRPOTrainer
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A recipe whose every name has been resolved and every problem read; nothing written yet."""
-
-    recipe: Recipe
-    config: LengthGRPOConfig
-    rewards: list[LengthReward]
-    budget: BudgetSchedule
-    verifier: Verifier
-    model: str
-    tokenizer: PreTrainedTokenizerBase
-    train: ProblemSet
-    eval: ProblemSet | None
-
-    def describe(self) -> list[str]:
-        """What a dry run prints below the resolved recipe."""
-        lines = [f"model      {self.model}", _describe("train", self.train)]
-        if self.eval:
-            lines.append(_describe("eval", self.eval))
-        c = self.config
-        lines.append(
-            f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
-            f"at most {self.budget.maximum} tokens a rollout"
-        )
-        return lines
-
-
-def _describe(name: str, problems: ProblemSet) -> str:
-    left_out = f", {problems.unreadable} left out (unreadable answer)" if problems.unreadable else ""
-    copies = f", {problems.duplicates} copies left out" if problems.duplicates else ""
-    return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
-
-
-def prepare(recipe: Recipe, out: Path) -> Prepared:
-    """Resolve and check everything that can be checked before anything is written or trained."""
-    rewards = [load_reward(part.name, part.options) for part in recipe.rewards]
-    if not rewards:
-        raise UserError(f"{recipe.name}: a recipe needs at least one reward")
-    names = [reward.name for reward in rewards]
-    if len(set(names)) < len(names):
-        raise UserError(f"{recipe.name}: each reward may stand once in a recipe, got {', '.join(names)}")
-    budget = load_budget(recipe.budget.name, recipe.budget.options)
-    config = trainer_config(recipe, out, budget.maximum)
-    model = resolve_model(recipe.model)
-    tokenizer = load_tokenizer(model)
-    verifier = MathVerifier()
-    chat = tokenizer.chat_template is not None
-    train = load_problems(recipe.data.train, recipe.data.prompt, verifier, chat)
-    held_out = load_problems(recipe.data.eval, recipe.data.prompt, verifier, chat) if recipe.data.eval else None
-    config.require_problems(len(train.problems), train.source)
-    return Prepared(recipe, config, rewards, budget, verifier, model, tokenizer, train, held_out)
 
 
 def train(
@@ -102,7 +43,9 @@ def train(
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
-    prepared = prepare(recipe, run.path)
+    plan = stages_of(recipe)
+    for name, stage in plan or [("", recipe)]:
+        prepare(stage, run.stage(1, name).path if plan else run.path)
     state = PartialState()
     if overwrite and state.is_main_process:
         run.clear()
@@ -113,34 +56,74 @@ def train(
         return run
     if state.is_main_process:
         run.start(recipe)
-    trainer = _trainer(prepared, run, quiet)
-    _evaluate(prepared, trainer, run, "before")
-    if not run.final.exists():
-        checkpoint = checkpoints.latest(run.checkpoints)
-        if state.is_main_process:
-            run.trim_metrics(checkpoints.step(checkpoint) if checkpoint else 0)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        _save_final(trainer, run)
-    _evaluate(prepared, trainer, run, "after")
+    if plan:
+        _train_stages(plan, run, quiet)
+    else:
+        _train_one(recipe, run, quiet)
     if state.is_main_process:
         write_run_report(run)
     state.wait_for_everyone()
     return run
 
 
+def _train_stages(plan: Sequence[tuple[str, Recipe]], run: RunFolder, quiet: bool) -> None:
+    """One run after the other, each from the model before it; the whole then shows the last one's results."""
+    before: RunFolder | None = None
+    stages = [run.stage(place, name) for place, (name, _) in enumerate(plan, 1)]
+    for (_, recipe), stage in zip(plan, stages, strict=True):
+        if before is not None:
+            # The stage before has been evaluated already: its "after" is this one's "before".
+            recipe = dataclasses.replace(
+                recipe,
+                model=str(before.final.resolve()),
+                evaluation=dataclasses.replace(recipe.evaluation, before=False),
+            )
+        if stage.status(recipe) != "finished":
+            PartialState().wait_for_everyone()
+            if PartialState().is_main_process:
+                stage.start(recipe)
+            _train_one(recipe, stage, quiet)
+            if PartialState().is_main_process:
+                write_run_report(stage)
+        PartialState().wait_for_everyone()
+        before = stage
+    if PartialState().is_main_process:
+        run.gather(stages)
+    PartialState().wait_for_everyone()
+
+
+def _train_one(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
+    prepared = prepare(recipe, run.path)
+    trainer = _trainer(prepared, run, quiet)
+    _evaluate(prepared, trainer, run, "before")
+    if not run.final.exists():
+        checkpoint = checkpoints.latest(run.checkpoints)
+        if trainer.accelerator.is_main_process:
+            run.trim_metrics(checkpoints.step(checkpoint) if checkpoint else 0)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        _save_final(trainer, run)
+    _evaluate(prepared, trainer, run, "after")
+
+
 def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrainer:
     source = str(run.final) if run.final.exists() else prepared.model
+    model = load_model(source, **(prepared.config.model_init_kwargs or {}))
+    problems = prepared.train.problems
+    if prepared.recipe.data.probe and not run.final.exists():
+        problems = probed(prepared, model, run)
     callbacks: list[TrainerCallback] = [_MetricsWriter(run)]
     if not quiet:
         callbacks.append(ProgressCallback(prepared.recipe.name))
     trainer = LengthGRPOTrainer(
-        model=load_model(source, **(prepared.config.model_init_kwargs or {})),
+        model=model,
         args=prepared.config,
-        problems=prepared.train.problems,
+        problems=problems,
         rewards=prepared.rewards,
-        budget=prepared.budget,
+        budget=prepared.budgets,
         verifier=prepared.verifier,
         processing_class=prepared.tokenizer,
+        order=prepared.order,
+        monitor=prepared.monitor.problems if prepared.monitor else (),
         on_round=run.write_round,
         callbacks=callbacks,
     )
@@ -152,15 +135,16 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     target = run.evaluation(when)
     if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
         return
-    recipe = prepared.recipe
+    part = prepared.recipe.evaluation
+    problems = [prepared.budgets.written(problem, part.prompt_budget) for problem in prepared.eval.problems]
     with trainer.whole_model() as model:
         result = evaluate(
             model,
             prepared.tokenizer,
-            prepared.eval.problems,
+            problems,
             prepared.verifier,
-            recipe.evaluation,
-            recipe.seed,
+            part,
+            prepared.recipe.seed,
             prepared.config.chat_template_kwargs,
         )
     if trainer.accelerator.is_main_process:
@@ -199,8 +183,12 @@ def dry_run(reference: str, overrides: Sequence[str], out: Path | None) -> str:
     """The resolved recipe and what its data and plug-ins came to; writes nothing."""
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
-    prepared = prepare(recipe, out or Path("runs") / recipe.name)
-    return "\n".join([recipe.to_yaml(), *prepared.describe()])
+    lines = [recipe.to_yaml()]
+    plan = stages_of(recipe)
+    for name, stage in plan or [("", recipe)]:
+        lines += [f"stage      {name}"] if plan else []
+        lines += prepare(stage, out or Path("runs") / recipe.name).describe()
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -22,25 +22,38 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
-from curricula import BudgetSchedule
-from rewards import Group, History, LengthReward, Problem, Rollout
+from curricula import Admission, BudgetSchedule, ProblemOrder
+from curricula.order import AsGiven
+from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
 from rewards.types import Prompt
 from rewards.verifier import Verifier
 from rl import checkpoints
-from rl.advantages import ESTIMATORS
+from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
+from rl.estimator import Estimator
 from rl.judging import judge
 from rl.rollouts import Sampling, generate
-from rl.rounds import Round, ScoredGroup, observe, round_metrics, score, stable_seed, varies
-from rl.sampler import ProblemSampler
+from rl.rounds import (
+    Round,
+    ScoredGroup,
+    look,
+    observe,
+    require_monitor,
+    round_metrics,
+    score,
+    stable_seed,
+    varies,
+)
+from rl.sampler import PASS_RATE, ProblemSampler
 
 
 class LengthGRPOTrainer(GRPOTrainer):
     """GRPO with rewards over whole groups, a token budget, per-problem history and dynamic sampling.
 
-    `problems` replaces TRL's `train_dataset`; `rewards` are group rewards, weighted by
-    `args.reward_weights`; `budget` caps every rollout; finished rounds go to `on_round`, if given.
-    All of a run's own state (history, sampler position) is part of each checkpoint.
+    `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
+    weighted by `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the
+    controllers of rewards that have one; finished rounds go to `on_round`, if given. All of a run's
+    own state (history, sampler position, what the estimator saw) is part of each checkpoint.
     """
 
     _name = "Lengthwise GRPO"
@@ -51,9 +64,11 @@ class LengthGRPOTrainer(GRPOTrainer):
         args: LengthGRPOConfig,
         problems: Sequence[Problem],
         rewards: Sequence[LengthReward],
-        budget: BudgetSchedule,
+        budget: BudgetSchedule | Budgets,
         verifier: Verifier,
         processing_class: PreTrainedTokenizerBase | None = None,
+        order: ProblemOrder | None = None,
+        monitor: Sequence[Problem] = (),
         on_round: Any = None,
         callbacks: list[TrainerCallback] | None = None,
         **kwargs: Any,
@@ -61,10 +76,14 @@ class LengthGRPOTrainer(GRPOTrainer):
         args.require_problems(len(problems), "train")
         self.problems = list(problems)
         self.rewards = list(rewards)
-        self.budget = budget
+        self.budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
         self.verifier = verifier
         self.history = History()
-        self.sampler = ProblemSampler(len(self.problems), args.seed, args.shuffle_dataset)
+        order = order or (None if args.shuffle_dataset else AsGiven())
+        self.sampler = ProblemSampler(self.problems, args.seed, order)
+        self.estimator = Estimator(args.advantage, args.advantage_options, args.reward_weights or [1.0] * len(rewards))
+        self.monitor = list(monitor)
+        require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
         self._round: Round | None = None
         super().__init__(
@@ -101,13 +120,13 @@ class LengthGRPOTrainer(GRPOTrainer):
         """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
         wanted = self.args.groups_per_round
-        budget = self.budget.at(step)
+        self._look(step)
         kept: list[ScoredGroup] = []
         dropped: list[ScoredGroup] = []
         draws = 0
         while len(kept) < wanted and draws < (self.args.max_sampling_rounds if self.args.dynamic_sampling else 1):
-            problems = [self.problems[i] for i in self.sampler.take(wanted - len(kept))]
-            groups = self._roll(problems, budget, stable_seed(self.args.seed, step, draws))
+            problems = [self.problems[i] for i in self.sampler.take(wanted - len(kept), self._pass_rate)]
+            groups = self._roll(problems, step, stable_seed(self.args.seed, step, draws))
             for scored in score(groups, self.rewards, self.reward_weights, self.history):
                 useful = not self.args.dynamic_sampling or varies(scored, self.args.filter_on)
                 (kept if useful else dropped).append(scored)
@@ -115,40 +134,64 @@ class LengthGRPOTrainer(GRPOTrainer):
         unfilled = wanted - len(kept)
         batch, rest = kept + dropped[:unfilled], dropped[unfilled:]
         observe(kept + dropped, self.rewards, self.history)
-        totals = torch.cat([scored.totals for scored in batch])
+        self._remember(kept + dropped)
+        terms, totals = (torch.cat([getattr(scored, part) for scored in batch]) for part in ("terms", "totals"))
         lengths = torch.tensor([r.length for s in batch for r in s.group.rollouts], dtype=torch.float32)
-        estimate = ESTIMATORS[self.args.advantage]
         return Round(
             step=step,
             number=step // self.args.round_steps,
-            budget=budget,
             batch=batch,
             dropped=rest,
-            advantages=estimate(totals, self.num_generations, lengths),
+            advantages=self.estimator(terms, totals, self.num_generations, lengths),
             reward_names=self.reward_func_names,
             draws=draws,
             unfilled=unfilled,
         )
 
-    def _roll(self, problems: Sequence[Problem], budget: int, seed: int) -> list[Group]:
+    def _look(self, step: int) -> None:
+        """Show the monitor set to every reward whose interval has passed since the round before."""
+        due = [
+            reward
+            for reward in self.rewards
+            if isinstance(reward, Monitor) and step % reward.interval < self.args.round_steps <= step
+        ]
+        if due:
+            look(self._roll(self.monitor, step, stable_seed(self.args.seed, step, -1)), due, self.history)
+
+    def _pass_rate(self, index: int) -> float | None:
+        entry = self.history.get(PASS_RATE, self.problems[index].id)
+        return entry["rate"] if entry else None
+
+    def _remember(self, groups: Sequence[ScoredGroup]) -> None:
+        """Write down each problem's accuracy, where the order goes by it."""
+        for group in (scored.group for scored in groups if isinstance(self.sampler.order, Admission)):
+            if (rate := group.accuracy()) is not None:
+                self.history.put(PASS_RATE, group.problem.id, {"rate": rate})
+
+    def _roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Group]:
         """Steps 2 to 4: each rank samples and judges its share; every rank gets all whole groups."""
-        rows = [problem for problem in problems for _ in range(self.num_generations)]
+        budgets = [self.budgets.of(step, problem) for problem in problems]
+        asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
+        size = self.num_generations
+        rows = [(problem, budget) for problem, budget in zip(asked, budgets, strict=True) for _ in range(size)]
         share = math.ceil(len(rows) / self.accelerator.num_processes)
         start = share * self.accelerator.process_index
-        rollouts = self._sample(rows[start : start + share], budget, seed + self.accelerator.process_index)
+        rollouts = self._sample(rows[start : start + share], seed + self.accelerator.process_index)
         gathered: list[Rollout] = gather_object(rollouts)
-        size = self.num_generations
-        return [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(problems)]
+        groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(asked)]
+        return [self.budgets.rescored(group, step) for group in groups]
 
-    def _sample(self, rows: Sequence[Problem], budget: int, seed: int) -> list[Rollout]:
-        prompts: list[Prompt] = [problem.prompt for problem in rows]
+    def _sample(self, rows: Sequence[tuple[Problem, int]], seed: int) -> list[Rollout]:
+        problems = [problem for problem, _ in rows]
+        budgets = [budget for _, budget in rows]
+        prompts: list[Prompt] = [problem.prompt for problem in problems]
         prompt_ids = self._tokenize_prompts(prompts)[0] if rows else []
         # A rank without rows goes through all of it too: gathering sharded weights takes every rank.
         with self.whole_model() as model:
             completions = generate(
                 model,
                 prompt_ids,
-                [budget] * len(rows),
+                [self.budgets.cap_of(budget) for budget in budgets],
                 Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
                 eos_ids=self.eos_token_ids,
                 seed=seed,
@@ -156,7 +199,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             )
         texts = self.processing_class.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
-        return judge(rows, completions, texts, budget, self.verifier, self.rewards, self.args.truncated, hooks)
+        return judge(problems, completions, texts, budgets, self.verifier, self.rewards, self.args.truncated, hooks)
 
     @contextmanager
     def whole_model(self) -> Iterator[PreTrainedModel]:
@@ -194,7 +237,12 @@ class LengthGRPOTrainer(GRPOTrainer):
         super()._save_checkpoint(model, trial)
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-            checkpoints.write(folder, {"history": self.history.state_dict(), "sampler": self.sampler.state_dict()})
+            state = {
+                "history": self.history.state_dict(),
+                "sampler": self.sampler.state_dict(),
+                "estimator": self.estimator.state_dict(),
+            }
+            checkpoints.write(folder, state)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
@@ -202,3 +250,4 @@ class LengthGRPOTrainer(GRPOTrainer):
             state = checkpoints.read(Path(checkpoint))
             self.history.load_state_dict(state["history"])
             self.sampler.load_state_dict(state["sampler"])
+            self.estimator.load_state_dict(state["estimator"])

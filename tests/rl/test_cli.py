@@ -63,7 +63,7 @@ def with_folder(name: str) -> str:
         (["rewards=[]"], "demo-grpo: a recipe needs at least one reward"),
         (["rewards=[correct, correct]"], "demo-grpo: each reward may stand once in a recipe"),
         (["budget.name=constnt"], "unknown budget 'constnt'; did you mean 'constant'?"),
-        (["budget.tokens=0"], "budget 'constant': constant: tokens must be at least 1, not 0"),
+        (["budget.tokens=0"], "budget 'constant': constant: tokens must be a whole number of at least 1, not 0"),
         (["advantage.name=dlr"], "unknown advantage estimator 'dlr'; did you mean 'dler'?"),
         (["model=no-model"], "model 'no-model': the folder is not a model, it has no config.json"),
         (["model=./absent"], "model './absent': no such folder"),

@@ -1,0 +1,91 @@
+"""A recipe made ready: every name resolved, every problem read, everything checked; nothing written yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from curricula import ProblemOrder
+from rewards import LengthReward
+from rewards.verifier import MathVerifier, Verifier
+from rl.budgets import Budgets
+from rl.config import LengthGRPOConfig, trainer_config
+from rl.data import ProblemSet, load_problems
+from rl.errors import UserError
+from rl.models import load_tokenizer, resolve_model
+from rl.plugins import load_budget, load_order, load_reward
+from rl.recipe import Recipe, SourcePart
+from rl.rounds import require_monitor
+from rl.sampler import ProblemSampler
+
+PROBED = ("pass_rate", "ref_accuracy", "ref_length")
+"""Columns that `data.probe` adds to every training problem."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipe whose every name has been resolved and every problem read; nothing written yet."""
+
+    recipe: Recipe
+    config: LengthGRPOConfig
+    rewards: list[LengthReward]
+    budgets: Budgets
+    order: ProblemOrder
+    verifier: Verifier
+    model: str
+    tokenizer: PreTrainedTokenizerBase
+    train: ProblemSet
+    eval: ProblemSet | None
+    monitor: ProblemSet | None
+
+    def describe(self) -> list[str]:
+        """What a dry run prints below the resolved recipe."""
+        lines = [f"model      {self.model}", _describe("train", self.train)]
+        for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
+            if problems:
+                lines.append(_describe(name, problems))
+        c = self.config
+        lines.append(
+            f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
+            f"at most {self.budgets.maximum} tokens a rollout"
+        )
+        return lines
+
+
+def _describe(name: str, problems: ProblemSet) -> str:
+    left_out = f", {problems.unreadable} left out (unreadable answer)" if problems.unreadable else ""
+    copies = f", {problems.duplicates} copies left out" if problems.duplicates else ""
+    return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
+
+
+def prepare(recipe: Recipe, out: Path) -> Prepared:
+    """Resolve and check everything that can be checked before anything is written or trained."""
+    rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
+    if not rewards:
+        raise UserError(f"{recipe.name}: a recipe needs at least one reward")
+    names = [reward.name for reward in rewards]
+    if len(set(names)) < len(names):
+        raise UserError(f"{recipe.name}: each reward may stand once in a recipe, got {', '.join(names)}")
+    part = recipe.budget
+    schedule = load_budget(part.name, part.options, recipe.trainer.get("max_steps"))
+    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor)
+    order = load_order(recipe.data.order.name, recipe.data.order.options)
+    config = trainer_config(recipe, out, budgets.maximum)
+    model = resolve_model(recipe.model)
+    tokenizer = load_tokenizer(model)
+    verifier = MathVerifier()
+
+    def read(source: SourcePart) -> ProblemSet:
+        return load_problems(source, recipe.data.prompt, verifier, tokenizer.chat_template is not None)
+
+    data = recipe.data
+    train = read(data.train)
+    config.require_problems(len(train.problems), train.source)
+    if not (data.probe and order.column in PROBED):
+        ProblemSampler(train.problems, recipe.seed, order)
+    require_monitor(rewards, data.monitor is not None)
+    held_out = read(data.eval) if data.eval else None
+    monitor = read(data.monitor) if data.monitor else None
+    return Prepared(recipe, config, rewards, budgets, order, verifier, model, tokenizer, train, held_out, monitor)

@@ -1,0 +1,99 @@
+"""What the starting model makes of the training problems: pass rates and lengths, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from accelerate import PartialState
+from transformers import PreTrainedModel
+
+from rewards import Problem
+from rl.errors import UserError
+from rl.evaluation import Evaluation, evaluate
+from rl.prepare import PROBED, Prepared
+from rl.recipe import EvaluationPart, ProbePart
+from rl.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One problem's answers by the starting model."""
+
+    pass_rate: float
+    length: float
+    """Mean tokens."""
+
+
+def probed(prepared: Prepared, model: PreTrainedModel, run: RunFolder) -> list[Problem]:
+    """The training problems with the columns of a probe, those outside its pass rates left out.
+
+    The answers are kept in the run's folder, so a resumed run goes on with the same problems.
+    Errors: UserError where too few problems are left for one round.
+    """
+    part = prepared.recipe.data.probe
+    assert part is not None
+    problems = prepared.train.problems
+    if not run.probe.is_file():
+        answers = _answer(prepared, part, model, problems)
+        if PartialState().is_main_process:
+            answers.save(run.probe)
+        PartialState().wait_for_everyone()
+    measured = measure(Evaluation.load(run.probe).rows, prepared.config.truncated)
+    kept = keep(problems, measured, part)
+    prepared.config.require_problems(len(kept), f"{prepared.train.source}, after the probe")
+    return kept
+
+
+def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problems: Sequence[Problem]) -> Evaluation:
+    config = prepared.config
+    if config.top_k or config.min_p is not None:
+        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
+    budgets = [prepared.budgets.of(0, problem) for problem in problems]
+    written = [prepared.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
+    asked = [problem for problem in written for _ in range(part.samples)]
+    sampling = EvaluationPart(
+        budget=prepared.budgets.cap_of(max(budgets)),
+        temperature=config.temperature,
+        top_p=config.top_p,
+        batch_size=config.rollout_batch_size or prepared.recipe.evaluation.batch_size,
+    )
+    return evaluate(
+        model, prepared.tokenizer, asked, prepared.verifier, sampling, config.seed, config.chat_template_kwargs
+    )
+
+
+def measure(rows: Sequence[dict[str, Any]], truncated: str) -> dict[str, Measured]:
+    """Pass rate and mean length of each problem that anybody could judge, by id.
+
+    `truncated` is the recipe's rule for answers cut at their budget: `wrong`, or `judge` their text.
+    """
+    answers: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["correct"] is not None:
+            answers.setdefault(row["problem_id"], []).append(row)
+
+    def correct(row: dict[str, Any]) -> float:
+        return 0.0 if truncated == "wrong" and row["stop"] == "length" else row["correct"]
+
+    return {
+        problem: Measured(fmean(map(correct, found)), fmean(row["length"] for row in found))
+        for problem, found in answers.items()
+    }
+
+
+def keep(problems: Sequence[Problem], measured: dict[str, Measured], part: ProbePart) -> list[Problem]:
+    """The problems whose pass rate lies above and below what the probe says, with its columns."""
+    kept = []
+    for problem in problems:
+        found = measured.get(problem.id)
+        if found is None:
+            continue
+        low = part.above is not None and found.pass_rate <= part.above
+        high = part.below is not None and found.pass_rate >= part.below
+        if not (low or high):
+            columns = dict(zip(PROBED, (found.pass_rate, found.pass_rate, found.length), strict=True))
+            kept.append(replace(problem, columns={**problem.columns, **columns}))
+    return kept
