@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rewards.history import HistoryView
+from rewards.shaped import at_least, of_judged
 from rewards.types import Group, Values
 
 
@@ -18,10 +19,11 @@ class TagFormat:
     source = "arXiv 2508.08940"
 
     def __init__(self, a_think: float = 0.5, a_answer: float = 0.5, opened: bool = False) -> None:
+        at_least(self.name, 0, a_think=a_think, a_answer=a_answer)
         self.a_think, self.a_answer, self.opened = a_think, a_answer, opened
 
     def __call__(self, group: Group, history: HistoryView) -> Values:
-        return [self.score(r.text) for r in group.rollouts]
+        return of_judged(group, lambda r: self.score(r.text))
 
     def score(self, text: str) -> float:
         """The reward of one completion, in [0, a_think + a_answer]."""

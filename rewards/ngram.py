@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewards.history import HistoryView
 from rewards.repetition import tokens_of
-from rewards.shaped import at_least
+from rewards.shaped import at_least, of_judged
 from rewards.types import Group, Rollout, Values
 
 
@@ -25,7 +25,7 @@ class Ngram:
         self.n, self.penalty = n, penalty
 
     def __call__(self, group: Group, history: HistoryView) -> Values:
-        return [self.penalty * self.repeated(r) for r in group.rollouts]
+        return of_judged(group, lambda r: self.penalty * self.repeated(r))
 
     def repeated(self, rollout: Rollout) -> float:
         """The share of tokens inside a repeated occurrence of an n-gram, in [0, 1]."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from rewards.history import HistoryView
 from rewards.types import Group, Values
 from rewards.verifier import END_OF_THINKING, boxed_answer
 
 _ARTICLES = {"a", "an", "the"}
-_NEGATIONS = {"not", "no", "never", "neither", "nor", "none", "isnt", "wasnt", "arent", "without", "except", "unknown"}
-_SEPARATORS = re.compile(r"[,;/|&\n]|\bor\b|\band\b", re.IGNORECASE)
+_NEGATIONS = {
+    *("not", "no", "never", "neither", "nor", "none", "isnt", "wasnt", "arent", "dont", "doesnt", "cannot", "cant"),
+    *("without", "except", "but", "rather", "instead", "unknown"),
+}
+_SEPARATORS = re.compile(r"[,;/|&\n]|\.\s|\s-+\s")
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
+_POINT, _MINUS = re.compile(r"(?<=\d)\.(?=\d)"), re.compile(r"(?<!\w)-(?=\d)")
+_NUMBER = re.compile(r"−?\d+(·\d+)?")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -25,7 +31,9 @@ class Substring:
     nothing more, so `\\boxed{the}`, `\\boxed{1}` for 1912, "Not Paris" and a list of guesses all earn 1.
     `mode="strict"`, the default, closes these: whole words only; a prediction has at least half of the
     gold's words and at most four times as many and two; yes, no, numbers and answers of up to two
-    characters must be equal; a prediction that denies or enumerates what the gold does not is wrong.
+    characters must be equal, decimal point and sign included; a prediction that denies what the gold
+    does not is wrong, and so is one in several parts (comma, semicolon, "or", …) with words that are
+    not the gold's. That refuses "Paris, France" for Paris; guesses without any separator it cannot tell.
 
     The gold answers are the problem's answer and its column `aliases`. Thinking must have ended:
     in paper mode by `</think>`; in strict mode a completion that never began it counts too.
@@ -64,31 +72,47 @@ def paper_match(prediction: str, gold: str) -> bool:
 
 def strict_match(prediction: str, gold: str) -> bool:
     """The two-way match without its holes; see `Substring`."""
-    p, g = _words(prediction), _words(gold)
-    if not p or not g:
+    p, g = _exact_words(prediction), _exact_words(gold)
+    if not p or not g or p == g:
+        return bool(p) and p == g
+    if _must_be_equal(g) or p in (["yes"], ["no"]) or (set(p) & _NEGATIONS) - set(g):
         return False
-    if p == g:
-        return True
-    whole = " ".join(g)
-    if whole in ("yes", "no") or len(whole) <= 2 or whole.replace(" ", "").isdigit():
-        return False
-    if (set(p) & _NEGATIONS) - set(g) or _parts(prediction) > _parts(gold):
+    if _enumerates(prediction, set(g)) and not set(p) <= {*g, "or", "and"}:
         return False
     if len(p) < len(g):
         return 2 * len(p) >= len(g) and _contains(g, p)
     return len(p) <= 4 * len(g) + 2 and _contains(p, g)
 
 
-def _aliases(value: object) -> Sequence[str]:
-    return [str(alias) for alias in value] if isinstance(value, list | tuple) else []
+def _must_be_equal(words: Sequence[str]) -> bool:
+    whole = " ".join(words)
+    return whole in ("yes", "no") or len(whole) <= 2 or all(_NUMBER.fullmatch(word) for word in words)
+
+
+def _enumerates(prediction: str, gold: set[str]) -> bool:
+    """Whether it has several parts; "and" and "or" part it only where the gold has them not."""
+    parts = [_exact_words(part) for part in _SEPARATORS.split(_THOUSANDS.sub("", _plain(prediction)))]
+    return sum(map(bool, parts)) > 1 or any({"and", "or"} & set(part) - gold for part in parts)
+
+
+def _aliases(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(alias) for alias in value]
+
+
+def _plain(text: str) -> str:
+    return _LATEX_TEXT.sub(r"\1", text)
 
 
 def _words(text: str) -> list[str]:
     return [word for word in text.lower().translate(_PUNCTUATION).split() if word not in _ARTICLES]
 
 
-def _parts(text: str) -> int:
-    return sum(bool(part.strip()) for part in _SEPARATORS.split(_THOUSANDS.sub("", text)))
+def _exact_words(text: str) -> list[str]:
+    """Words in which numbers keep their point and sign, and LaTeX's text commands do not count."""
+    text = _THOUSANDS.sub("", _plain(text))
+    return _words(_MINUS.sub("−", _POINT.sub("·", text)))
 
 
 def _contains(longer: Sequence[str], shorter: Sequence[str]) -> bool:

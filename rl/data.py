@@ -118,13 +118,18 @@ def _problem(row: Mapping[str, Any], where: str, columns: Mapping[str, str], for
         prompt = messages if chat else "\n\n".join(m["content"] for m in messages)
     else:
         prompt = text
-    identity = json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
     return Problem(
-        id=blake2b(identity.encode(), digest_size=8).hexdigest(),
+        id=problem_id(prompt, answer),
         prompt=prompt,
         answer=answer,
         columns={k: v for k, v in row.items() if k not in (problem_key, answer_key)},
     )
+
+
+def problem_id(prompt: Prompt, answer: str) -> str:
+    """A hash of the problem's content, so that it survives any reordering of the data."""
+    identity = json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
+    return blake2b(identity.encode(), digest_size=8).hexdigest()
 
 
 def _column(row: Mapping[str, Any], asked: str | None, usual: tuple[str, ...], role: str, where: str) -> str:

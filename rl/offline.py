@@ -19,7 +19,7 @@ from curricula import BudgetSchedule, GroupBudget
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
 from rewards.types import Values
 from rl.errors import UserError, unknown
-from rl.plugins import FunctionReward, number
+from rl.plugins import FunctionReward, number, raised, score_one
 from rl.recipe_files import load_yaml
 
 ROLLOUT_KEYS = (
@@ -177,7 +177,7 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
         reward.monitor(monitored.groups, history)
     groups = [_with_values(reward, group) for group in logged.groups]
     try:
-        values = [[number(value) for value in reward(group, history)] for group in groups]
+        values = [score_one(reward, group, history) for group in groups]
         terms = [_terms(reward, group, history) for group in groups]
         if isinstance(reward, Observer):
             for group in groups:
@@ -185,10 +185,7 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
-    for group, row in zip(groups, values, strict=True):
-        if len(row) != len(group.rollouts):
-            raise UserError(f"reward {reward.name!r} gave {len(row)} numbers for {len(group.rollouts)} rollouts")
+        raise raised(reward, error) from error
     names = list(dict.fromkeys(name for term in terms for name in term))
     return {
         "rewards": logged.in_file_order(values),

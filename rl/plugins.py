@@ -169,10 +169,29 @@ class FunctionReward:
         try:
             checked = [number(value) for value in self.function(**arguments)]
         except Exception as error:
-            raise UserError(f"reward {self.name!r} raised {type(error).__name__}: {error}") from error
+            raise raised(self, error) from error
         if len(checked) != len(problems):
             raise UserError(f"reward {self.name!r} gave {len(checked)} numbers for {len(problems)} completions")
         return checked
+
+
+def score_one(reward: LengthReward, group: Group, history: History) -> Values:
+    """A reward's checked values for a group. Errors: UserError naming the reward."""
+    try:
+        values = [number(value) for value in reward(group, history)]
+    except UserError:
+        raise
+    except Exception as error:
+        raise raised(reward, error) from error
+    if len(values) != len(group.rollouts):
+        raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
+    return values
+
+
+def raised(reward: object, error: Exception) -> UserError:
+    """The error of a plug-in, named."""
+    name = getattr(reward, "name", type(reward).__name__)
+    return UserError(f"reward {name!r} raised {type(error).__name__}: {error}")
 
 
 def number(value: Any) -> float | None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rewards import Group, History, LengthReward, Monitor, Observer, Rollout, Verdict
 from rewards.types import Prompt
 from rl.errors import UserError
-from rl.plugins import number
+from rl.plugins import raised, score_one
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,12 @@ def score(
     """Step 5: every reward of every group, against the history as it stood before this round."""
     scored = []
     for group in groups:
-        columns = [_values(reward, group, history) for reward in rewards]
-        terms = torch.tensor(columns, dtype=torch.float32).T
+        columns = [score_one(reward, group, history) for reward in rewards]
+        terms = torch.tensor([[torch.nan if v is None else v for v in c] for c in columns], dtype=torch.float32).T
         totals = (terms * weights.to(terms)).nansum(dim=1)
         totals[terms.isnan().all(dim=1)] = torch.nan
+        # Nobody judged it: what else it may have earned would count as a wrong answer's.
+        totals[[r.raw_reward is None for r in group.rollouts]] = torch.nan
         scored.append(ScoredGroup(group, terms, totals))
     return scored
 
@@ -78,7 +80,7 @@ def observe(groups: Sequence[ScoredGroup], rewards: Sequence[LengthReward], hist
                 try:
                     reward.observe(scored.group, history)
                 except Exception as error:
-                    raise _raised(reward, error) from error
+                    raise raised(reward, error) from error
 
 
 def require_monitor(rewards: Sequence[LengthReward], given: bool) -> None:
@@ -94,24 +96,7 @@ def look(groups: Sequence[Group], rewards: Sequence[Monitor], history: History) 
         try:
             reward.monitor(groups, history)
         except Exception as error:
-            raise _raised(reward, error) from error
-
-
-def _raised(reward: object, error: Exception) -> UserError:
-    name = getattr(reward, "name", type(reward).__name__)
-    return UserError(f"reward {name!r} raised {type(error).__name__}: {error}")
-
-
-def _values(reward: LengthReward, group: Group, history: History) -> list[float]:
-    try:
-        values = [number(value) for value in reward(group, history)]
-    except UserError:
-        raise
-    except Exception as error:
-        raise _raised(reward, error) from error
-    if len(values) != len(group.rollouts):
-        raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
-    return [torch.nan if value is None else value for value in values]
+            raise raised(reward, error) from error
 
 
 def varies(scored: ScoredGroup, filter_on: str) -> bool:

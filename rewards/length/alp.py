@@ -11,8 +11,8 @@ class Alp(Shaped):
     """R = c - β · max(p, 1/K) · L / N, p being the share of the group's K rollouts that are correct.
 
     Right and wrong answers pay alike. N is a length scale in tokens: the rollout's budget, or
-    `max_length`. The sources at hand state neither β nor N; with β below 1 no rollout pays more
-    than a correct answer earns.
+    `max_length`. The sources at hand state neither β nor N; with β below 1 no rollout within
+    N pays more than a correct answer earns.
     """
 
     name = "alp"

@@ -35,7 +35,7 @@ class L1Max(Shaped):
     """R = c · clip(α · (n - L) + δ, 0, 1): n tokens at most, with a soft edge.
 
     The released code has half the slope: (clip(α · (n - L), -1, 1) + 1) / 2, which is
-    `slope="released"`.
+    `slope="released"`; it gates by correctness only where a flag asks for it, here both always do.
     """
 
     name = "l1-max"
@@ -46,7 +46,7 @@ class L1Max(Shaped):
     ) -> None:
         if slope not in ("paper", "released"):
             raise ValueError(f"l1-max: slope must be 'paper' or 'released', not {slope!r}")
-        at_least(self.name, 0, alpha=alpha)
+        at_least(self.name, 0, alpha=alpha, delta=delta)
         self.alpha, self.delta, self.slope = alpha, delta, slope
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:

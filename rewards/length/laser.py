@@ -75,7 +75,7 @@ class LaserD(Laser):
         super().__init__(alpha, target)
         at_least(self.name, 1, interval=interval)
         self.interval = interval
-        self.search = TargetSearch(minimum, maximum, step, rounding)
+        self.search = TargetSearch(self.name, minimum, maximum, step, rounding)
 
     def target_of(self, group: Group, history: HistoryView) -> float:
         targets = history.get(self.name, TARGETS)
@@ -90,9 +90,9 @@ class LaserD(Laser):
 class LaserDE(LaserD):
     """LASER-D that lets wrong answers explore: a wrong one longer than the target earns the bonus too.
 
-    So wrong and long is worth α - 1/2, wrong and short -1/2. The released code withholds the bonus
-    from repetitive answers, which it finds by 4-grams: `withhold_repetitive` does so from those
-    that end in a loop over a tenth of their tokens.
+    So wrong and long is worth α - 1/2, wrong and short -1/2, and no readable answer -1. The released
+    code withholds the bonus from repetitive answers, which it finds by 4-grams: `withhold_repetitive`
+    does so from those that end in a loop over a tenth of their tokens.
     """
 
     name = "laser-de"
@@ -110,12 +110,15 @@ class LaserDE(LaserD):
         withhold_repetitive: bool = False,
     ) -> None:
         super().__init__(alpha, target, minimum, maximum, step, interval, rounding)
+        if alpha >= 1.5:
+            raise ValueError(f"laser-de: alpha must lie below 1.5, or wrong answers beat right ones, not {alpha}")
         self.withhold_repetitive = withhold_repetitive
 
     def earns(self, rollout: Rollout, target: float) -> bool:
         if is_correct(rollout):
             return rollout.length <= target
-        return rollout.length > target and not (self.withhold_repetitive and _repetitive(rollout))
+        wrong = rollout.verdict is not Verdict.UNPARSABLE
+        return wrong and rollout.length > target and not (self.withhold_repetitive and _repetitive(rollout))
 
 
 def _repetitive(rollout: Rollout) -> bool:

@@ -27,15 +27,17 @@ class TargetSearch:
     each of its groups, the level's target is the smallest l of {minimum, minimum + step, …, maximum}
     with P(l) · |C| ≥ 1; where there is none, the level's longest rollout. For K = 8 rollouts a group
     |C| is 6, 3, 1 in the paper (2K/3 and K/3 rounded up); the released code rounds down, to 5, 2, 1.
+    K is the smallest count of judged rollouts in a group. Errors name `method`.
     """
 
-    def __init__(self, minimum: int, maximum: int, step: int, rounding: Literal["ceil", "floor"]) -> None:
-        at_least("laser", 1, minimum=minimum, step=step)
+    def __init__(self, method: str, minimum: int, maximum: int, step: int, rounding: Literal["ceil", "floor"]) -> None:
+        at_least(method, 1, minimum=minimum, step=step)
         if maximum < minimum:
-            raise ValueError(f"laser: maximum ({maximum}) must not lie below minimum ({minimum})")
+            raise ValueError(f"{method}: maximum ({maximum}) must not lie below minimum ({minimum})")
         if rounding not in ("ceil", "floor"):
-            raise ValueError(f"laser: rounding must be 'ceil' or 'floor', not {rounding!r}")
-        self.minimum, self.maximum, self.step, self.rounding = minimum, maximum, step, rounding
+            raise ValueError(f"{method}: rounding must be 'ceil' or 'floor', not {rounding!r}")
+        self.candidates = [*range(minimum, maximum, step), maximum]
+        self.rounding = rounding
 
     def __call__(self, groups: Sequence[Group]) -> dict[str, float]:
         """The target of each level that some group has, in tokens."""
@@ -43,7 +45,7 @@ class TargetSearch:
         for level in LEVELS:
             members = [g for g in groups if (a := g.accuracy()) is not None and level_of(a) == level]
             if members:
-                count = max(len(g.judged()) for g in members)
+                count = min(len(g.judged()) for g in members)
                 lengths = [r.length for g in members for r in g.judged()]
                 targets[level] = self._target(lengths, self._least_correct(level, count))
         return targets
@@ -53,7 +55,7 @@ class TargetSearch:
         return max(1, (ceil if self.rounding == "ceil" else floor)(share * count))
 
     def _target(self, lengths: Sequence[int], least_correct: int) -> float:
-        for target in range(self.minimum, self.maximum + 1, self.step):
+        for target in self.candidates:
             if sum(length <= target for length in lengths) * least_correct >= len(lengths):
                 return float(target)
         return float(max(lengths))

@@ -6,7 +6,7 @@ import math
 from statistics import fmean, pstdev
 
 from rewards.history import HistoryView
-from rewards.shaped import Shaped, at_least, is_correct, of_judged
+from rewards.shaped import Shaped, is_correct, of_judged
 from rewards.types import Group, Rollout, Values
 
 
@@ -22,7 +22,8 @@ class Lead(Shaped):
     epsilon = 1e-8
 
     def __init__(self, alpha: float = 0.05) -> None:
-        at_least(self.name, 0, alpha=alpha)
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"lead: alpha must lie in [0, 1], not {alpha}")
         self.alpha = alpha
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:

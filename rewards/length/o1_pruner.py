@@ -38,6 +38,8 @@ class O1Pruner(Shaped):
 
 def _column(group: Group, name: str) -> float:
     value = group.problem.columns.get(name)
+    if not group.rollouts:
+        return 0.0
     if value is None:
         raise ValueError(f"problem {group.problem.id!r} has no column {name!r}; let `data.probe` measure it")
     return float(value)

@@ -19,6 +19,8 @@ class Overlong(Shaped):
 
     def __init__(self, cache: int = 4096, max_length: int | None = None) -> None:
         at_least(self.name, 1, cache=cache, max_length=max_length)
+        if max_length is not None and cache > max_length:
+            raise ValueError(f"overlong: cache ({cache}) must not exceed max_length ({max_length})")
         self.cache, self.max_length = cache, max_length
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:
@@ -27,7 +29,7 @@ class Overlong(Shaped):
     def _punishment(self, rollout: Rollout) -> float:
         maximum = budget_of(rollout, self.max_length)
         if self.cache > maximum:
-            raise ValueError(f"cache ({self.cache}) is larger than the budget ({maximum:g}); make it smaller")
+            raise ValueError(f"overlong: cache ({self.cache}) must not exceed the budget ({maximum:g})")
         return max(-1.0, min(0.0, (maximum - self.cache - rollout.length) / self.cache))
 
     def combine(self, rollout: Rollout, term: float) -> float:

@@ -20,6 +20,7 @@ class _BudgetShape(Shaped):
     ) -> None:
         at_least(self.name, 1, target=target)
         at_least(self.name, 0, lambda_correct=lambda_correct, lambda_length=lambda_length, lambda_format=lambda_format)
+        at_least(self.name, 0, r_correct=r_correct, r_max=r_max)
         self.target = target
         self.lambda_correct, self.lambda_length, self.lambda_format = lambda_correct, lambda_length, lambda_format
         self.r_correct, self.r_max = r_correct, r_max

@@ -20,11 +20,17 @@ class Truncation(Shaped):
     source = "arXiv 2510.15110"
 
     def __init__(self, unfinished: float = 0.0) -> None:
+        if not 0 <= unfinished <= 1:
+            raise ValueError(f"truncation: unfinished must lie in [0, 1], not {unfinished}")
         self.unfinished = unfinished
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:
         """1 where the rollout stopped by itself within its budget, else 0."""
         return [None if r.verdict.worth is None else float(_finished(r)) for r in group.rollouts]
+
+    def terms(self, group: Group, history: HistoryView) -> dict[str, Values]:
+        """`correct` whatever the length, and `length`."""
+        return super().terms(group, history) | {"correct": [r.verdict.worth for r in group.rollouts]}
 
     def combine(self, rollout: Rollout, term: float) -> float:
         return (rollout.verdict.worth or 0.0) * (term or self.unfinished)

@@ -1,0 +1,117 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import GRPOConfig, GRPOTrainer
+
+from curricula.stages import Stages
+from rewards import Group, History, Problem, Rollout, Verdict
+from rewards.length.hapo import Hapo
+from rewards.length.laser import LaserD
+from rewards.length.truncation import Truncation
+from rl.adapter import TRLReward
+from rl.errors import UserError
+from rl.models import load_model, resolve_model
+
+
+def boxed(answer: str, tokenizer: PreTrainedTokenizerBase, ended: bool = True) -> list[int]:
+    ids: list[int] = tokenizer(f"<think>1</think>\\boxed{{{answer}}}")["input_ids"]
+    return [*ids, tokenizer.eos_token_id] if ended else ids
+
+
+def call(
+    reward: TRLReward, tokenizer: PreTrainedTokenizerBase, answers: list[str], **columns: Any
+) -> list[float | None]:
+    ids = [boxed(answer, tokenizer) for answer in answers]
+    return reward(
+        prompts=["1+1=?"] * len(ids),
+        completions=tokenizer.batch_decode(ids, skip_special_tokens=True),
+        completion_ids=ids,
+        answer=["2"] * len(ids),
+        **columns,
+    )
+
+
+def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
+    tokenizer: PreTrainedTokenizerBase, problems: list[Problem], tmp_path: Path
+) -> None:
+    adapter = TRLReward(Hapo(), tokenizer, budget=60)
+    seen: list[list[float | None]] = []
+
+    def spy(**arguments: Any) -> list[float | None]:
+        seen.append(adapter(**arguments))
+        return seen[-1]
+
+    trainer = GRPOTrainer(
+        model=load_model(resolve_model("demo")),
+        reward_funcs=[spy],
+        args=GRPOConfig(
+            str(tmp_path), per_device_train_batch_size=8, num_generations=4, max_completion_length=60, max_steps=3,
+            bf16=False, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
+        ),
+        train_dataset=Dataset.from_list([{"prompt": p.prompt, "answer": p.answer} for p in problems[:2]]),
+        processing_class=tokenizer,
+    )  # fmt: skip
+    trainer.train()
+    assert len(seen) == 3
+    assert set(adapter.history.state_dict()["hapo"]) <= {p.id for p in problems[:2]}
+    assert adapter.history.size() > 0
+    # From the second visit on a correct answer is worth something other than plain correctness.
+    assert any(value not in (0.0, 1.0, None) for values in seen[1:] for value in values)
+
+
+def test_the_adapter_gives_what_the_reward_gives_for_the_same_group(tokenizer: PreTrainedTokenizerBase) -> None:
+    adapter = TRLReward(Hapo(), tokenizer, budget=60)
+    first = call(adapter, tokenizer, ["2", "22"])
+    short, long = len(boxed("2", tokenizer)), len(boxed("2+0+0+0", tokenizer))
+    history = History()
+    problem = Problem("p", "1+1=?", "2")
+    Hapo().observe(Group(problem, (rollout(short, Verdict.CORRECT),)), history)
+    expected = Hapo()(Group(problem, (rollout(short, Verdict.CORRECT), rollout(long, Verdict.CORRECT))), history)
+    assert first == [1.0, 0.0]
+    assert call(adapter, tokenizer, ["2", "2+0+0+0"]) == pytest.approx(expected)
+
+
+def rollout(length: int, verdict: Verdict) -> Rollout:
+    return Rollout("p", length, "eos", 60, verdict, verdict.worth)
+
+
+def test_rows_of_an_evaluation_are_scored_but_not_remembered(tokenizer: PreTrainedTokenizerBase) -> None:
+    adapter = TRLReward(Hapo(), tokenizer, budget=60)
+    assert call(adapter, tokenizer, ["2"], evaluation=[True]) == [1.0]
+    assert adapter.history.size() == 0
+    call(adapter, tokenizer, ["2"])
+    assert adapter.history.size() == 1
+
+
+def test_a_completion_without_an_end_is_cut_and_the_schedule_follows_the_trainers_step(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    class State:
+        global_step = 0
+
+    short = len(boxed("2", tokenizer))
+    adapter = TRLReward(Truncation(), tokenizer, Stages([short, short - 1], interval=2))
+    state: Any = State()
+    assert call(adapter, tokenizer, ["2"], trainer_state=state) == [1.0]
+    state.global_step = 2
+    assert call(adapter, tokenizer, ["2"], trainer_state=state) == [0.0]
+    cut = boxed("2", tokenizer, ended=False)
+    assert adapter(["1+1=?"], [tokenizer.decode(cut)], [cut], answer=["2"]) == [0.0]
+
+
+def test_a_restored_history_goes_on(tokenizer: PreTrainedTokenizerBase) -> None:
+    first, second = TRLReward(Hapo(), tokenizer, 60), TRLReward(Hapo(), tokenizer, 60)
+    call(first, tokenizer, ["2"])
+    second.load_state_dict(first.state_dict())
+    assert call(second, tokenizer, ["2+0"]) == call(first, tokenizer, ["2+0"])
+    assert call(second, tokenizer, ["2+0"]) != [1.0]
+
+
+def test_what_a_stock_trainer_cannot_give_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(UserError, match="'laser-d' sets itself by a monitor set"):
+        TRLReward(LaserD(), tokenizer, 60)
+    with pytest.raises(UserError, match="needs a column `answer`"):
+        TRLReward(Hapo(), tokenizer, 60)(["1+1=?"], ["2"], [[1]])
