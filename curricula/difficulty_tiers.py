@@ -24,6 +24,8 @@ class DifficultyTiers:
                 raise ValueError(f"difficulty-tiers: {option} must be a list, not {values!r}")
         if len(tokens) != len(thresholds) + 1:
             raise ValueError(f"difficulty-tiers: {len(thresholds)} thresholds need {len(thresholds) + 1} budgets")
+        if not all(isinstance(t, int | float) for t in thresholds):
+            raise ValueError(f"difficulty-tiers: thresholds must be numbers, not {list(thresholds)}")
         if list(thresholds) != sorted(set(thresholds)) or not all(0 <= t <= 1 for t in thresholds):
             raise ValueError(f"difficulty-tiers: thresholds must rise within [0, 1], not {list(thresholds)}")
         for budget in tokens:

@@ -107,8 +107,8 @@ class EasyAnchors:
     source = "arXiv 2507.14683"
 
     def __init__(self, column: str = "pass_rate", threshold: float = 0.8, share: float = 0.1) -> None:
-        if not 0 < share < 1:
-            raise ValueError(f"easy-anchors: share must lie in (0, 1), not {share}")
+        if not 0 < share <= 0.5:
+            raise ValueError(f"easy-anchors: share must lie in (0, 0.5], not {share}")
         self.column, self.threshold, self.share = column, threshold, share
 
     def sequence(self, number: int, seed: int, values: Sequence[float]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 from curricula.schedule import whole
 
@@ -39,7 +40,7 @@ class Stages:
                 raise ValueError("stages: give `interval`, the optimiser steps of each stage")
             whole(self.name, steps=steps)
             return [-(-k * steps // count) for k in range(1, count)]
-        lengths = [interval] * (count - 1) if isinstance(interval, int) else list(interval)
+        lengths: list[Any] = list(interval) if isinstance(interval, list | tuple) else [interval] * (count - 1)
         if len(lengths) not in (count - 1, count):
             raise ValueError(f"stages: {len(lengths)} intervals do not fit {count} budgets")
         for length in lengths:

@@ -16,8 +16,8 @@ class Exponential:
 
     def __init__(self, initial: int = 256, factor: float = 0.7, interval: int = 150, minimum: int = 1) -> None:
         whole(self.name, initial=initial, interval=interval, minimum=minimum)
-        if not 0 < factor <= 1:
-            raise ValueError(f"exponential: factor must lie in (0, 1], not {factor}")
+        if not isinstance(factor, int | float) or not 0 < factor <= 1:
+            raise ValueError(f"exponential: factor must lie in (0, 1], not {factor!r}")
         self.maximum = max(initial, minimum)
         self.initial, self.interval, self.minimum = initial, interval, minimum
         self.factor = Fraction(str(factor))  # the decimal that was written, not its nearest float

@@ -126,7 +126,7 @@ def lead(
     """
     rows = rewards.view(-1, group_size)
     judged = (~rows.isnan()).sum(dim=1, keepdim=True)
-    solved = (rows > 0).sum(dim=1, keepdim=True) / judged.clamp(min=1)
+    solved = (rows > 0).sum(dim=1, keepdim=True).to(rows) / judged.clamp(min=1)
     advantages = group(rewards, group_size, lengths).view(-1, group_size)
     hardness = torch.where(advantages > 0, solved, 1 - solved)
     return (advantages * (a + (b - a) * torch.sigmoid(-k * (hardness - rho)))).flatten()

@@ -10,6 +10,7 @@ from curricula.schedule import floored
 from rewards import Group, Problem
 from rewards.types import Prompt
 from rl.errors import UserError
+from rl.plugins import raised
 
 _PLACES = re.compile(r"\{(prompt|budget)\}")
 
@@ -46,9 +47,12 @@ class Budgets:
 
     def of(self, step: int, problem: Problem) -> int:
         """The budget in tokens of a problem's rollouts in the round that begins with `step`."""
-        if isinstance(self.schedule, ProblemBudget):
-            return self.schedule.for_problem(step, problem.id)
-        return self.schedule.at(step)
+        try:
+            if isinstance(self.schedule, ProblemBudget):
+                return self.schedule.for_problem(step, problem.id)
+            return self.schedule.at(step)
+        except Exception as error:
+            raise raised(self.schedule, error, "budget") from error
 
     def cap_of(self, budget: int) -> int:
         """Where a rollout with this budget is stopped, in tokens."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rl import method_commands
-from rl.errors import user_errors_exit_2
+from rl.errors import UserError, user_errors_exit_2
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Train reasoning models to think for as long as a problem needs and no longer.",
@@ -117,10 +117,21 @@ def _write_json(path: Path | None, values: object) -> None:
         path.write_text(json.dumps(values, indent=2))
 
 
+# Typer brings a click of its own in some versions: this is the base of its errors in any.
+_ClickError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
 def run_command(arguments: Sequence[str] | None = None) -> None:
     """Run `lengthwise` with these arguments, or the process's own; the entry point of the package."""
     with user_errors_exit_2():
-        app(args=list(arguments) if arguments is not None else None, prog_name="lengthwise")
+        try:
+            given = list(arguments if arguments is not None else sys.argv[1:])
+            status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)
+        except _ClickError as error:
+            raise UserError(" ".join(error.format_message().split())) from None
+        except typer.Abort:
+            raise SystemExit(130) from None
+        raise SystemExit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from rl.advantages import ESTIMATORS
@@ -22,18 +23,23 @@ class Estimator:
     def __init__(self, name: str, options: Mapping[str, Any] | None = None, weights: Sequence[float] = (1.0,)) -> None:
         if name not in ESTIMATORS:
             raise unknown("advantage estimator", name, ESTIMATORS)
-        self.function, self.options = ESTIMATORS[name], dict(options or {})
+        self.name, self.function, self.options = name, ESTIMATORS[name], dict(options or {})
         accepted = list(inspect.signature(self.function).parameters)
         self.apart = "weights" in accepted
         """Whether it takes each reward by itself instead of the weighted sum."""
         self.weights = list(weights)
-        self.adaptive = AdaptiveK() if name == "gfpo" and self.options.pop("adaptive", False) else None
-        if self.adaptive and "k" in self.options:
+        self.adaptive: AdaptiveK | None = None
+        adaptive = name == "gfpo" and bool(self.options.pop("adaptive", False))
+        if adaptive and "k" in self.options:
             raise UserError("option 'k' of advantage estimator 'gfpo' cannot stand beside `adaptive: true`; remove one")
         known = [option for option in accepted if option not in OWN] + (["adaptive"] if name == "gfpo" else [])
         for option in self.options:
             if option not in known:
                 raise unknown(f"option of advantage estimator {name!r}", option, known)
+        # A value that cannot be shows at once, not after the first round.
+        sample = torch.arange(8.0)
+        self(sample.unsqueeze(1).repeat(1, len(self.weights)), sample, 4, torch.ones(8))
+        self.adaptive = AdaptiveK() if adaptive else None
 
     def __call__(self, terms: Tensor, totals: Tensor, group_size: int, lengths: Tensor) -> Tensor:
         """(B, K) terms and (B,) weighted sums to (B,) advantages. Errors: UserError for an option that cannot be."""
@@ -45,7 +51,7 @@ class Estimator:
         try:
             return self.function(terms if self.apart else totals, group_size, lengths, **options)
         except (ValueError, TypeError) as error:
-            raise UserError(str(error)) from error
+            raise UserError(f"advantage estimator {self.name!r}: {error}; its options are {self.options}") from error
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: plain JSON."""

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rl.errors import UserError
+
 Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
 RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
@@ -32,7 +34,9 @@ def budgets(
     from rl import offline
     from rl.plugins import load_budget
 
-    if name is None or (steps is None and accuracy is None and plot is None):
+    if name is None or (steps is None and accuracy is None):
+        if settings or plot or accuracy is not None or steps:
+            raise UserError("name a schedule and give --steps or --accuracy, or only list them")
         _list("budget", name, json_file)
         return
     steps = steps or 1
@@ -85,8 +89,7 @@ def advantages(
     """Turn logged rewards into advantages: `reward` of each line, or with gdpo its `rewards`."""
     from rl import offline
 
-    lines = offline.read_lines(rollouts)
-    values = offline.advantages(estimator, offline.parse_settings(settings or []), lines, str(rollouts))
+    values = offline.advantages(estimator, offline.parse_settings(settings or []), rollouts)
     _write(json_file, {"advantages": values})
 
 
@@ -112,8 +115,6 @@ def _list(kind: str, name: str | None, json_file: Path | None) -> None:
 
 def _write(path: Path | None, values: object) -> None:
     """JSON to a file, or to the terminal without one."""
-    from rl.errors import UserError
-
     text = json.dumps(values, indent=None if path else 2, allow_nan=False)
     if path is None:
         print(text)

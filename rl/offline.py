@@ -36,20 +36,22 @@ ROLLOUT_KEYS = (
 )
 
 
+Lines = dict[int, dict[str, Any]]
+"""The objects of a file by the number of their line."""
+
+
 @dataclass(frozen=True)
 class Logged:
-    """The rollouts of a file as groups, and where in the file each group's rollouts stand."""
+    """The rollouts of a file as groups, and the numbers of the lines they stand on."""
 
     groups: list[Group]
     places: list[list[int]]
 
     def in_file_order(self, values: Sequence[Sequence[Any]]) -> list[Any]:
         """Values group by group, put back into the order of the lines."""
-        flat = {
-            line: v
-            for places, row in zip(self.places, values, strict=True)
-            for line, v in zip(places, row, strict=True)
-        }
+        flat: dict[int, Any] = {}
+        for places, row in zip(self.places, values, strict=True):
+            flat |= dict(zip(places, row, strict=True))
         return [flat[line] for line in sorted(flat)]
 
 
@@ -64,13 +66,13 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> Lines:
     """The objects of a JSON-lines file. Errors: UserError naming the line."""
     if not path.is_file():
         raise UserError(f"rollout file {str(path)!r} does not exist")
-    lines = []
+    lines: Lines = {}
     try:
-        texts = path.read_text().splitlines()
+        texts = path.read_text().split("\n")
     except (UnicodeDecodeError, OSError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
     for place, text in enumerate(texts, 1):
@@ -82,32 +84,38 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             raise UserError(f"{path}, line {place}: not JSON: {error}") from error
         if not isinstance(line, dict):
             raise UserError(f"{path}, line {place}: expected an object, got {text.strip()[:40]!r}")
-        lines.append(line)
+        lines[place] = line
     return lines
 
 
 def read_rollouts(path: Path) -> Logged:
     """The groups of a rollout file. Errors: UserError naming the line and the key."""
     lines = read_lines(path)
-    places = group_places(lines)
-    groups = []
-    for problem_id, members in places.items():
-        rollouts = [_rollout(lines[i], f"{path}, line {i + 1}") for i in members]
-        first = lines[members[0]]
-        columns = {k: v for k, v in first.items() if k not in ROLLOUT_KEYS}
-        problem = Problem(problem_id, str(first.get("prompt") or ""), str(first.get("answer") or ""), columns)
-        groups.append(Group(problem, tuple(rollouts)))
+    places = group_places(lines, path)
+    groups = [_group(problem_id, {i: lines[i] for i in members}, path) for problem_id, members in places.items()]
     return Logged(groups, list(places.values()))
 
 
-def group_places(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
-    """The positions of each problem's lines, problems by first appearance."""
+def group_places(lines: Lines, path: Path) -> dict[str, list[int]]:
+    """The lines of each problem, problems by first appearance. Errors: UserError naming the line."""
     places: dict[str, list[int]] = {}
-    for i, line in enumerate(lines):
-        if "problem_id" not in line:
-            raise UserError(f"rollout {i + 1}: key 'problem_id' is missing")
-        places.setdefault(str(line["problem_id"]), []).append(i)
+    for place, line in lines.items():
+        if line.get("problem_id") is None:
+            raise UserError(f"{path}, line {place}: key 'problem_id' is missing")
+        places.setdefault(str(line["problem_id"]), []).append(place)
     return places
+
+
+def _group(problem_id: str, lines: Lines, path: Path) -> Group:
+    """The lines of one problem; what they say of the problem itself must agree."""
+    rollouts = [_rollout(line, f"{path}, line {place}") for place, line in lines.items()]
+    told: dict[str, Any] = {}
+    for place, line in lines.items():
+        for key, value in line.items():
+            if key not in ROLLOUT_KEYS and told.setdefault(key, value) != value:
+                raise UserError(f"{path}, line {place}: {key!r} differs from that of an earlier line of {problem_id!r}")
+    prompt, answer = str(told.pop("prompt", None) or ""), told.pop("answer", None)
+    return Group(Problem(problem_id, prompt, "" if answer is None else str(answer), told), tuple(rollouts))
 
 
 def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
@@ -115,14 +123,18 @@ def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
         if key not in line:
             raise UserError(f"{where}: key {key!r} is missing")
     length, correct, stop, budget = line["length"], line["correct"], line["stop"], line.get("budget")
-    if not _is_whole(length, 0):
-        raise UserError(f"{where}: 'length' must be a number of tokens, not {length!r}")
-    if correct not in (True, False, None):
-        raise UserError(f"{where}: 'correct' must be true, false or null, not {correct!r}")
-    if stop not in ("eos", "length"):
-        raise UserError(f"{where}: 'stop' must be 'eos' or 'length', not {stop!r}")
-    if budget is not None and not _is_whole(budget, 1):
-        raise UserError(f"{where}: 'budget' must be a number of tokens or null, not {budget!r}")
+    text, ids = line.get("text"), line.get("token_ids")
+    checks = [
+        ("length", length, _is_whole(length, 0), "a number of tokens"),
+        ("correct", correct, correct in (True, False, None), "true, false or null"),
+        ("stop", stop, stop in ("eos", "length"), "'eos' or 'length'"),
+        ("budget", budget, budget is None or _is_whole(budget, 1), "a number of tokens or null"),
+        ("text", text, text is None or isinstance(text, str), "a string or null"),
+        ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
+    ]
+    for key, value, good, wanted in checks:
+        if not good:
+            raise UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")
     verdict = _verdict(line.get("verdict"), correct, where)
     return Rollout(
         problem_id=str(line["problem_id"]),
@@ -131,10 +143,23 @@ def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
         budget=budget,
         verdict=verdict,
         raw_reward=verdict.worth,
-        text=line.get("text") or "",
-        token_ids=tuple(line.get("token_ids") or ()),
-        given={name: number(value) for name, value in (line.get("rewards") or {}).items()},
+        text=text or "",
+        token_ids=tuple(ids or ()),
+        given=_rewards(line.get("rewards") or {}, where),
     )
+
+
+def _rewards(values: Any, where: str) -> dict[str, float | None]:
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: 'rewards' must be an object of numbers, not {values!r}")
+    return {name: _number(value, f"{where}: rewards.{name}") for name, value in values.items()}
+
+
+def _number(value: Any, where: str) -> float | None:
+    try:
+        return number(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where} must be a finite number or null, not {value!r}") from error
 
 
 def _is_whole(value: Any, low: int) -> bool:
@@ -171,14 +196,14 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     Each group is scored against the history as it stood before the file; then all are observed, as
     in one round of training. `monitored` rollouts set a reward's controller first.
     """
-    if monitored is not None:
-        if not isinstance(reward, Monitor):
-            raise UserError(f"reward {reward.name!r} has no controller, so a monitor file would be ignored; remove it")
-        reward.monitor(monitored.groups, history)
     groups = [_with_values(reward, group) for group in logged.groups]
     try:
+        if monitored is not None:
+            if not isinstance(reward, Monitor):
+                raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
+            reward.monitor(monitored.groups, history)
         values = [score_one(reward, group, history) for group in groups]
-        terms = [_terms(reward, group, history) for group in groups]
+        terms = _terms(reward, groups, history)
         if isinstance(reward, Observer):
             for group in groups:
                 reward.observe(group, history)
@@ -186,10 +211,9 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
         raise
     except Exception as error:
         raise raised(reward, error) from error
-    names = list(dict.fromkeys(name for term in terms for name in term))
     return {
         "rewards": logged.in_file_order(values),
-        "terms": {name: logged.in_file_order([term[name] for term in terms]) for name in names},
+        "terms": {name: logged.in_file_order(column) for name, column in terms.items()},
         "history": history.state_dict(),
     }
 
@@ -204,12 +228,23 @@ def _with_values(reward: LengthReward, group: Group) -> Group:
     return Group(group.problem, tuple(given))
 
 
-def _terms(reward: LengthReward, group: Group, history: History) -> dict[str, Values]:
-    correct: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
-    return correct | (reward.terms(group, history) if isinstance(reward, Termed) else {})
+def _terms(reward: LengthReward, groups: Sequence[Group], history: History) -> dict[str, list[Values]]:
+    """Each term's checked values group by group; a term that a group does not have is null there."""
+    columns: dict[str, list[Values]] = {}
+    for place, group in enumerate(groups or [Group(Problem("", "", ""), ())]):
+        found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
+        if isinstance(reward, Termed):
+            found |= reward.terms(group, history)
+        for name, values in found.items():
+            if len(values) != len(group.rollouts):
+                count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"
+                raise UserError(f"term {name!r} of reward {reward.name!r} has {count}")
+            empty: list[Values] = [[None] * len(g.rollouts) for g in groups]
+            columns.setdefault(name, empty)[place : place + 1] = [[number(value) for value in values]] if groups else []
+    return columns
 
 
-def advantages(name: str, options: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], where: str) -> list[float]:
+def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]:
     """What `lengthwise advantages` writes, one number a line; groups may differ in size.
 
     The `reward` of each line, or with `gdpo` each number of its `rewards`; null: not judged.
@@ -218,53 +253,65 @@ def advantages(name: str, options: Mapping[str, Any], lines: Sequence[Mapping[st
 
     from rl.estimator import Estimator
 
+    lines = read_lines(path)
     options = dict(options)
-    weights = options.pop("weights", None)
-    places = list(group_places(lines).values())
-    size = max(map(len, places), default=1)
-    columns = _reward_columns(lines, Estimator(name, options).apart, where)
+    apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart
+    weights = options.pop("weights", None) if apart else None
+    columns = _reward_columns(lines, apart, path)
+    if not lines:
+        return []
+    if weights is not None and not isinstance(weights, list):
+        raise UserError(f"weights must be a list of numbers, one a reward, not {weights!r}")
+    if weights is not None and len(weights) != len(columns):
+        raise UserError(f"{path}: {len(weights)} weights do not fit {len(columns)} rewards")
     estimator = Estimator(name, options, weights or [1.0] * len(columns))
-    padded = [[*group, *[None] * (size - len(group))] for group in places]
-    slots = [i for group in padded for i in group]
+    groups = list(group_places(lines, path).values())
+    size = max(map(len, groups))
+    slots = [place for group in groups for place in [*group, *[None] * (size - len(group))]]
     terms = torch.tensor(
-        [[math.nan if i is None else column[i] for column in columns] for i in slots], dtype=torch.float64
+        [[math.nan if place is None else column[place] for column in columns] for place in slots], dtype=torch.float64
     ).view(len(slots), len(columns))
-    lengths = torch.tensor([0 if i is None else lines[i].get("length", 0) for i in slots], dtype=torch.float64)
-    totals = terms[:, 0] if not estimator.apart else terms.nansum(dim=1)
-    result = estimator(terms, totals, size, lengths).tolist()
-    by_line = {i: value for i, value in zip(slots, result, strict=True) if i is not None}
-    return [by_line[i] for i in range(len(lines))]
+    lengths = torch.tensor([0 if place is None else _length(lines[place], path, place) for place in slots])
+    totals = terms.nansum(dim=1) if apart else terms[:, 0]
+    result = estimator(terms, totals, size, lengths.double()).tolist()
+    by_line = {place: value for place, value in zip(slots, result, strict=True) if place is not None}
+    return [by_line[place] for place in lines]
 
 
-def _reward_columns(lines: Sequence[Mapping[str, Any]], apart: bool, where: str) -> list[list[float]]:
+def _length(line: Mapping[str, Any], path: Path, place: int) -> int:
+    length = line.get("length", 0)
+    if not _is_whole(length, 0):
+        raise UserError(f"{path}, line {place}: 'length' must be a number of tokens, not {length!r}")
+    return int(length)
+
+
+def _reward_columns(lines: Lines, apart: bool, path: Path) -> list[dict[int, float]]:
+    """Each reward's numbers by line, NaN where it is null or missing."""
     key = "rewards" if apart else "reward"
-    for place, line in enumerate(lines, 1):
+    found: dict[int, dict[str, float | None]] = {}
+    for place, line in lines.items():
+        where = f"{path}, line {place}"
         if key not in line:
-            raise UserError(f"{where}, line {place}: key {key!r} is missing")
-    if not apart:
-        return [[_nan(line["reward"], where, i) for i, line in enumerate(lines, 1)]]
-    names = list(dict.fromkeys(name for line in lines for name in line["rewards"]))
-    return [[_nan(line["rewards"].get(name), where, i) for i, line in enumerate(lines, 1)] for name in names]
+            raise UserError(f"{where}: key {key!r} is missing")
+        found[place] = _rewards(line[key], where) if apart else {key: _number(line[key], f"{where}: reward")}
+    names = list(dict.fromkeys(name for rewards in found.values() for name in rewards))
+    return [{place: _or_nan(rewards.get(name)) for place, rewards in found.items()} for name in names]
 
 
-def _nan(value: Any, where: str, place: int) -> float:
-    try:
-        checked = number(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}, line {place}: a reward must be a finite number or null, not {value!r}") from error
-    return math.nan if checked is None else checked
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def budgets(schedule: BudgetSchedule, steps: int, accuracy: float | None = None) -> list[int]:
     """The budget of each of `steps` optimiser steps; of a group with this accuracy, where one is given."""
-    if accuracy is None:
-        return [schedule.at(step) for step in range(steps)]
-    if not isinstance(schedule, GroupBudget):
+    if accuracy is not None and not isinstance(schedule, GroupBudget):
         raise UserError("this schedule does not look at accuracy; remove --accuracy")
     try:
-        return [schedule.for_group(step, accuracy) for step in range(steps)]
-    except ValueError as error:
-        raise UserError(str(error)) from error
+        if accuracy is not None and isinstance(schedule, GroupBudget):
+            return [schedule.for_group(step, accuracy) for step in range(steps)]
+        return [schedule.at(step) for step in range(steps)]
+    except Exception as error:
+        raise raised(schedule, error, "budget") from error
 
 
 def spans(values: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -188,10 +188,10 @@ def score_one(reward: LengthReward, group: Group, history: History) -> Values:
     return values
 
 
-def raised(reward: object, error: Exception) -> UserError:
+def raised(plugin: object, error: Exception, kind: str = "reward") -> UserError:
     """The error of a plug-in, named."""
-    name = getattr(reward, "name", type(reward).__name__)
-    return UserError(f"reward {name!r} raised {type(error).__name__}: {error}")
+    name = getattr(plugin, "name", type(plugin).__name__)
+    return UserError(f"{kind} {name!r} raised {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def number(value: Any) -> float | None:

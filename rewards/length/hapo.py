@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from rewards.history import History, HistoryView
-from rewards.shaped import Shaped, is_correct, of_judged
+from rewards.shaped import Shaped, at_least, is_correct, of_judged
 from rewards.types import Group, Rollout, Values
 
 
@@ -47,6 +47,7 @@ class Hapo(Shaped):
             raise ValueError(f"hapo: w must lie in [0, 1], not {w}")
         if not -1 < clip <= 0:
             raise ValueError(f"hapo: clip must lie in (-1, 0], not {clip}")
+        at_least(self.name, 0, tolerance=tolerance)
         self.mode, self.shape, self.w, self.clip, self.tolerance = mode, shape, w, clip, tolerance
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:

@@ -1,13 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from curricula import ProblemOrder
 from rewards import LengthReward, Problem
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
+from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
 from rl.data import load_problems
 from rl.models import load_model, load_tokenizer, resolve_model
@@ -46,6 +48,9 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
         tokens: int = 60,
         problems_: list[Problem] | None = None,
         on_round: Any = None,
+        budget: Budgets | None = None,
+        order: ProblemOrder | None = None,
+        monitor: Sequence[Problem] = (),
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -71,9 +76,11 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
             args=LengthGRPOConfig(**config),
             problems=problems_ or problems,
             rewards=rewards or [Correct()],
-            budget=load_budget("constant", {"tokens": tokens}),
+            budget=budget or load_budget("constant", {"tokens": tokens}),
             verifier=MathVerifier(),
             processing_class=tokenizer,
+            order=order,
+            monitor=monitor,
             on_round=on_round,
         )
 

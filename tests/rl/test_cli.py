@@ -1,6 +1,7 @@
 """Bad input: one clear line each, exit code 2, nothing written."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -108,13 +109,13 @@ def test_the_demo_wants_a_method_beside_its_control(capsys: pytest.CaptureFixtur
     assert "unknown demo method 'demo-grpo'" in refusal(["demo", "--method", "demo-grpo"], capsys)
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
-def test_a_dry_run_of_every_shipped_recipe_checks_it_and_writes_nothing(
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if name.startswith("demo-")])
+def test_a_dry_run_of_every_demo_recipe_checks_it_and_writes_nothing(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_command_to_its_end(["train", name, "--dry-run"])
     printed = capsys.readouterr().out
-    resolved = yaml.safe_load(printed.partition("\nmodel ")[0])
+    resolved = yaml.safe_load(re.split(r"\n(?:stage|model) ", printed)[0])
     assert resolved == load_recipe(name).to_dict()
     assert "rollouts" in printed
     assert list(Path().iterdir()) == []
