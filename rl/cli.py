@@ -128,7 +128,7 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
             given = list(arguments if arguments is not None else sys.argv[1:])
             status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)
         except _ClickError as error:
-            raise UserError(" ".join(error.format_message().split())) from None
+            raise UserError(f"{' '.join(error.format_message().split())} See lengthwise --help.") from None
         except typer.Abort:
             raise SystemExit(130) from None
         raise SystemExit(status if isinstance(status, int) else 0)

@@ -16,12 +16,12 @@ from typing import Any
 from rl.errors import UserError, unknown
 from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
-from rl.recipe import Recipe
+from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe, shipped_recipes
 from rl.report.arms import Arm, arms_of
 from rl.report.page import write_page
 from rl.report.tables import accuracy_difference, print_table
-from rl.run_folder import RunFolder, read_metrics, write_text
+from rl.run_folder import RunFolder, write_text
 
 CONTROL = "demo-grpo"
 
@@ -114,7 +114,7 @@ def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFol
     try:
         with training_progress() as progress:
             tasks = {
-                label: progress.add_task(label, total=recipe.trainer["max_steps"], figures="starting")
+                label: progress.add_task(label, total=_steps(recipe), figures="starting")
                 for label, recipe in recipes.items()
             }
             while any(process.poll() is None for process in processes.values()):
@@ -131,8 +131,12 @@ def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFol
             process.wait()
 
 
+def _steps(recipe: Recipe) -> int:
+    return sum(int(stage.trainer["max_steps"]) for _, stage in stages_of(recipe) or [("", recipe)])
+
+
 def _latest(run: RunFolder) -> dict[str, Any]:
-    lines = read_metrics(run.metrics) if run.metrics.is_file() else []
+    lines = run.logged()
     if not lines:
         return {}
     told: dict[str, Any] = next((line for line in reversed(lines) if "reward" in line), {})

@@ -15,6 +15,10 @@ Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE"
 RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
 
 
+LINES = 40
+"""Lines that a schedule takes on the terminal at most; its file holds every step."""
+
+
 def rewards(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None, json_file: Json = None
 ) -> None:
@@ -52,7 +56,7 @@ def budgets(
         print(values[0])
         return
     print("steps          tokens")
-    for first, last, tokens in offline.spans(values):
+    for first, last, tokens in offline.spans(values, LINES):
         print(f"{f'{first}-{last}' if last > first else first:<14} {tokens}")
 
 
@@ -69,13 +73,14 @@ def score(
     """Score logged rollouts with a reward: whole rewards, their terms, and the history afterwards."""
     from rl import offline
     from rl.plugins import load_reward
+    from rl.rollout_files import read_rollouts
 
     plugin = load_reward(reward, offline.parse_settings(settings or []))
     result = offline.score(
         plugin,
-        offline.read_rollouts(rollouts),
+        read_rollouts(rollouts),
         offline.read_history(history),
-        offline.read_rollouts(monitor) if monitor else None,
+        read_rollouts(monitor) if monitor else None,
     )
     _write(json_file, result)
 

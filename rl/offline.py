@@ -1,58 +1,21 @@
-"""Score logged rollouts, and draw schedules, without a model: rewards can be compared before a GPU is spent.
-
-A rollout line is JSON: `problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos` or
-`length`), `budget` (tokens or null), `text`, and where a method needs them `answer`, `verdict`,
-`token_ids`, `ref_length`, `ref_accuracy`, `rewards` (an object), `reward`. Further keys are columns of
-the problem. The lines of one problem form its group, in file order.
-"""
+"""Score logged rollouts, and draw schedules, without a model: rewards can be compared before a GPU is spent."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from curricula import BudgetSchedule, GroupBudget
-from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
+from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Termed
 from rewards.types import Values
-from rl.errors import UserError, unknown
+from rl.errors import UserError
 from rl.plugins import FunctionReward, number, raised, score_one
 from rl.recipe_files import load_yaml
-
-ROLLOUT_KEYS = (
-    "problem_id",
-    "length",
-    "correct",
-    "stop",
-    "budget",
-    "text",
-    "verdict",
-    "token_ids",
-    "rewards",
-    "reward",
-)
-
-
-Lines = dict[int, dict[str, Any]]
-"""The objects of a file by the number of their line."""
-
-
-@dataclass(frozen=True)
-class Logged:
-    """The rollouts of a file as groups, and the numbers of the lines they stand on."""
-
-    groups: list[Group]
-    places: list[list[int]]
-
-    def in_file_order(self, values: Sequence[Sequence[Any]]) -> list[Any]:
-        """Values group by group, put back into the order of the lines."""
-        flat: dict[int, Any] = {}
-        for places, row in zip(self.places, values, strict=True):
-            flat |= dict(zip(places, row, strict=True))
-        return [flat[line] for line in sorted(flat)]
+from rl.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -64,117 +27,6 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"--set {setting!r} is not of the form key=value")
         options[key] = load_yaml(text)
     return options
-
-
-def read_lines(path: Path) -> Lines:
-    """The objects of a JSON-lines file. Errors: UserError naming the line."""
-    if not path.is_file():
-        raise UserError(f"rollout file {str(path)!r} does not exist")
-    lines: Lines = {}
-    try:
-        texts = path.read_text().split("\n")
-    except (UnicodeDecodeError, OSError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    for place, text in enumerate(texts, 1):
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-        except ValueError as error:
-            raise UserError(f"{path}, line {place}: not JSON: {error}") from error
-        if not isinstance(line, dict):
-            raise UserError(f"{path}, line {place}: expected an object, got {text.strip()[:40]!r}")
-        lines[place] = line
-    return lines
-
-
-def read_rollouts(path: Path) -> Logged:
-    """The groups of a rollout file. Errors: UserError naming the line and the key."""
-    lines = read_lines(path)
-    places = group_places(lines, path)
-    groups = [_group(problem_id, {i: lines[i] for i in members}, path) for problem_id, members in places.items()]
-    return Logged(groups, list(places.values()))
-
-
-def group_places(lines: Lines, path: Path) -> dict[str, list[int]]:
-    """The lines of each problem, problems by first appearance. Errors: UserError naming the line."""
-    places: dict[str, list[int]] = {}
-    for place, line in lines.items():
-        if line.get("problem_id") is None:
-            raise UserError(f"{path}, line {place}: key 'problem_id' is missing")
-        places.setdefault(str(line["problem_id"]), []).append(place)
-    return places
-
-
-def _group(problem_id: str, lines: Lines, path: Path) -> Group:
-    """The lines of one problem; what they say of the problem itself must agree."""
-    rollouts = [_rollout(line, f"{path}, line {place}") for place, line in lines.items()]
-    told: dict[str, Any] = {}
-    for place, line in lines.items():
-        for key, value in line.items():
-            if key not in ROLLOUT_KEYS and told.setdefault(key, value) != value:
-                raise UserError(f"{path}, line {place}: {key!r} differs from that of an earlier line of {problem_id!r}")
-    prompt, answer = str(told.pop("prompt", None) or ""), told.pop("answer", None)
-    return Group(Problem(problem_id, prompt, "" if answer is None else str(answer), told), tuple(rollouts))
-
-
-def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
-    for key in ("length", "correct", "stop"):
-        if key not in line:
-            raise UserError(f"{where}: key {key!r} is missing")
-    length, correct, stop, budget = line["length"], line["correct"], line["stop"], line.get("budget")
-    text, ids = line.get("text"), line.get("token_ids")
-    checks = [
-        ("length", length, _is_whole(length, 0), "a number of tokens"),
-        ("correct", correct, correct in (True, False, None), "true, false or null"),
-        ("stop", stop, stop in ("eos", "length"), "'eos' or 'length'"),
-        ("budget", budget, budget is None or _is_whole(budget, 1), "a number of tokens or null"),
-        ("text", text, text is None or isinstance(text, str), "a string or null"),
-        ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
-    ]
-    for key, value, good, wanted in checks:
-        if not good:
-            raise UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")
-    verdict = _verdict(line.get("verdict"), correct, where)
-    return Rollout(
-        problem_id=str(line["problem_id"]),
-        length=length,
-        stop=stop,
-        budget=budget,
-        verdict=verdict,
-        raw_reward=verdict.worth,
-        text=text or "",
-        token_ids=tuple(ids or ()),
-        given=_rewards(line.get("rewards") or {}, where),
-    )
-
-
-def _rewards(values: Any, where: str) -> dict[str, float | None]:
-    if not isinstance(values, dict):
-        raise UserError(f"{where}: 'rewards' must be an object of numbers, not {values!r}")
-    return {name: _number(value, f"{where}: rewards.{name}") for name, value in values.items()}
-
-
-def _number(value: Any, where: str) -> float | None:
-    try:
-        return number(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where} must be a finite number or null, not {value!r}") from error
-
-
-def _is_whole(value: Any, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
-
-
-def _verdict(name: Any, correct: bool | None, where: str) -> Verdict:
-    if name is None:
-        return {True: Verdict.CORRECT, False: Verdict.WRONG, None: Verdict.CRASHED}[correct]
-    if name not in list(Verdict):
-        raise unknown("verdict", str(name), list(Verdict), where)
-    verdict = Verdict(name)
-    if verdict.worth != (None if correct is None else float(correct)):
-        raise UserError(f"{where}: 'correct' is {json.dumps(correct)} but 'verdict' is {name!r}; drop one of them")
-    return verdict
 
 
 def read_history(path: Path | None) -> History:
@@ -280,7 +132,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]
 
 def _length(line: Mapping[str, Any], path: Path, place: int) -> int:
     length = line.get("length", 0)
-    if not _is_whole(length, 0):
+    if not is_whole(length, 0):
         raise UserError(f"{path}, line {place}: 'length' must be a number of tokens, not {length!r}")
     return int(length)
 
@@ -293,7 +145,9 @@ def _reward_columns(lines: Lines, apart: bool, path: Path) -> list[dict[int, flo
         where = f"{path}, line {place}"
         if key not in line:
             raise UserError(f"{where}: key {key!r} is missing")
-        found[place] = _rewards(line[key], where) if apart else {key: _number(line[key], f"{where}: reward")}
+        found[place] = (
+            reward_numbers(line[key], where) if apart else {key: reward_number(line[key], f"{where}: reward")}
+        )
     names = list(dict.fromkeys(name for rewards in found.values() for name in rewards))
     return [{place: _or_nan(rewards.get(name)) for place, rewards in found.items()} for name in names]
 
@@ -314,12 +168,14 @@ def budgets(schedule: BudgetSchedule, steps: int, accuracy: float | None = None)
         raise raised(schedule, error, "budget") from error
 
 
-def spans(values: Iterable[int]) -> list[tuple[int, int, int]]:
-    """Runs of equal budgets: (first step, last step, tokens)."""
+def spans(values: Sequence[int], most: int) -> list[tuple[int, int, int]]:
+    """Runs of equal budgets: (first step, last step, tokens); single steps, evenly apart, where they are too many."""
     found: list[tuple[int, int, int]] = []
     for step, tokens in enumerate(values):
         if found and found[-1][2] == tokens:
             found[-1] = (found[-1][0], step, tokens)
         else:
             found.append((step, step, tokens))
-    return found
+    if len(found) <= most:
+        return found
+    return [(step, step, values[step]) for step in range(0, len(values), math.ceil(len(values) / most))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -40,6 +40,12 @@ class Prepared:
     eval: ProblemSet | None
     monitor: ProblemSet | None
 
+    def starting_from(self, model: Path, evaluate: bool) -> Prepared:
+        """The same from another model, evaluated before training or not."""
+        evaluation = replace(self.recipe.evaluation, before=evaluate)
+        path = str(model.resolve())
+        return replace(self, model=path, recipe=replace(self.recipe, model=path, evaluation=evaluation))
+
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
         lines = [f"model      {self.model}", _describe("train", self.train)]
@@ -60,8 +66,11 @@ def _describe(name: str, problems: ProblemSet) -> str:
     return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
 
 
-def prepare(recipe: Recipe, out: Path) -> Prepared:
-    """Resolve and check everything that can be checked before anything is written or trained."""
+def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
+    """Resolve and check everything that can be checked before anything is written or trained.
+
+    `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
+    """
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
         raise UserError(f"{recipe.name}: a recipe needs at least one reward")
@@ -77,14 +86,22 @@ def prepare(recipe: Recipe, out: Path) -> Prepared:
     tokenizer = load_tokenizer(model)
     verifier = MathVerifier()
 
+    chat = tokenizer.chat_template is not None
+    known = {} if loaded is None else loaded
+
     def read(source: SourcePart) -> ProblemSet:
-        return load_problems(source, recipe.data.prompt, verifier, tokenizer.chat_template is not None)
+        key = repr((source, recipe.data.prompt, chat))
+        if key not in known:
+            known[key] = load_problems(source, recipe.data.prompt, verifier, chat)
+        return known[key]
 
     data = recipe.data
     train = read(data.train)
     config.require_problems(len(train.problems), train.source)
     if not (data.probe and order.column in PROBED):
         ProblemSampler(train.problems, recipe.seed, order)
+    if data.probe and (config.top_k or config.min_p is not None):
+        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, data.monitor is not None)
     held_out = read(data.eval) if data.eval else None
     monitor = read(data.monitor) if data.monitor else None

@@ -11,7 +11,6 @@ from accelerate import PartialState
 from transformers import PreTrainedModel
 
 from rewards import Problem
-from rl.errors import UserError
 from rl.evaluation import Evaluation, evaluate
 from rl.prepare import PROBED, Prepared
 from rl.recipe import EvaluationPart, ProbePart
@@ -49,8 +48,6 @@ def probed(prepared: Prepared, model: PreTrainedModel, run: RunFolder) -> list[P
 
 def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problems: Sequence[Problem]) -> Evaluation:
     config = prepared.config
-    if config.top_k or config.min_p is not None:
-        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     budgets = [prepared.budgets.of(0, problem) for problem in problems]
     written = [prepared.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
     asked = [problem for problem in written for _ in range(part.samples)]
@@ -60,6 +57,7 @@ def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problem
         top_p=config.top_p,
         batch_size=config.rollout_batch_size or prepared.recipe.evaluation.batch_size,
     )
+    model.to(PartialState().device)
     return evaluate(
         model, prepared.tokenizer, asked, prepared.verifier, sampling, config.seed, config.chat_template_kwargs
     )

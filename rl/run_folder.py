@@ -66,15 +66,19 @@ class RunFolder:
         """The run of one stage, counted from 1."""
         return RunFolder(self.path / "stages" / f"{place}-{name}")
 
+    def logged(self) -> list[dict[str, Any]]:
+        """What was logged so far, over all stages where there are any, steps counted on."""
+        if self.metrics.is_file():
+            return read_metrics(self.metrics)
+        lines: list[dict[str, Any]] = []
+        for path in sorted(self.path.glob("stages/*/metrics.jsonl"), key=lambda p: int(p.parent.name.split("-")[0])):
+            done = lines[-1]["step"] if lines else 0
+            lines += [{**line, "step": line["step"] + done, "stage": path.parent.name} for line in read_metrics(path)]
+        return lines
+
     def gather(self, stages: Sequence[RunFolder]) -> None:
         """Make this folder show a run of several stages: first `before`, last `after` and model, all metrics."""
-        lines = []
-        done = 0
-        for stage in stages:
-            logged = read_metrics(stage.metrics)
-            lines += [{**line, "step": line["step"] + done, "stage": stage.path.name} for line in logged]
-            done = lines[-1]["step"] if lines else 0
-        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in lines))
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in self.logged()))
         shown: list[tuple[Literal["before", "after"], RunFolder]] = [("before", stages[0]), ("after", stages[-1])]
         for when, stage in shown:
             if stage.evaluation(when).is_file():

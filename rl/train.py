@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import sys
 import time
@@ -14,12 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import PartialState
-from transformers import (
-    PrinterCallback,
-    TrainerCallback,
-)
+from transformers import PrinterCallback, TrainerCallback
 
 from rl import checkpoints
+from rl.data import ProblemSet
 from rl.evaluation import evaluate
 from rl.models import load_model, quieten_libraries
 from rl.prepare import Prepared, prepare
@@ -43,9 +40,7 @@ def train(
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
-    plan = stages_of(recipe)
-    for name, stage in plan or [("", recipe)]:
-        prepare(stage, run.stage(1, name).path if plan else run.path)
+    plan = _plan(recipe, run)
     state = PartialState()
     if overwrite and state.is_main_process:
         run.clear()
@@ -56,44 +51,47 @@ def train(
         return run
     if state.is_main_process:
         run.start(recipe)
-    if plan:
+    if recipe.stages:
         _train_stages(plan, run, quiet)
     else:
-        _train_one(recipe, run, quiet)
+        _train_one(*plan[0], quiet)
     if state.is_main_process:
         write_run_report(run)
     state.wait_for_everyone()
     return run
 
 
-def _train_stages(plan: Sequence[tuple[str, Recipe]], run: RunFolder, quiet: bool) -> None:
+def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
+    """What is to be trained, and where: the recipe itself, or each of its stages."""
+    loaded: dict[str, ProblemSet] = {}
+    stages = [(stage, run.stage(place, name)) for place, (name, stage) in enumerate(stages_of(recipe), 1)]
+    return [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
+
+
+def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
     """One run after the other, each from the model before it; the whole then shows the last one's results."""
+    state = PartialState()
     before: RunFolder | None = None
-    stages = [run.stage(place, name) for place, (name, _) in enumerate(plan, 1)]
-    for (_, recipe), stage in zip(plan, stages, strict=True):
+    for prepared, stage in plan:
         if before is not None:
             # The stage before has been evaluated already: its "after" is this one's "before".
-            recipe = dataclasses.replace(
-                recipe,
-                model=str(before.final.resolve()),
-                evaluation=dataclasses.replace(recipe.evaluation, before=False),
-            )
-        if stage.status(recipe) != "finished":
-            PartialState().wait_for_everyone()
-            if PartialState().is_main_process:
-                stage.start(recipe)
-            _train_one(recipe, stage, quiet)
-            if PartialState().is_main_process:
+            prepared = prepared.starting_from(before.final, evaluate=False)
+        status = stage.status(prepared.recipe)
+        state.wait_for_everyone()
+        if status != "finished":
+            if state.is_main_process:
+                stage.start(prepared.recipe)
+            _train_one(prepared, stage, quiet)
+            if state.is_main_process:
                 write_run_report(stage)
-        PartialState().wait_for_everyone()
+        state.wait_for_everyone()
         before = stage
-    if PartialState().is_main_process:
-        run.gather(stages)
-    PartialState().wait_for_everyone()
+    if state.is_main_process:
+        run.gather([stage for _, stage in plan])
+    state.wait_for_everyone()
 
 
-def _train_one(recipe: Recipe, run: RunFolder, quiet: bool) -> None:
-    prepared = prepare(recipe, run.path)
+def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     trainer = _trainer(prepared, run, quiet)
     _evaluate(prepared, trainer, run, "before")
     if not run.final.exists():
@@ -184,10 +182,9 @@ def dry_run(reference: str, overrides: Sequence[str], out: Path | None) -> str:
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     lines = [recipe.to_yaml()]
-    plan = stages_of(recipe)
-    for name, stage in plan or [("", recipe)]:
-        lines += [f"stage      {name}"] if plan else []
-        lines += prepare(stage, out or Path("runs") / recipe.name).describe()
+    for prepared, folder in _plan(recipe, RunFolder(out or Path("runs") / recipe.name)):
+        lines += [f"stage      {folder.path.name}"] if recipe.stages else []
+        lines += prepared.describe()
     return "\n".join(lines)
 
 

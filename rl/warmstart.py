@@ -20,19 +20,27 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-VOCABULARY = 416  # tokens at most; the traces' words and numbers need 356
+VOCABULARY = 416  # tokens at most: every word of the traces, and the numbers met most often
 
 
 def traces(n: int, seed: int) -> list[dict[str, list[dict[str, str]]]]:
-    """`n` demonstrations on training problems, as conversational prompt and completion."""
-    rng = random.Random(f"{seed}/traces")
+    """`n` demonstrations on training problems, as conversational prompt and completion.
+
+    Every other prompt names a number of tokens that the demonstrator pays no heed to: a model that
+    has never seen such words would be lost by them, and could not be taught to keep to a budget.
+    """
+    rng, remarks = random.Random(f"{seed}/traces"), random.Random(f"{seed}/remarks")
     return [
         {
-            "prompt": [{"role": "user", "content": f"{problem}=?"}],
+            "prompt": [{"role": "user", "content": f"{problem}=?{_remark(remarks)}"}],
             "completion": [{"role": "assistant", "content": solve(problem, rng)}],
         }
         for problem in islice(sums("train", seed), n)
     ]
+
+
+def _remark(rng: random.Random) -> str:
+    return f" ({rng.randint(10, 250)} tokens)" if rng.random() < 0.5 else ""
 
 
 def build_tokenizer(texts: list[str]):  # type: ignore[no-untyped-def]

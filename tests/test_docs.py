@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import typer
-import yaml
+from makers import group, rollout
 
+from rewards import History
 from rl.cli import app
 from rl.plugins import load_reward
-from rl.recipe import parse_recipe
 from rl.recipe_files import load_recipe
+from rl.train import train
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = [
@@ -28,7 +29,8 @@ def test_a_code_block_does_what_it_shows(
     if language == "python":
         exec(compile(text, "block", "exec"), {"__name__": "block"})
     elif language == "yaml":
-        parse_recipe(yaml.safe_load(text))
+        Path("recipe.yaml").write_text(text)
+        load_recipe("recipe.yaml")
     else:
         assert language == "sh"
         for line in text.splitlines():
@@ -50,25 +52,25 @@ def _check_command(words: list[str]) -> None:
                     load_recipe(recipe, inner.params["overrides"] or [])
 
 
-def test_the_worked_example_of_a_new_reward_loads_as_a_plug_in(tmp_path: Path) -> None:
+def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "my_rewards.py").write_text(code)
-    from makers import group, rollout
-
-    from rewards import History
-
-    reward = load_reward(f"{tmp_path}/my_rewards.py:HalfTheMean", {})
+    (code,), (recipe,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
+    monkeypatch.chdir(tmp_path)
+    Path("my_rewards.py").write_text(code)
+    Path("half.yaml").write_text(recipe)
+    reward = load_reward("my_rewards.py:HalfTheMean", {"share": 0.25})
     # Correct lengths 10 and 30, mean 20: the first is within it, the second beyond.
-    assert reward(group(rollout(10, 1), rollout(30, 1), rollout(5, 0), rollout(5, None)), History()) == [
-        1.0,
-        0.5,
-        0.0,
-        None,
-    ]
+    scored = reward(group(rollout(10, 1), rollout(30, 1), rollout(5, 0), rollout(5, None)), History())
+    assert scored == [1.0, 0.25, 0.0, None]
+    few = ["trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4"]
+    few += ["data.train.options.n=16", "data.eval.options.n=8", "evaluation.budget=60", "budget.tokens=60"]
+    run = train("half.yaml", few, quiet=True)
+    assert (run.report / "index.html").is_file()
 
 
 def test_links_inside_the_documentation_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.run_folder import RunFolder, read_metrics
+from rl.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,5 @@ def arms_of(runs: Iterable[tuple[str, RunFolder]]) -> list[Arm]:
             arms.append(Arm("before", GREY, Evaluation.load(run.evaluation("before")), []))
         if not run.evaluation("after").is_file():
             raise UserError(f"{run.path} holds no finished evaluation; is it a finished run with `data.eval`?")
-        metrics = read_metrics(run.metrics) if run.metrics.is_file() else []
-        arms.append(Arm(label, color, Evaluation.load(run.evaluation("after")), metrics))
+        arms.append(Arm(label, color, Evaluation.load(run.evaluation("after")), run.logged()))
     return arms

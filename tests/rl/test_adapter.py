@@ -37,10 +37,11 @@ def call(
 def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
     tokenizer: PreTrainedTokenizerBase, problems: list[Problem], tmp_path: Path
 ) -> None:
-    adapter = TRLReward(Hapo(), tokenizer, budget=60)
+    adapter = TRLReward(Hapo(), tokenizer, budget=120)
     seen: list[list[float | None]] = []
 
     def spy(**arguments: Any) -> list[float | None]:
+        assert arguments["trainer_state"].global_step == len(seen)
         seen.append(adapter(**arguments))
         return seen[-1]
 
@@ -48,7 +49,7 @@ def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
         model=load_model(resolve_model("demo")),
         reward_funcs=[spy],
         args=GRPOConfig(
-            str(tmp_path), per_device_train_batch_size=8, num_generations=4, max_completion_length=60, max_steps=3,
+            str(tmp_path), per_device_train_batch_size=8, num_generations=4, max_completion_length=120, max_steps=3,
             bf16=False, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
         ),
         train_dataset=Dataset.from_list([{"prompt": p.prompt, "answer": p.answer} for p in problems[:2]]),
@@ -108,6 +109,10 @@ def test_a_restored_history_goes_on(tokenizer: PreTrainedTokenizerBase) -> None:
     second.load_state_dict(first.state_dict())
     assert call(second, tokenizer, ["2+0"]) == call(first, tokenizer, ["2+0"])
     assert call(second, tokenizer, ["2+0"]) != [1.0]
+
+
+def test_a_rank_without_rows_gets_no_rewards(tokenizer: PreTrainedTokenizerBase) -> None:
+    assert TRLReward(Hapo(), tokenizer, 60)([], [], [], answer=[]) == []
 
 
 def test_what_a_stock_trainer_cannot_give_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:

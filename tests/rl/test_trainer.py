@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from makers import group, rollout
 from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
@@ -24,7 +25,7 @@ from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.models import load_model
 from rl.plugins import load_reward
-from rl.rounds import Round, varies
+from rl.rounds import Round, score, varies
 from rl.trainer import LengthGRPOTrainer
 
 
@@ -286,10 +287,10 @@ def test_the_budget_stands_in_the_prompt_that_was_sampled_and_trained_on(make_tr
     )[1]
     trainer.train()
     for round_, budget in zip(rounds, (50, 30), strict=True):
-        for rollout in round_.rollouts():
-            assert rollout.budget == budget
-            assert rollout.length <= int(budget * 1.2)
-            assert str(round_.prompts[rollout.problem_id][-1]["content"]).endswith(f"=? ({budget} tokens)")
+        for sampled in round_.rollouts():
+            assert sampled.budget == budget
+            assert sampled.length <= int(budget * 1.2)
+            assert str(round_.prompts[sampled.problem_id][-1]["content"]).endswith(f"=? ({budget} tokens)")
     assert any("(50 tokens)" in p for p in prompts)
     assert any("(30 tokens)" in p for p in prompts)
     assert {s.group.problem.id for r in rounds for s in r.batch} <= {p.id for p in trainer.problems}
@@ -379,3 +380,38 @@ def test_nan_from_a_plug_in_means_not_judged(make_trainer: Any) -> None:
     assert torch.cat([s.totals for s in rounds[0].batch]).isnan().tolist() == [True, False, False, False] * 4
     assert rounds[0].advantages[::4].tolist() == [0.0] * 4
     assert parameters(trainer).isfinite().all()
+
+
+def test_a_rank_without_rows_samples_nothing_and_harms_nothing(make_trainer: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def mine(completions, **_): return [1.0 for _ in completions]\n")
+    trainer = make_trainer([Correct(), load_reward(f"{tmp_path}/mine.py:mine", {})])
+    assert trainer._sample([], seed=0) == []
+    assert trainer._roll([], step=0, seed=0) == []
+
+
+class Infinite(Correct):
+    name = "infinite"
+
+    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+        return [math.inf for _ in group.rollouts]
+
+
+def test_an_infinite_reward_is_refused_and_named(make_trainer: Any) -> None:
+    with pytest.raises(UserError, match="reward 'infinite' raised ValueError: an infinite reward"):
+        make_trainer([Infinite()]).train()
+
+
+def test_a_rollout_nobody_judged_is_left_out_whatever_else_it_earned() -> None:
+    class AlwaysOne(Correct):
+        name = "one"
+
+        def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+            return [1.0 for _ in group.rollouts]
+
+    (scored,) = score([group(rollout(5, 1), rollout(5, None))], [Correct(), AlwaysOne()], torch.ones(2), History())
+    assert scored.totals.tolist() == pytest.approx([2.0, math.nan], nan_ok=True)
+
+
+def test_a_group_of_none_has_no_scores() -> None:
+    (scored,) = score([group()], [Correct(), Hapo()], torch.ones(2), History())
+    assert (scored.terms.shape, scored.totals.tolist()) == ((0, 2), [])

@@ -3,7 +3,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from curricula import Constant
 from rewards.verifier import MathVerifier
+from rl.budgets import Budgets
 from rl.data import load_problems
 from rl.evaluation import evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
@@ -62,3 +64,15 @@ def test_the_shipped_model_is_small_and_overthinks_and_its_checks_pay() -> None:
     assert mean("correct", checked) > mean("correct", unchecked) + 0.15
     by_difficulty = [mean("length", [r for r in rows if r["difficulty"] == d]) for d in "345"]
     assert by_difficulty == sorted(by_difficulty)
+
+
+def test_a_stated_number_of_tokens_neither_helps_nor_disturbs_the_shipped_model() -> None:
+    verifier = MathVerifier()
+    source = SourcePart("demo", options={"split": "validation", "n": 256})
+    problems = load_problems(source, PromptPart(), verifier).problems
+    budgets = Budgets(Constant(30), in_prompt="{prompt} ({budget} tokens)")
+    stated = [budgets.written(problem, 30) for problem in problems]
+    model, tokenizer = load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED))
+    plain, told = (evaluate(model, tokenizer, p, verifier, EvaluationPart(budget=320)) for p in (problems, stated))
+    assert abs(told.accuracy().mean - plain.accuracy().mean) < 0.1
+    assert abs(told.tokens().mean - plain.tokens().mean) < 15

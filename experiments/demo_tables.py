@@ -1,9 +1,10 @@
-"""Every demo recipe over several seeds, and their table in the diary.
+"""The demo recipes' tables in the diary: the main ones over three seeds, and every method once.
 
-    python -m experiments.demo_seeds [--out runs/seeds] [--seeds 0 1 2]
+    python -m experiments.demo_tables seeds
+    python -m experiments.demo_tables methods
 
-Two runs go side by side. Finished runs are not run again, so the command can be stopped and repeated;
-it rewrites the table between the markers in experiments/DIARY.md from what lies in the run folders.
+Two runs go side by side. Finished runs are not run again, so a command can be stopped and repeated;
+it rewrites the table between its markers in experiments/DIARY.md from what lies in the run folders.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from typing import Any
 
 from rl.errors import UserError, user_errors_exit_2
 from rl.processes import how_it_ended, start_training
-from rl.recipe_files import load_recipe
+from rl.recipe_files import load_recipe, shipped_recipes
 from rl.report.arms import arms_of
 from rl.report.tables import accuracy_difference
 from rl.run_folder import RunFolder, write_text
 
-RECIPES = ("demo-grpo", "demo-dler", "demo-hapo")
+TABLES = {
+    "seeds": (["demo-grpo", "demo-dler", "demo-hapo"], [0, 1, 2]),
+    "methods": ([name for name in shipped_recipes() if name.startswith("demo-")], [0]),
+}
 DIARY = Path(__file__).with_name("DIARY.md")
-START, END = "<!-- demo-seeds: written by experiments/demo_seeds.py -->", "<!-- end of demo-seeds -->"
 HEAD = (
     "| recipe | seed | accuracy before → after (%) | paired difference ± s.e. | tokens before → after | change "
     "| training s |\n|---|---|---|---|---|---|---|"
@@ -56,19 +59,25 @@ def row(name: str, seed: int, run: RunFolder) -> str:
     )
 
 
+def write_table(name: str, table: str) -> None:
+    """Put a table between its markers in the diary."""
+    start, end = f"<!-- demo-{name}: written by experiments/demo_tables.py -->", f"<!-- end of demo-{name} -->"
+    marked = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    write_text(DIARY, marked.sub(lambda _: f"{start}\n{table}\n{end}", DIARY.read_text()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/seeds"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--out", type=Path, default=Path("runs/tables"))
     args = parser.parse_args()
-    arms = [(name, seed) for name in RECIPES for seed in args.seeds]
+    recipes, seeds = TABLES[args.table]
+    arms = [(name, seed) for name in recipes for seed in seeds]
     with user_errors_exit_2(), ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda arm: run_one(arm[0], arm[1], args.out), arms))
     table = "\n".join([HEAD, *(row(name, seed, run) for (name, seed), run in zip(arms, runs, strict=True))])
     print(table)
-    diary = DIARY.read_text()
-    marked = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    write_text(DIARY, marked.sub(lambda _: f"{START}\n{table}\n{END}", diary))
+    write_table(args.table, table)
 
 
 if __name__ == "__main__":
