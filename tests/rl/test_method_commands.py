@@ -1,0 +1,98 @@
+"""`lengthwise rewards`, `budgets` and `advantages`."""
+
+import math
+from pathlib import Path
+
+import pytest
+from commands import Line, reward_line, run, write
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("rewards", "hapo truncation triangular band l1-exact l1-max laser laser-d laser-de overlong kimi efficient alp "
+         "shorter-better o1-pruner cosine lead conditioned-length repetition substring"),
+        ("budgets", "constant exponential n-drop linear siri-cosine siri-stair siri-stair-cosine stages difficulty-tiers"),
+    ],
+)  # fmt: skip
+def test_the_lists_name_every_method_with_its_source(kind: str, names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {plugin["name"]: plugin for plugin in run(kind)}
+    assert set(names.split()) <= set(found)
+    assert all(found[name]["source"] for name in names.split())
+    first_words = {row.split()[0] for row in capsys.readouterr().out.splitlines() if row[:1].strip()}
+    assert set(names.split()) <= first_words
+
+
+def test_one_method_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rewards", "l1-exact")[0]["parameters"] == {"alpha": 0.0003}
+    assert run("budgets", "constant")[0]["parameters"] == {"tokens": "required"}
+    shown = capsys.readouterr().out
+    assert "alpha=0.0003" in shown
+    assert "arXiv 2503.04697" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["exponential", "--set", "interval=1", "--steps", "4"], [256, 179, 125, 87]),
+        (["n-drop", "--steps", "4"], [256, 178, 124, 87]),  # over the steps asked for; d = .69785
+        (["linear", "--set", "steps=8", "--steps", "3"], [256, 256, 199]),  # 256 - 169/3 after 8/4 steps
+        (["siri-cosine", "--set", "maximum=100", "--set", "minimum=50", "--set", "period=4", "--steps", "5"], [100, 75, 50, 75, 100]),
+        (["stages", "--set", "tokens=[4000, 3000, 2000]", "--set", "interval=[1, 2]", "--steps", "5"], [4000, 3000, 3000, 2000, 2000]),
+        (["constant", "--set", "tokens=500", "--steps", "1"], [500]),
+        (["difficulty-tiers", "--steps", "2"], [4000, 4000]),
+        (["difficulty-tiers", "--accuracy", "0.5"], [4000]),
+        (["difficulty-tiers", "--accuracy", "0.51"], [2000]),
+        (["curricula.constant:Constant", "--set", "tokens=9", "--steps", "2"], [9, 9]),
+    ],
+)  # fmt: skip
+def test_budgets_writes_one_budget_a_step(arguments: list[str], expected: list[int]) -> None:
+    assert run("budgets", *arguments) == {"budgets": expected}
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG\r\n"), ("svg", b"<?xml")])
+def test_a_schedule_can_be_drawn(suffix: str, magic: bytes) -> None:
+    run("budgets", "siri-stair", "--steps", "1000", "--plot", f"plot.{suffix}")
+    picture = Path(f"plot.{suffix}").read_bytes()
+    assert picture.startswith(magic)
+    assert len(picture) > 2000
+
+
+PAIR = 0.5 / (math.sqrt(0.5) + 1e-4)  # of rewards 1 and 0: mean .5, sample deviation sqrt(.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows", "expected"),
+    [
+        (["none"], [reward_line(2.5), reward_line(None)], [2.5, 0]),
+        (["group"], [reward_line(1), reward_line(0, "q"), reward_line(0), reward_line(1, "q")], [PAIR, -PAIR, -PAIR, PAIR]),
+        (["centred"], [reward_line(1), reward_line(0), reward_line(None), reward_line(7, "q")], [0.5, -0.5, 0, 0]),
+        # groups of 3 and of 2: means 1/3 and 1/2; squares 4/9 + 2/9 ... over 5 rollouts: (6/9 + 1/2) / 5 = .23333
+        (["dler"], [*map(reward_line, (1, 0, 0)), reward_line(1, "q"), reward_line(0, "q")],
+         [v / math.sqrt(7 / 30) for v in (2 / 3, -1 / 3, -1 / 3, 0.5, -0.5)]),
+        # centred ±.5, lengths 3 and 1: mean .25, variance .1875
+        (["dler-tokens"], [reward_line(1, length=3), reward_line(0, length=1)], [0.25 / math.sqrt(0.1875), -0.75 / math.sqrt(0.1875)]),
+        (["gfpo", "--set", "k=2"], [reward_line(1, length=9), reward_line(1, length=2), reward_line(0, length=5)], [0, PAIR, -PAIR]),
+        (["lead"], [], []),
+        (["group"], [], []),
+        (["gdpo"], [], []),
+    ],
+)  # fmt: skip
+def test_advantages_come_one_a_line(arguments: list[str], rows: list[Line], expected: list[float]) -> None:
+    found = run("advantages", "--estimator", *arguments, "--rollouts", write(*rows))
+    assert list(found) == ["advantages"]
+    assert found["advantages"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_gdpo_takes_the_rewards_of_each_line_apart() -> None:
+    rows = [{"problem_id": "p", "length": 1, "rewards": {"a": 1, "b": b}} for b in (1, 0)]  # `a` never varies
+    one = 0.25 * PAIR  # weighted; whitened by the sample deviation of ±one, sqrt(2) one
+    expected = one / (math.sqrt(2) * one + 1e-4)
+    found = run("advantages", "--estimator", "gdpo", "--set", "weights=[1, 0.25]", "--rollouts", write(*rows))
+    assert found["advantages"] == pytest.approx([expected, -expected])
