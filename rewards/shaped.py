@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from statistics import fmean, pstdev
 
 from rewards.history import HistoryView
 from rewards.types import Group, Rollout, Values
@@ -60,6 +61,18 @@ def budget_of(rollout: Rollout, own: float | None = None) -> float:
 def is_correct(rollout: Rollout) -> bool:
     """Whether the raw reward is 1."""
     return rollout.raw_reward == 1.0
+
+
+def z_among_correct(group: Group, epsilon: float = 0.0) -> Callable[[Rollout], float]:
+    """The standardised length, (L - mean) / (deviation + ε) over the group's correct rollouts.
+
+    Population deviation. 0 where there is no deviation to divide by, and where nobody is correct.
+    """
+    lengths = [r.length for r in group.correct()]
+    if not lengths:
+        return lambda rollout: 0.0
+    mean, scale = fmean(lengths), pstdev(lengths) + epsilon
+    return lambda rollout: (rollout.length - mean) / scale if scale else 0.0
 
 
 def at_least(method: str, low: float, **values: float | None) -> None:

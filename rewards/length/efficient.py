@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, pstdev
 
 from rewards.history import HistoryView
-from rewards.shaped import Shaped, is_correct, of_judged
+from rewards.shaped import Shaped, is_correct, of_judged, z_among_correct
 from rewards.types import Group, Rollout, Values
 
 
@@ -28,16 +27,8 @@ class Efficient(Shaped):
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:
         """-σ of the standardised length, in [-1, 0]; 0 where the answer is wrong."""
-        lengths = [r.length for r in group.correct()]
-        if not lengths:
-            return of_judged(group, lambda r: 0.0)
-        mean, deviation = fmean(lengths), pstdev(lengths)
-
-        def term(rollout: Rollout) -> float:
-            z = (rollout.length - mean) / deviation if deviation else 0.0
-            return -1 / (1 + math.exp(-z)) if is_correct(rollout) else 0.0
-
-        return of_judged(group, term)
+        z = z_among_correct(group)
+        return of_judged(group, lambda r: -1 / (1 + math.exp(-z(r))) if is_correct(r) else 0.0)
 
     def combine(self, rollout: Rollout, term: float) -> float:
         return is_correct(rollout) * (1 + self.alpha * term)

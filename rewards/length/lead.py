@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, pstdev
 
 from rewards.history import HistoryView
-from rewards.shaped import Shaped, is_correct, of_judged
+from rewards.shaped import Shaped, is_correct, of_judged, z_among_correct
 from rewards.types import Group, Rollout, Values
 
 
@@ -28,11 +27,8 @@ class Lead(Shaped):
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:
         """-z where correct, 0 where wrong."""
-        lengths = [r.length for r in group.correct()]
-        if not lengths:
-            return of_judged(group, lambda r: 0.0)
-        mean, deviation = fmean(lengths), pstdev(lengths)
-        return of_judged(group, lambda r: is_correct(r) * (mean - r.length) / (deviation + self.epsilon))
+        z = z_among_correct(group, self.epsilon)
+        return of_judged(group, lambda r: -z(r) if is_correct(r) else 0.0)
 
     def combine(self, rollout: Rollout, term: float) -> float:
         return math.exp(self.alpha * term) if is_correct(rollout) else -1.0
