@@ -11,7 +11,7 @@ from typing import Any, Literal
 import curricula
 import rewards
 from rl.errors import unknown
-from rl.plugins import built_in
+from rl.plugins import built_in, option_name
 
 Kind = Literal["reward", "budget"]
 KINDS = {"reward": (rewards, "__call__", "lengthwise.rewards"), "budget": (curricula, "at", "lengthwise.budgets")}
@@ -63,6 +63,6 @@ def _describe(name: str, maker: Callable[..., Any]) -> Listed:
     else:
         signature = inspect.signature(maker)
     for parameter in signature.parameters.values():
-        parameters[parameter.name] = parameter.default
+        parameters[option_name(parameter.name)] = parameter.default
     source = getattr(maker, "source", "") or str(getattr(maker, "__module__", ""))
     return Listed(name, source, parameters, inspect.getdoc(maker) or "")

@@ -85,14 +85,19 @@ def _find(name: str, kind: str, group: str, known: Mapping[str, Callable[..., An
 
 
 def _build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
-    accepted = inspect.signature(maker).parameters
+    accepted = {option_name(p): p for p in inspect.signature(maker).parameters}
     for option in options:
         if option not in accepted:
             raise unknown(f"option of {kind} {name!r}", option, accepted)
     try:
-        return maker(**options)
+        return maker(**{accepted[option]: value for option, value in options.items()})
     except (TypeError, ValueError) as error:
         raise UserError(f"{kind} {name!r}: {error}") from error
+
+
+def option_name(parameter: str) -> str:
+    """How a recipe calls a parameter: `lambda` where Python has to write `lambda_`."""
+    return parameter.removesuffix("_")
 
 
 def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:

@@ -11,22 +11,22 @@ class O1Pruner(Shaped):
     """R = L_ref / L - 1 + λ · (c - c_ref), against the reference model's own answers to the problem.
 
     L_ref (mean tokens) and c_ref (accuracy) are the columns `ref_length` and `ref_accuracy` of the
-    problem; a recipe's `data.probe` measures both with the model that the run starts from. `lam` is
-    λ; 2 is our reading of the paper's setting. A length of 0 counts as 1 token.
+    problem; a recipe's `data.probe` measures both with the model that the run starts from. `lambda_` is
+    λ, `lambda` in a recipe; 2 is our reading of the paper's setting. A length of 0 counts as 1 token.
     """
 
     name = "o1-pruner"
     source = "arXiv 2501.12570"
 
-    def __init__(self, lam: float = 2.0) -> None:
-        at_least(self.name, 0, lam=lam)
-        self.lam = lam
+    def __init__(self, lambda_: float = 2.0) -> None:
+        at_least(self.name, 0, **{"lambda": lambda_})
+        self.lambda_ = lambda_
 
     def __call__(self, group: Group, history: HistoryView) -> Values:
         reference = _column(group, "ref_accuracy")
         lengths = self.length_terms(group, history)
         return [
-            None if term is None else term + self.lam * (is_correct(r) - reference)
+            None if term is None else term + self.lambda_ * (is_correct(r) - reference)
             for r, term in zip(group.rollouts, lengths, strict=True)
         ]
 

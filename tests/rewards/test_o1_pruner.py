@@ -55,8 +55,8 @@ def test_no_rollout_depends_on_the_others(outcomes: list[Outcome], expected: lis
 
 def test_lambda_weighs_correctness_only() -> None:
     # 1000/800 - 1 = 0.25; + 4 * 0.25 or 4 * -0.75
-    assert O1Pruner(lam=4)(referred([(800, 1), (800, 0)]), History()) == pytest.approx([1.25, -2.75])
-    assert O1Pruner(lam=0)(referred([(800, 1), (800, 0)]), History()) == pytest.approx([0.25, 0.25])
+    assert O1Pruner(lambda_=4)(referred([(800, 1), (800, 0)]), History()) == pytest.approx([1.25, -2.75])
+    assert O1Pruner(lambda_=0)(referred([(800, 1), (800, 0)]), History()) == pytest.approx([0.25, 0.25])
 
 
 def test_terms_are_correctness_and_the_relative_length() -> None:
@@ -66,8 +66,8 @@ def test_terms_are_correctness_and_the_relative_length() -> None:
 
 @pytest.mark.parametrize("lam", [-0.1, float("nan")])
 def test_a_negative_lambda_is_refused(lam: float) -> None:
-    with pytest.raises(ValueError, match="o1-pruner: lam"):
-        O1Pruner(lam=lam)
+    with pytest.raises(ValueError, match="o1-pruner: lambda"):
+        O1Pruner(lambda_=lam)
 
 
 @pytest.mark.parametrize("missing", ["ref_length", "ref_accuracy"])

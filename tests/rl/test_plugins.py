@@ -9,6 +9,7 @@ import rl.plugins
 from curricula import Constant
 from rewards import History, Observer
 from rewards.length.hapo import Hapo
+from rewards.length.o1_pruner import O1Pruner
 from rl.errors import UserError
 from rl.plugins import built_in, load_budget, load_reward
 
@@ -70,3 +71,9 @@ def test_a_schedule_without_its_methods_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.py").write_text("class S:\n    maximum = 3")
     with pytest.raises(UserError, match="has no `at\\(step\\)`"):
         load_budget(f"{tmp_path}/s.py:S", {})
+
+
+def test_a_parameter_that_python_reserves_has_its_plain_name_in_a_recipe() -> None:
+    reward = load_reward("o1-pruner", {"lambda": 3.0})
+    assert isinstance(reward, O1Pruner)
+    assert reward.lambda_ == 3.0
