@@ -64,10 +64,10 @@ def score(
     for group in groups:
         columns = [score_one(reward, group, history) for reward in rewards]
         terms = torch.tensor([[torch.nan if v is None else v for v in c] for c in columns], dtype=torch.float32).T
+        # Nobody judged it: what else it may have earned would count as a wrong answer's.
+        terms[[r.raw_reward is None for r in group.rollouts]] = torch.nan
         totals = (terms * weights.to(terms)).nansum(dim=1)
         totals[terms.isnan().all(dim=1)] = torch.nan
-        # Nobody judged it: what else it may have earned would count as a wrong answer's.
-        totals[[r.raw_reward is None for r in group.rollouts]] = torch.nan
         scored.append(ScoredGroup(group, terms, totals))
     return scored
 

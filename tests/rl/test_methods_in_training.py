@@ -160,6 +160,7 @@ def test_a_rollout_nobody_judged_is_left_out_whatever_else_it_earned() -> None:
 
     (scored,) = score([group(rollout(5, 1), rollout(5, None))], [Correct(), AlwaysOne()], torch.ones(2), History())
     assert scored.totals.tolist() == pytest.approx([2.0, math.nan], nan_ok=True)
+    assert scored.terms.isnan().tolist() == [[False, False], [True, True]]
 
 
 def test_a_group_of_none_has_no_scores() -> None:
