@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from rewards.format import TagFormat
 from rewards.history import HistoryView
 from rewards.shaped import Shaped, at_least, budget_of, is_correct, of_judged
@@ -29,9 +31,9 @@ class _BudgetShape(Shaped):
     def length_terms(self, group: Group, history: HistoryView) -> Values:
         return of_judged(group, lambda r: self.shape(r.length / budget_of(r, self.target)))
 
+    @abstractmethod
     def shape(self, share: float) -> float:
         """R_len / R_max at `share` = L / B."""
-        raise NotImplementedError
 
     def combine(self, rollout: Rollout, term: float) -> float:
         return (
