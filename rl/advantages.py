@@ -144,6 +144,10 @@ ESTIMATORS: Mapping[str, AdvantageEstimator] = {
 }
 
 
+BY_LENGTH = ("dler-tokens", "gfpo")
+"""Estimators that look at lengths."""
+
+
 def _standardise(rewards: Tensor, group_size: int) -> Tensor:
     """(R - mean) / (sample deviation + 1e-4) within each group; NaN stays NaN."""
     rows = _centre(rewards, group_size).view(-1, group_size)

@@ -103,6 +103,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]
     """
     import torch
 
+    from rl.advantages import BY_LENGTH
     from rl.estimator import Estimator
 
     lines = read_lines(path)
@@ -123,14 +124,17 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]
     terms = torch.tensor(
         [[math.nan if place is None else column[place] for column in columns] for place in slots], dtype=torch.float64
     ).view(len(slots), len(columns))
-    lengths = torch.tensor([0 if place is None else _length(lines[place], path, place) for place in slots])
+    needed = name in BY_LENGTH
+    lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
     totals = terms.nansum(dim=1) if apart else terms[:, 0]
     result = estimator(terms, totals, size, lengths.double()).tolist()
     by_line = {place: value for place, value in zip(slots, result, strict=True) if place is not None}
     return [by_line[place] for place in lines]
 
 
-def _length(line: Mapping[str, Any], path: Path, place: int) -> int:
+def _length(line: Mapping[str, Any], needed: bool, path: Path, place: int) -> int:
+    if needed and "length" not in line:
+        raise UserError(f"{path}, line {place}: key 'length' is missing")
     length = line.get("length", 0)
     if not is_whole(length, 0):
         raise UserError(f"{path}, line {place}: 'length' must be a number of tokens, not {length!r}")

@@ -185,6 +185,8 @@ def test_budgets_says_in_one_line_what_is_wrong(
         (["gdpo"], [{"problem_id": "p", "rewards": [1]}], ["rollouts.jsonl, line 1", "rewards"]),
         (["group"], [reward_line(math.inf)], ["rollouts.jsonl, line 1", "finite"]),
         (["group"], [{"problem_id": "p", "reward": "high"}], ["rollouts.jsonl, line 1", "'high'"]),
+        (["gfpo"], [{"problem_id": "p", "reward": 1}], ["rollouts.jsonl, line 1", "'length' is missing"]),
+        (["dler-tokens"], [{"problem_id": "p", "reward": 1}], ["rollouts.jsonl, line 1", "'length' is missing"]),
         (["gfpo"], [{"problem_id": "p", "reward": 1, "length": "long"}], ["rollouts.jsonl, line 1", "length"]),
         (["gfpo"], [{"problem_id": "p", "reward": 1, "length": None}], ["rollouts.jsonl, line 1", "length"]),
     ],
