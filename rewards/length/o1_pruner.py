@@ -12,7 +12,8 @@ class O1Pruner(Shaped):
 
     L_ref (mean tokens) and c_ref (accuracy) are the columns `ref_length` and `ref_accuracy` of the
     problem; a recipe's `data.probe` measures both with the model that the run starts from. `lambda_` is
-    λ, `lambda` in a recipe; 2 is our reading of the paper's setting. A length of 0 counts as 1 token.
+    λ, `lambda` in a recipe; 2 is our reading of the released settings for
+    Marco-o1, which have 5 for QwQ. A length of 0 counts as 1 token.
     """
 
     name = "o1-pruner"

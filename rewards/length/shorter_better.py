@@ -13,7 +13,7 @@ class ShorterBetter(Shaped):
     """R = α · c - β · |L - SOL|, SOL being the length of the shortest correct rollout of the group.
 
     With no correct rollout SOL is the group's mean length. Two-sided: a wrong answer shorter than
-    SOL pays too. α = 2 is the released checkpoints'; β = 0.001 is our choice, stated nowhere we read.
+    SOL pays too. α = 2 and β = 0.001 are the released code's defaults.
     """
 
     name = "shorter-better"
