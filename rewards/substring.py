@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from rewards.history import HistoryView
 from rewards.types import Group, Values
-from rewards.verifier import END_OF_THINKING, boxed_answer
+from rewards.verifier.reading import END_OF_THINKING, boxed_answer
 
 _ARTICLES = {"a", "an", "the"}
 _NEGATIONS = {

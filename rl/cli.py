@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import method_commands
+from rl import method_commands, verify_command
 from rl.errors import UserError, user_errors_exit_2
+from rl.method_commands import Json, Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -20,7 +21,6 @@ app = typer.Typer(
 )
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
 
 
 @app.command()
@@ -76,16 +76,20 @@ def evaluate(
     top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
     batch_size: Annotated[int, typer.Option(help="Completions side by side.")] = 256,
     limit: Annotated[int | None, typer.Option(help="Only the first so many problems.")] = None,
+    verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
+    settings: Settings = None,
     seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write every answer to this parquet file.")] = None,
     json_file: Json = None,
 ) -> None:
     """Answer held-out problems with a model: accuracy and tokens with 95 % intervals."""
     from rl.evaluation import evaluate_model
+    from rl.offline import parse_settings
+    from rl.plugins import load_verifier
     from rl.recipe import EvaluationPart
 
     part = EvaluationPart(budget, temperature, top_p, batch_size)
-    result = evaluate_model(model, data, part, limit, seed)
+    result = evaluate_model(model, data, part, load_verifier(verifier, parse_settings(settings or [])), limit, seed)
     if out:
         result.save(out)
     print(json.dumps(result.summary(), indent=2))
@@ -108,7 +112,10 @@ def compare(
     _write_json(json_file, {arm.label: arm.evaluation.summary() for arm in arms})
 
 
-for command in (method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages):
+for command in (
+    *(method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages),
+    verify_command.verify,
+):
     app.command()(command)
 
 

@@ -14,6 +14,7 @@ from rewards import Problem
 from rewards.types import Prompt
 from rewards.verifier import Verifier, boxed_answer
 from rl.errors import UserError
+from rl.judging import readable
 from rl.plugins import load_object
 from rl.recipe import PromptPart, SourcePart
 
@@ -41,22 +42,18 @@ def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, ch
     whether the model's tokenizer has a chat template; without one a prompt is plain text.
     """
     problems: dict[str, Problem] = {}
-    unreadable = rows = 0
+    rows = 0
     for number, row in enumerate(_rows(source), 1):
         rows += 1
         problem = _problem(row, f"{source.source}, row {number}", source.columns, prompt, chat)
-        if problem.id in problems:
-            continue
-        if verifier.readable(problem.answer):
-            problems[problem.id] = problem
-        else:
-            unreadable += 1
+        problems.setdefault(problem.id, problem)
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
-    if not problems:
+    can_be_judged = readable(verifier, [problem.answer for problem in problems.values()])
+    kept = [problem for problem, can in zip(problems.values(), can_be_judged, strict=True) if can]
+    if not kept:
         raise UserError(f"{source.source}: the verifier can read none of the {rows} answers; is `columns` right?")
-    copies = rows - unreadable - len(problems)
-    return ProblemSet(list(problems.values()), source.source, unreadable, copies)
+    return ProblemSet(kept, source.source, len(problems) - len(kept), rows - len(problems))
 
 
 def _rows(source: SourcePart) -> Iterable[Mapping[str, Any]]:

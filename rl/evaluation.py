@@ -16,9 +16,10 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rewards import Problem, Rollout
-from rewards.verifier import MathVerifier, Verifier
+from rewards.verifier import Verifier
 from rl.data import load_problems
-from rl.judging import judge
+from rl.judging import judge, texts_of
+from rl.judging import rollouts as as_rollouts
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.recipe import EvaluationPart, PromptPart, SourcePart
 from rl.rollouts import Sampling, generate
@@ -99,18 +100,20 @@ def evaluate(
             seed=seed + state.process_index,
             batch_size=part.batch_size,
         )
-        texts = tokenizer.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
-        rollouts = judge(local, completions, texts, [part.budget] * len(local), verifier, [], "judge")
+        texts = texts_of(tokenizer, completions)
+        verdicts = judge(verifier, [problem.answer for problem in local], texts)
+        rollouts = as_rollouts(local, completions, texts, [part.budget] * len(local), verdicts, [], "judge")
     gathered = gather_object(rollouts)
     return Evaluation([_row(p, r) for p, r in zip(problems, gathered, strict=True)])
 
 
-def evaluate_model(model: str, data: str, part: EvaluationPart, limit: int | None, seed: int) -> Evaluation:
+def evaluate_model(
+    model: str, data: str, part: EvaluationPart, verifier: Verifier, limit: int | None, seed: int
+) -> Evaluation:
     """Evaluate a model by name on problems by name; `demo` problems are the embedded test split."""
     quieten_libraries()
     path = resolve_model(model)
     tokenizer = load_tokenizer(path)
-    verifier = MathVerifier()
     source = SourcePart(data, options={"split": "test"} if data == "demo" else {})
     chat = tokenizer.chat_template is not None
     problems = load_problems(source, PromptPart(), verifier, chat).problems[:limit]

@@ -13,8 +13,12 @@ import rewards
 from rl.errors import unknown
 from rl.plugins import built_in, option_name
 
-Kind = Literal["reward", "budget"]
-KINDS = {"reward": (rewards, "__call__", "lengthwise.rewards"), "budget": (curricula, "at", "lengthwise.budgets")}
+Kind = Literal["reward", "budget", "verifier"]
+KINDS = {
+    "reward": (rewards, "__call__", "lengthwise.rewards"),
+    "budget": (curricula, "at", "lengthwise.budgets"),
+    "verifier": (rewards, "judge", "lengthwise.verifiers"),
+}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rl.errors import UserError
+from rl.listing import Kind
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
@@ -23,7 +24,7 @@ def rewards(
     name: Annotated[str | None, typer.Argument(help="Show this one in full.")] = None, json_file: Json = None
 ) -> None:
     """List the rewards: parameters, defaults, source."""
-    _list("reward", name, json_file)
+    list_plugins("reward", name, json_file)
 
 
 def budgets(
@@ -41,7 +42,7 @@ def budgets(
     if name is None or (steps is None and accuracy is None):
         if settings or plot or accuracy is not None or steps:
             raise UserError("name a schedule and give --steps or --accuracy, or only list them")
-        _list("budget", name, json_file)
+        list_plugins("budget", name, json_file)
         return
     steps = steps or 1
     schedule = load_budget(name, offline.parse_settings(settings or []), steps)
@@ -51,7 +52,7 @@ def budgets(
 
         draw_schedule(name, values, plot)
     if json_file:
-        _write(json_file, {"budgets": values})
+        write_json(json_file, {"budgets": values})
     if accuracy is not None and len(set(values)) == 1:
         print(values[0])
         return
@@ -82,7 +83,7 @@ def score(
         offline.read_history(history),
         read_rollouts(monitor) if monitor else None,
     )
-    _write(json_file, result)
+    write_json(json_file, result)
 
 
 def advantages(
@@ -95,16 +96,16 @@ def advantages(
     from rl import offline
 
     values = offline.advantages(estimator, offline.parse_settings(settings or []), rollouts)
-    _write(json_file, {"advantages": values})
+    write_json(json_file, {"advantages": values})
 
 
-def _list(kind: str, name: str | None, json_file: Path | None) -> None:
+def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
+    """The plug-ins of a kind as a table, or one of them in full."""
     from rl import listing
 
-    which: listing.Kind = "reward" if kind == "reward" else "budget"
-    found = [listing.find(which, name)] if name else listing.listed(which)
+    found = [listing.find(kind, name)] if name else listing.listed(kind)
     if json_file:
-        _write(json_file, [plugin.to_dict() for plugin in found])
+        write_json(json_file, [plugin.to_dict() for plugin in found])
     if name:
         (plugin,) = found
         print(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
@@ -118,7 +119,7 @@ def _list(kind: str, name: str | None, json_file: Path | None) -> None:
     Console(soft_wrap=False).print(table)
 
 
-def _write(path: Path | None, values: object) -> None:
+def write_json(path: Path | None, values: object) -> None:
     """JSON to a file, or to the terminal without one."""
     text = json.dumps(values, indent=None if path else 2, allow_nan=False)
     if path is None:

@@ -20,6 +20,8 @@ import rewards
 from curricula import BudgetSchedule, ProblemOrder
 from rewards import Group, History, HistoryView, LengthReward, Monitor, Observer, Problem, Termed
 from rewards.types import Values
+from rewards.verifier import Verifier
+from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError, unknown
 
 RewardFunction = Callable[..., list[float | None]]
@@ -138,6 +140,18 @@ def load_order(name: str, options: Mapping[str, Any]) -> ProblemOrder:
     if not isinstance(order, ProblemOrder):
         raise UserError(f"problem order {name!r} has no `sequence` and `column`; see curricula.ProblemOrder")
     return order
+
+
+def load_verifier(name: str, options: Mapping[str, Any]) -> Verifier:
+    """The verifier that a recipe names, made with its `options`; a function is called in worker processes."""
+    found = _find(name, "verifier", "lengthwise.verifiers", built_in(rewards, "judge"))
+    if inspect.isfunction(found):
+        function = name if ":" in name else f"{found.__module__}:{found.__qualname__}"
+        return _build(FunctionVerifier, name, "verifier", {"function": function, **options})  # type: ignore[no-any-return]
+    verifier = _build(found, name, "verifier", options)
+    if not (hasattr(verifier, "judge") and hasattr(verifier, "readable")):
+        raise UserError(f"verifier {name!r} has no `judge` and `readable`; see rewards.verifier.Verifier")
+    return verifier  # type: ignore[no-any-return]
 
 
 class FunctionReward:

@@ -9,13 +9,13 @@ from transformers import PreTrainedTokenizerBase
 
 from curricula import ProblemOrder
 from rewards import LengthReward
-from rewards.verifier import MathVerifier, Verifier
+from rewards.verifier import Verifier
 from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
 from rl.models import load_tokenizer, resolve_model
-from rl.plugins import load_budget, load_order, load_reward
+from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
 from rl.rounds import require_monitor
 from rl.sampler import ProblemSampler
@@ -84,7 +84,7 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     config = trainer_config(recipe, out, budgets.maximum)
     model = resolve_model(recipe.model)
     tokenizer = load_tokenizer(model)
-    verifier = MathVerifier()
+    verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded

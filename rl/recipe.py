@@ -190,6 +190,8 @@ class Recipe:
     data: DataPart
     rewards: list[Reward]
     budget: Budget
+    verifier: Plugin = field(default_factory=lambda: PluginPart("math"))
+    """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead` or `none`."""
     batch: BatchPart | None = None
@@ -205,7 +207,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """The recipe as it would stand in a YAML file, defaults written out."""
         plain = dataclasses.asdict(self)
-        for part in ("budget", "advantage"):
+        for part in ("budget", "verifier", "advantage"):
             plain[part] = _spread(plain[part])
         plain["data"]["order"] = _spread(plain["data"]["order"])
         plain["rewards"] = [_spread(reward) for reward in plain["rewards"]]

@@ -54,7 +54,7 @@ class Logged:
 def read_lines(path: Path) -> Lines:
     """The objects of a JSON-lines file. Errors: UserError naming the line."""
     if not path.is_file():
-        raise UserError(f"rollout file {str(path)!r} does not exist")
+        raise UserError(f"file {str(path)!r} does not exist")
     lines: Lines = {}
     try:
         texts = path.read_text().split("\n")

@@ -40,6 +40,8 @@ class Round:
     """Generation rounds it took to fill the batch."""
     unfilled: int
     """Groups of the batch that do not vary, because the draws ran out."""
+    judging: float
+    """Seconds in the verifier, on the rank that took longest."""
     prompts: dict[str, Prompt] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +138,7 @@ def round_metrics(round_: Round, history: History) -> dict[str, float]:
     }
     for verdict in Verdict:
         metrics[f"verifier/{verdict}"] = _mean(float(r.verdict is verdict) for r in rollouts)
+    metrics["verifier/seconds"] = round_.judging
     return metrics
 
 

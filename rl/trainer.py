@@ -9,6 +9,8 @@ over what the round holds), and the pair that saves and loads a checkpoint.
 from __future__ import annotations
 
 import math
+import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +28,13 @@ from curricula import Admission, BudgetSchedule, ProblemOrder
 from curricula.order import AsGiven
 from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
 from rewards.types import Prompt
-from rewards.verifier import Verifier
+from rewards.verifier import Isolated, Verifier
 from rl import checkpoints
 from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
-from rl.judging import judge
+from rl.judging import VerdictWatch, judge, texts_of
+from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Sampling, generate
 from rl.rounds import (
     Round,
@@ -78,6 +81,10 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.rewards = list(rewards)
         self.budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
         self.verifier = verifier
+        if isinstance(verifier, Isolated):
+            verifier.start()
+        self._judging = 0.0
+        self._watch = VerdictWatch()
         self.history = History()
         order = order or (None if args.shuffle_dataset else AsGiven())
         self.sampler = ProblemSampler(self.problems, args.seed, order)
@@ -112,14 +119,19 @@ class LengthGRPOTrainer(GRPOTrainer):
         self._logs["advantages"].extend(advantages.tolist())
         for name, value in round_metrics(self._round, self.history).items():
             self._metrics["train"][name].append(value)
-        if self.on_round is not None and self.accelerator.is_main_process:
-            self.on_round(self._round)
+        if self.accelerator.is_main_process:
+            seen = [rollout for scored in self._round.everything() for rollout in scored.group.rollouts]
+            for warning in self._watch.see(self._round.step, seen):
+                warnings.warn(warning, stacklevel=1)
+            if self.on_round is not None:
+                self.on_round(self._round)
         return output
 
     def _make_round(self) -> Round:
         """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
         wanted = self.args.groups_per_round
+        self._judging = 0.0
         self._look(step)
         kept: list[ScoredGroup] = []
         dropped: list[ScoredGroup] = []
@@ -146,6 +158,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             reward_names=self.reward_func_names,
             draws=draws,
             unfilled=unfilled,
+            judging=max(gather_object([self._judging])),
         )
 
     def _look(self, step: int) -> None:
@@ -197,9 +210,12 @@ class LengthGRPOTrainer(GRPOTrainer):
                 seed=seed,
                 batch_size=self.args.rollout_batch_size,
             )
-        texts = self.processing_class.batch_decode([c.token_ids for c in completions], skip_special_tokens=True)
+        texts = texts_of(self.processing_class, completions)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
-        return judge(problems, completions, texts, budgets, self.verifier, self.rewards, self.args.truncated, hooks)
+        started = time.perf_counter()
+        verdicts = judge(self.verifier, [problem.answer for problem in problems], texts)
+        self._judging += time.perf_counter() - started
+        return as_rollouts(problems, completions, texts, budgets, verdicts, self.rewards, self.args.truncated, hooks)
 
     @contextmanager
     def whole_model(self) -> Iterator[PreTrainedModel]:

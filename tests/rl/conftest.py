@@ -8,7 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from curricula import ProblemOrder
 from rewards import LengthReward, Problem
 from rewards.correct import Correct
-from rewards.verifier import MathVerifier
+from rewards.verifier import MathVerifier, Verifier
 from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
 from rl.data import load_problems
@@ -51,6 +51,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
         budget: Budgets | None = None,
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
+        verifier: Verifier | None = None,
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -77,7 +78,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
             problems=problems_ or problems,
             rewards=rewards or [Correct()],
             budget=budget or load_budget("constant", {"tokens": tokens}),
-            verifier=MathVerifier(),
+            verifier=verifier or MathVerifier(),
             processing_class=tokenizer,
             order=order,
             monitor=monitor,

@@ -1,0 +1,11 @@
+"""Is the answer right? Verifiers behind one interface; the one for mathematics is the default.
+
+`reading` says what counts as the answer, `latex` and `quick` settle most of them, `full` is the check by
+math-verify, `workers` and `zygote` run it where it can be killed.
+"""
+
+from rewards.verifier.base import Isolated, Verifier
+from rewards.verifier.mathematics import MathVerifier
+from rewards.verifier.reading import Reading, boxed_answer
+
+__all__ = ["Isolated", "MathVerifier", "Reading", "Verifier", "boxed_answer"]

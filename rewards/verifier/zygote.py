@@ -1,0 +1,126 @@
+"""The process that a slot's workers are forked from: `python -m rewards.verifier.zygote FD REFERENCE OPTIONS MEMORY`.
+
+It imports the judge once, single-threaded and without anything of the trainer's (no CUDA, no threads,
+no `__main__` run again), so forking is safe and a replaced worker is there in milliseconds. It reads
+sockets from its control socket FD and forks a worker for each; when its parent is gone, kill -9
+included, the control socket ends and so does it, and the kernel ends its workers.
+
+A worker writes its process id, then reads `[gold, text]` lines and writes `[verdict, message]` lines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rewards.types import Verdict
+
+Judge = Callable[[str, str], Any]
+"""(gold answer, the answer or text to judge) -> Verdict or its name, bool, share in [0, 1], or None: unparsable."""
+
+
+def load(reference: str) -> Any:
+    """What `module:name` or `path/to/file.py:name` names."""
+    place, _, name = reference.rpartition(":")
+    if not place.endswith(".py"):
+        return getattr(importlib.import_module(place), name)
+    spec = importlib.util.spec_from_file_location(f"lengthwise_judge_{Path(place).stem}", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+def verdict_of(value: Any) -> Verdict:
+    """A judge's answer as a verdict. Errors: ValueError for what is none."""
+    if value is None:
+        return Verdict.UNPARSABLE
+    if isinstance(value, str):
+        return Verdict(value)
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"a judge gives a verdict, a bool, a share in [0, 1] or None, not {value!r}")
+    return Verdict.CORRECT if share == 1 else Verdict.WRONG
+
+
+def main(arguments: list[str]) -> None:
+    control = socket.socket(fileno=int(arguments[0]))
+    try:
+        function = load(arguments[1])
+        judge = partial(function, **json.loads(arguments[2]))
+        warm = getattr(sys.modules[function.__module__], "warm", None)
+        if warm is not None:
+            warm()
+    except Exception as error:
+        control.sendall(f"{type(error).__name__}: {' '.join(str(error).split())}"[:1000].encode("utf-8", "replace"))
+        os._exit(1)
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            os._exit(0)
+        parent = os.getpid()
+        if os.fork() == 0:
+            control.close()
+            _become_worker(parent, int(arguments[3]))
+            _serve(socket.socket(fileno=descriptors[0]), judge)
+            os._exit(0)
+        os.close(descriptors[0])
+
+
+def _become_worker(parent: int, memory: int) -> None:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * os.sysconf("SC_PAGESIZE") + memory * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _serve(connection: socket.socket, judge: Judge) -> None:
+    stream = connection.makefile("rwb")
+
+    def write(value: object) -> None:
+        stream.write(json.dumps(value).encode() + b"\n")
+        stream.flush()
+
+    write(os.getpid())
+    for line in stream:
+        gold, text = json.loads(line)
+        write(_judged(judge, gold, text))
+
+
+def _judged(judge: Judge, gold: str, text: str) -> tuple[str, str | None]:
+    try:
+        return verdict_of(judge(gold, text)), None
+    except MemoryError:
+        # Over its memory limit: as good as over its time limit.
+        return Verdict.TIMED_OUT, None
+    except RecursionError:
+        return Verdict.UNPARSABLE, None
+    except Exception as error:
+        return Verdict.CRASHED, f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

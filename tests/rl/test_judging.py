@@ -1,0 +1,203 @@
+"""Verifiers in a run: named, chosen by the recipe, measured, warned about."""
+
+import warnings
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+from makers import Rounds, rollout
+
+import rl.plugins
+from rewards import Rollout, Verdict
+from rewards.verifier import MathVerifier
+from rewards.verifier.exact import ExactMatch
+from rewards.verifier.function import FunctionVerifier
+from rewards.verifier.gym import ReasoningGym
+from rewards.verifier.numeric import NumericTolerance
+from rewards.verifier.within import SubstringMatch
+from rl.data import load_problems
+from rl.errors import UserError
+from rl.judging import VerdictWatch, judge, readable
+from rl.plugins import load_verifier
+from rl.prepare import prepare
+from rl.recipe import PromptPart, SourcePart
+from rl.recipe_files import load_recipe
+from rl.rounds import round_metrics
+from rl.trainer import LengthGRPOTrainer
+
+JUDGE = "def same(gold, answer, case=True):\n    return gold == answer if case else gold.lower() == answer.lower()\n"
+
+
+def test_a_verifier_comes_by_name_by_file_and_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {"math": MathVerifier, "exact": ExactMatch, "numeric": NumericTolerance, "substring": SubstringMatch}
+    for name, kind in {**kinds, "reasoning-gym": ReasoningGym}.items():
+        verifier = load_verifier(name, {"strict": False})
+        assert type(verifier) is kind
+        assert verifier.name == name  # type: ignore[attr-defined]
+    (tmp_path / "mine.py").write_text(JUDGE)
+    by_file = load_verifier(f"{tmp_path}/mine.py:same", {"options": {"case": False}, "workers": 1})
+    assert isinstance(by_file, FunctionVerifier)
+    assert by_file.judge(["A", "B"], [r"\boxed{a}", r"\boxed{a}"]) == ["correct", "wrong"]
+    by_file.close()
+    entry = EntryPoint("theirs", "rewards.verifier.full:judge", "lengthwise.verifiers")
+    monkeypatch.setattr(rl.plugins, "entry_points", lambda group: [entry] if group == "lengthwise.verifiers" else [])
+    theirs = load_verifier("theirs", {})
+    assert isinstance(theirs, FunctionVerifier)
+    assert theirs.judge(["3"], [r"\boxed{\log_2 8}"]) == ["correct"]
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("maths", {}, "unknown verifier 'maths'; did you mean 'math'"),
+        ("math", {"second": 1}, "unknown option of verifier 'math' 'second'; did you mean 'seconds'"),
+        ("math", {"seconds": 0}, "verifier 'math': .*positive"),
+        ("math", {"places": ["bocks"]}, "verifier 'math': .*bocks"),
+        ("nowhere.py:same", {}, "does not exist"),
+        ("mine.py:sme", {}, "did you mean 'same'"),
+        ("mine.py:same", {"case": False}, "unknown option of verifier 'mine.py:same' 'case'"),
+        ("rewards.correct:Correct", {}, "no `judge` and `readable`"),
+    ],
+)
+def test_a_verifier_that_cannot_be_had_is_one_clear_line(
+    name: str, options: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(JUDGE)
+    with pytest.raises(UserError, match=message):
+        load_verifier(name, options)
+
+
+class Broken:
+    name = "broken"
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def judge(self, answers: Any, completions: Any) -> Any:
+        return self.value() if callable(self.value) else self.value
+
+    def readable(self, answers: Any) -> Any:
+        raise KeyError("gold")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (lambda: 1 / 0, "verifier 'broken' raised ZeroDivisionError"),
+        (["fine"], "verifier 'broken' raised ValueError: 'fine'"),
+        ([], "verifier 'broken' gave 0 verdicts for 1 completions"),
+    ],
+)
+def test_a_verifier_that_fails_is_named(value: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        judge(Broken(value), ["1"], ["1"])
+    with pytest.raises(UserError, match="verifier 'broken' raised KeyError"):
+        readable(Broken(value), ["1"])
+
+
+def test_a_recipe_chooses_its_verifier_and_what_counts_as_an_answer(tmp_path: Path) -> None:
+    recipe = load_recipe("demo-grpo", ["verifier={name: exact, places: [tag, box]}"])
+    prepared = prepare(recipe, tmp_path)
+    assert isinstance(prepared.verifier, ExactMatch)
+    assert prepared.verifier.reading.places == ["tag", "box"]
+    assert recipe.to_dict()["verifier"] == {"name": "exact", "places": ["tag", "box"]}
+    assert load_recipe("demo-grpo").to_dict()["verifier"] == {"name": "math"}
+    with pytest.raises(UserError, match="unknown verifier"):
+        prepare(load_recipe("demo-grpo", ["verifier=exakt"]), tmp_path)
+
+
+def test_problems_with_answers_that_cannot_be_judged_are_left_out_and_counted(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text(
+        '{"problem": "1", "answer": "B"}\n{"problem": "2", "answer": "12"}\n{"problem": "3", "answer": "(C)"}\n'
+    )
+    found = load_problems(SourcePart(str(data)), PromptPart(), load_verifier("choice", {}))
+    assert [p.answer for p in found.problems] == ["B", "(C)"]
+    assert found.unreadable == 1
+
+
+def test_the_workers_are_on_their_way_before_the_first_step(make_trainer: Any) -> None:
+    verifier = MathVerifier()
+    assert all(slot.connection is None for slot in verifier.workers._slots)
+    make_trainer(verifier=verifier)
+    assert all(slot.connection is not None for slot in verifier.workers._slots)
+    verifier.close()
+
+
+class Slow(MathVerifier):
+    def judge(self, answers: Any, completions: Any) -> list[Verdict]:
+        import time
+
+        time.sleep(0.05)
+        return super().judge(answers, completions)
+
+
+def test_a_rounds_metrics_say_how_much_was_judged_how_and_how_long_it_took(make_trainer: Any) -> None:
+    rounds = Rounds()
+    trainer: LengthGRPOTrainer = make_trainer(on_round=rounds, verifier=Slow(), tokens=30)
+    trainer.train()
+    metrics = round_metrics(rounds[0], trainer.history)
+    rollouts = rounds[0].rollouts()
+    for verdict in Verdict:
+        share = sum(r.verdict is verdict for r in rollouts) / len(rollouts)
+        assert metrics[f"verifier/{verdict}"] == pytest.approx(share)
+    assert metrics["verifier/unparsable"] > 0
+    assert metrics["verifier/seconds"] >= 0.05
+    logged = [line for line in trainer.state.log_history if "loss" in line]
+    assert {
+        "verifier/correct",
+        "verifier/wrong",
+        "verifier/unparsable",
+        "verifier/timed_out",
+        "verifier/crashed",
+    } < set(logged[0])
+    assert logged[0]["verifier/seconds"] >= 0.05
+
+
+def of(verdict: Verdict, text: str = "", stop: Any = "eos") -> Rollout:
+    return replace(rollout(5, 0.0, stop, text), verdict=verdict)
+
+
+RIGHT, UNPARSABLE, LATE = of(Verdict.CORRECT), of(Verdict.UNPARSABLE, "it is 5"), of(Verdict.TIMED_OUT)
+
+
+@pytest.mark.parametrize(
+    ("such", "cause"),
+    [
+        (
+            UNPARSABLE,
+            r"25% of the first 8 rollouts are unparsable: most have no \\boxed{} answer; does `data.prompt` ask",
+        ),
+        (of(Verdict.UNPARSABLE, "so", "length"), "most were cut at their budget"),
+        (of(Verdict.UNPARSABLE, r"<think>\boxed{5}"), "never ended it"),
+        (of(Verdict.UNPARSABLE, r"\boxed{((}"), "cannot be read"),
+        (LATE, "are timed_out: their answers are too large"),
+    ],
+)
+def test_the_likely_cause_is_named(such: Rollout, cause: str) -> None:
+    (warning,) = VerdictWatch().see(0, [RIGHT] * 6 + [such] * 2)
+    assert cause.replace("\\\\", "\\") in warning
+
+
+def test_a_warning_comes_once_in_the_first_ten_steps_and_over_the_threshold_only() -> None:
+    watch = VerdictWatch()
+    assert watch.see(0, [RIGHT] * 95 + [UNPARSABLE] * 5) == []  # 5 of 100 is not more than 5 %
+    assert len(watch.see(1, [UNPARSABLE])) == 1  # 6 of 101 is
+    assert watch.see(2, [UNPARSABLE] * 50) == []
+    assert len(watch.see(3, [LATE] * 5)) == 1
+    assert VerdictWatch().see(0, [RIGHT] * 99 + [LATE]) == []  # 1 of 100 is not more than 1 %
+    assert VerdictWatch().see(10, [UNPARSABLE] * 10) == []
+
+
+def test_a_run_whose_answers_cannot_be_read_warns_once(make_trainer: Any) -> None:
+    trainer = make_trainer(verifier=MathVerifier(places=["tag"]), max_steps=6)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer.train()
+    said = [str(w.message) for w in caught if "rollouts are" in str(w.message)]
+    assert len(said) == 1
+    assert said[0].startswith("100% of the first 16 rollouts are unparsable")
