@@ -9,7 +9,7 @@ from makers import group, rollout
 
 from rewards import History
 from rl.cli import app
-from rl.plugins import load_reward
+from rl.plugins import load_reward, load_verifier
 from rl.recipe_files import load_recipe
 from rl.train import train
 
@@ -56,9 +56,14 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    (code,), (recipe,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
+    (code, judge), (recipe,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
     monkeypatch.chdir(tmp_path)
     Path("my_rewards.py").write_text(code)
+    Path("my_judge.py").write_text(judge)
+    assert "my_judge.py:same_word" in text
+    verifier = load_verifier("my_judge.py:same_word", {"seconds": 2})
+    assert verifier.judge(["Paris", "Paris"], [r"\boxed{paris, France}", r"\boxed{Rome}"]) == ["wrong", "wrong"]
+    assert verifier.judge(["Paris"], [r"\boxed{paris (France)}"]) == ["correct"]
     Path("half.yaml").write_text(recipe)
     reward = load_reward("my_rewards.py:HalfTheMean", {"share": 0.25})
     # Correct lengths 10 and 30, mean 20: the first is within it, the second beyond.
@@ -74,3 +79,12 @@ def test_links_inside_the_documentation_lead_somewhere() -> None:
     for page in ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)
+
+
+def test_the_table_of_verdicts_says_what_the_verifier_says() -> None:
+    rows = re.findall(r"^\| (`.+`) \| (\w+)(?:: .*)? \| (\w+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    cases = [(text, expected) for texts, *expected in rows for text in re.findall("`(.+?)`", texts)]
+    assert len(cases) == 8
+    strict, lenient = load_verifier("math", {}), load_verifier("math", {"strict": False})
+    for text, expected in cases:
+        assert [str(v.judge(["5"], [text])[0]) for v in (strict, lenient)] == expected, text

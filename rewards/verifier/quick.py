@@ -15,7 +15,7 @@ from itertools import pairwise
 from rewards.verifier.latex import LONGEST, Equation, Listed, Matrix, Scalar, Union, Value, Word, read, tidy
 from rewards.verifier.trees import Tree, holds_infinity, names_in, value_at
 
-_BLANK = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
+_BLANK = re.compile(r"(?<![0-9A-Za-z.])\s+|\s+(?![0-9A-Za-z.])")
 _APART = 1e-5
 """math-verify rounds decimals to six places; what lies further apart is not equal to it."""
 _RELATIVE = Fraction(1, 10_000)

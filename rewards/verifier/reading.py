@@ -103,6 +103,8 @@ class Reading:
         """What follows the thinking; None where it should have ended and has not."""
         if self.thinking == "ignored":
             return completion
+        if completion.rfind("think>") < 0:  # one look at a long text that holds neither tag; faster than `in`
+            return None if self.thinking == "required" else completion
         _, end, text = completion.rpartition(END_OF_THINKING)
         if not end and (self.thinking == "required" or START_OF_THINKING in completion):
             return None
@@ -128,10 +130,10 @@ Span = tuple[int, int, int]
 """Where a box begins, where its content begins, and where that ends."""
 
 
-def _last_box(text: str, end: int) -> Span | None:
-    """The complete box before `end` that closes last."""
+def _last_box(text: str, end: int, begin: int = 0) -> Span | None:
+    """The complete box between `begin` and `end` that closes last."""
     limit = end
-    while (found := _opening(text, limit)) is not None:
+    while (found := _opening(text, limit, begin)) is not None:
         start, inside = found
         # What is still open at a later box that never closes, never closes either.
         close = _close(text, inside, end if limit == end else limit)
@@ -143,8 +145,11 @@ def _last_box(text: str, end: int) -> Span | None:
 
 def _outermost(text: str, span: Span, end: int) -> Span:
     """The box around this one that closes last, where one is near enough to be an answer with it."""
+    begin = max(0, span[0] - LONGEST)
+    if _opening(text, span[0], begin) is None:
+        return span
     opened: list[tuple[int, int] | None] = []
-    for match in _PIECE.finditer(text, max(0, span[0] - LONGEST), span[0]):
+    for match in _PIECE.finditer(text, begin, span[0]):
         piece = match.group()
         if piece == "}":
             opened = opened[:-1]
@@ -163,9 +168,9 @@ def _outermost(text: str, span: Span, end: int) -> Span:
     return span
 
 
-def _opening(text: str, limit: int) -> tuple[int, int] | None:
-    r"""Where the last `\boxed{` that starts before `limit` begins, and where its content does."""
-    while (place := text.rfind("box", 0, limit)) >= 0:
+def _opening(text: str, limit: int, begin: int = 0) -> tuple[int, int] | None:
+    r"""Where the last `\boxed{` that starts between `begin` and `limit` begins, and where its content does."""
+    while (place := text.rfind("box", begin, limit)) >= 0:
         start = place - 1 if text[place - 1 : place] == "\\" else place - 2
         match = _BOX.match(text, start) if start >= 0 else None
         if match:
@@ -200,11 +205,8 @@ def _boxed(text: str, strict: bool) -> Found:
         return Found(_content(text, span))
     contents = [_content(text, span)]
     first = span
-    while (
-        (before := _last_box(text, first[0])) is not None
-        and span[0] - before[0] <= LONGEST
-        and _joins(text[before[2] + 1 : first[0]])
-    ):
+    nearby = max(0, span[0] - LONGEST)
+    while (before := _last_box(text, first[0], nearby)) is not None and _joins(text[before[2] + 1 : first[0]]):
         content = _content(text, before)
         if content not in contents:
             contents.append(content)

@@ -27,7 +27,7 @@ WRONG = [
     ("42", "43"), ("42", "-42"), ("0", "0.0000001"), ("0.0000001", "0.0000002"), (r"\frac{1}{10000000}", "0.0"), ("1", "1.1"),
     (r"\frac{4}{5}", r"1\frac{4}{5}"), (r"2\sqrt{5}", r"2\sqrt{3}"), (r"2\pi", "6.28"), ("x+1", "x+2"), ("x^2", "x^3"), ("5", "x"), ("(1,2)", "(2,1)"),
     ("(1,2)", "(1,2,3)"), ("[1,2)", "[1,2]"), ("1,2", "1,3"), ("42", "41,42"), (r"1\pm\sqrt{2}", r"1\pm\sqrt{3}"), (r"\text{even}", r"\text{odd}"),
-    ("C", "B"), (r"\text{Evelyn}", "42"), ("204_5", "204_6"), (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
+    ("C", "B"), (r"\text{Evelyn}", "42"), ("204_5", "204_6"), ("40_9", "40_10"), (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 & 2 \end{pmatrix}"), ("x=5", "x=6"), (r"\infty", r"-\infty"), (r"50\%", "60"), (r"50\%", "0.6"),
     ("42", r"\begin{pmatrix} 42 \end{pmatrix}"), ("7", r"(2,12) \cup (12,102)"), (r"60^\circ, 120^\circ", "60120"),
 ]  # fmt: skip
@@ -54,11 +54,11 @@ def test_what_is_not_sure_is_left_open(gold: str, answer: str) -> None:
     assert compare(gold, answer) is None
 
 
-BASES = ("204_5", "204_6")
+BASES = [("204_5", "204_6"), ("40_9", "40_10")]
 """math-verify drops the base; the full check is never asked about one."""
 
 
-@pytest.mark.parametrize(("gold", "answer"), [pair for pair in RIGHT + WRONG if pair != BASES])
+@pytest.mark.parametrize(("gold", "answer"), [pair for pair in RIGHT + WRONG if pair not in BASES])
 def test_the_full_check_agrees_wherever_the_fast_path_answers(gold: str, answer: str) -> None:
     assert (judge(gold, answer) == "correct") is compare(gold, answer)
 

@@ -1,0 +1,101 @@
+"""Verdicts beside math-verify's on real gold answers: against themselves, rewritten, and against wrong ones.
+
+    LENGTHWISE_DATA=... python experiments/benchmarks/verifier_agreement.py
+
+Every pair is right or wrong by how it was made (`experiments.answers`). math-verify judges it twice: with
+its own defaults, and with the settings of `trl.rewards.accuracy_reward`; the gold answer is boxed for it, as
+it asks for. Writes results/verifier_agreement.json and results/verifier_agreement.md.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from latex2sympy2_extended import NormalizationConfig
+from math_verify import LatexExtractionConfig, parse, verify
+
+from experiments.answers import Pair, data_folder, pairs, solved
+from rewards.verifier import MathVerifier
+from rewards.verifier.quick import compare
+
+RESULTS = Path(__file__).with_name("results")
+SHOWN = 12
+Judge = Callable[[str, str], bool]
+
+
+def defaults(gold: str, answer: str) -> bool:
+    """math-verify as it comes."""
+    return bool(verify(parse(f"\\boxed{{{gold}}}"), parse(f"\\boxed{{{answer}}}")))
+
+
+def as_trl(gold: str, answer: str) -> bool:
+    """math-verify with the settings that TRL's accuracy reward gives it."""
+    config = LatexExtractionConfig(
+        normalization_config=NormalizationConfig(units=True), boxed_match_priority=0, try_extract_without_anchor=False
+    )
+    read = parse(f"\\boxed{{{answer}}}", extraction_config=[config], extraction_mode="first_match")
+    return bool(verify(parse(f"\\boxed{{{gold}}}"), read))
+
+
+STOCK: dict[str, Judge] = {"math-verify": defaults, "math-verify as TRL calls it": as_trl}
+
+
+def main() -> None:
+    folder = data_folder()
+    if folder is None:
+        sys.exit("skipped: LENGTHWISE_DATA names no folder with real problem files")
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+    every = list(dict.fromkeys(pairs([problem.gold for problem in solved(folder)])))
+    verifier = MathVerifier()
+    verdicts = verifier.judge([pair.gold for pair in every], [f"\\boxed{{{pair.answer}}}" for pair in every])
+    verifier.close()
+    found = {"lengthwise": [str(verdict) == "correct" for verdict in verdicts]}
+    for name, judge in STOCK.items():
+        found[name] = [judge(pair.gold, pair.answer) for pair in every]
+    write(every, found)
+
+
+def write(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
+    wrong = {
+        name: [p for p, said in zip(every, says, strict=True) if said is not p.right] for name, says in found.items()
+    }
+    lost = [pair for pair in wrong["lengthwise"] if any(pair not in wrong[name] for name in STOCK)]
+    quick = sum(compare(pair.gold, pair.answer) is not None for pair in every)
+    made = Counter((pair.right, pair.kind) for pair in every)
+    result = {
+        "pairs": len(every),
+        "right_by_math_verify_and_wrong_by_us": len(lost),
+        "wrong_verdicts": {name: len(bad) for name, bad in wrong.items()},
+        "settled_by_the_fast_path": quick / len(every),
+        "kinds": {kind: count for (_, kind), count in made.items()},
+        "versions": {name: version(name) for name in ("math-verify", "latex2sympy2_extended", "sympy")},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "verifier_agreement.json").write_text(json.dumps(result, indent=2) + "\n")
+    lines = [
+        f"{len(every):,} pairs of gold answer and boxed answer, from GSM8K test, MATH-500 and 2,000 MATH training",
+        f"problems. The fast path settles {quick / len(every):.1%} of them. Verdicts that math-verify gets right and",
+        f"this verifier gets wrong: {len(lost)}.",
+        "",
+        f"| the answer is | pairs | {' | '.join(f'wrong verdicts, {name}' for name in found)} |",
+        f"|---|---|{'---|' * len(found)}",
+    ]
+    for (right, kind), count in sorted(made.items(), key=lambda item: (not item[0][0], -item[1])):
+        bad = [sum(p.kind == kind for p in wrong[name]) for name in found]
+        lines.append(f"| {'right' if right else 'wrong'}: {kind} | {count} | {' | '.join(map(str, bad))} |")
+    lines += ["", "Some that math-verify, as TRL calls it, gets wrong:", ""]
+    shown = {pair.kind + str(pair.right): pair for pair in wrong["math-verify as TRL calls it"]}
+    lines += [f"- `{p.answer}` for `{p.gold}` ({p.kind})" for p in list(shown.values())[:SHOWN]]
+    lines += ["", "Made by `python experiments/benchmarks/verifier_agreement.py`."]
+    (RESULTS / "verifier_agreement.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
