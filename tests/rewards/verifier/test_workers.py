@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from processes import offspring, wait_until_gone
 
@@ -239,3 +240,33 @@ def test_the_memory_of_verdicts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         verifier.ask([("3", f"\\log_2 {i}"), ("3", f"\\log_3 {i}")])
     assert len(verifier._known) == 3
     assert ("3", r"\log_3 9") in verifier._known
+
+
+RANK = r"""
+import os, sys
+from pathlib import Path
+from rewards.verifier import MathVerifier
+rank = os.environ["RANK"]
+verifier = MathVerifier(seconds=1)
+verifier.start()
+texts = [r"\boxed{\log_2 8}", r"\boxed{9^{9^{9^9}}}", rf"\boxed{{\log_{2 + int(rank)} 9}}"]
+Path(sys.argv[1], rank).write_text(" ".join(verifier.judge(["3", "3", "2"], texts)))
+"""
+
+
+def test_every_rank_of_a_launch_has_workers_of_its_own_and_leaves_none(tmp_path: Path) -> None:
+    script = tmp_path / "rank.py"
+    script.write_text(RANK)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(rewards.__file__).parents[1])}
+    launch = subprocess.Popen([*command, str(tmp_path)], env=environment, stderr=subprocess.PIPE)
+    seen: set[int] = set()
+    while launch.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            seen |= offspring(launch.pid)
+        time.sleep(0.05)
+    assert launch.returncode == 0, launch.stderr.read() if launch.stderr else ""
+    said = [(tmp_path / rank).read_text() for rank in "01"]
+    assert said == ["correct timed_out wrong", "correct timed_out correct"]
+    assert len(seen) > 6  # two ranks, and two workers with what they come from for each
+    wait_until_gone(seen)
