@@ -60,6 +60,8 @@ class Rollout:
     token_ids: tuple[int, ...] = ()
     given: Mapping[str, float | None] = field(default_factory=dict)
     """What reward functions that see one rank at a time (TRL's kind) said of it, by name."""
+    logprobs: tuple[float, ...] = ()
+    """The log-prob of each token as it was drawn, in nats, where the engine was asked for it."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ def rollouts(
             text=text,
             token_ids=completion.token_ids,
             given={name: values[i] for name, values in given.items()},
+            logprobs=completion.logprobs,
         )
         for i, (problem, completion, text, budget, verdict) in enumerate(
             zip(problems, completions, texts, budgets, verdicts, strict=True)
@@ -81,49 +82,6 @@ def raw_reward(verdict: Verdict, stop: str, truncated: str) -> float | None:
     if verdict.worth is None:
         return None
     return 0.0 if stop == "length" and truncated == "wrong" else verdict.worth
-
-
-class VerdictWatch:
-    """Looks at a run's first steps and says once what is probably wrong where few answers can be judged."""
-
-    STEPS, MOST_UNPARSABLE, MOST_TIMED_OUT = 10, 0.05, 0.01
-
-    def __init__(self) -> None:
-        self._seen: list[Rollout] = []
-        self._said: set[Verdict] = set()
-
-    def see(self, step: int, found: Sequence[Rollout]) -> list[str]:
-        """What to warn about after the rollouts of a round that began at `step`."""
-        if step >= self.STEPS:
-            self._seen = []
-            return []
-        self._seen += found
-        warnings = []
-        for verdict, most in ((Verdict.UNPARSABLE, self.MOST_UNPARSABLE), (Verdict.TIMED_OUT, self.MOST_TIMED_OUT)):
-            such = [rollout for rollout in self._seen if rollout.verdict is verdict]
-            if verdict not in self._said and len(such) > most * len(self._seen):
-                self._said.add(verdict)
-                share = len(such) / len(self._seen)
-                warnings.append(f"{share:.0%} of the first {len(self._seen)} rollouts are {verdict}: {_cause(such)}")
-        return warnings
-
-
-def _cause(such: Sequence[Rollout]) -> str:
-    if such[0].verdict is Verdict.TIMED_OUT:
-        return "their answers are too large to be checked in time, or the machine is too busy for `verifier.seconds`"
-    causes = {
-        "most were cut at their budget before they gave an answer; a larger `budget` would show more of them": [
-            rollout.stop == "length" for rollout in such
-        ],
-        "most began to think and never ended it; is this the model's chat template?": [
-            "<think>" in rollout.text and "</think>" not in rollout.text for rollout in such
-        ],
-        "most have no \\boxed{} answer; does `data.prompt` ask for one, or should `verifier.places` look elsewhere?": [
-            "\\boxed" not in rollout.text for rollout in such
-        ],
-    }
-    likely = (cause for cause, signs in causes.items() if sum(signs) > len(such) / 2)
-    return next(likely, "their answers are boxed but cannot be read; look at the run's rollouts")
 
 
 def _name(verifier: Verifier) -> str:

@@ -6,6 +6,7 @@ recipe.yaml, metrics.jsonl, rollouts/*.parquet, evaluation/*.parquet, checkpoint
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from rl.checkpoints import sync
 from rl.errors import UserError
 from rl.recipe import Recipe
 from rl.rounds import Round
+from rl.run_lock import LOCK
 
 Status = Literal["new", "unfinished", "finished"]
 
@@ -36,6 +39,10 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def rollouts(self) -> Path:
+        return self.path / "rollouts"
 
     @property
     def checkpoints(self) -> Path:
@@ -89,7 +96,8 @@ class RunFolder:
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""
-        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+        started = (LOCK, _temporary(self.recipe).name)  # all that a run killed at its very start leaves
+        if not self.path.exists() or (self.path.is_dir() and all(p.name in started for p in self.path.iterdir())):
             return "new"
         if not self.recipe.is_file():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
@@ -98,29 +106,47 @@ class RunFolder:
         return "finished" if self.summary.is_file() else "unfinished"
 
     def clear(self) -> None:
-        """Delete a run, whatever its recipe; a folder that is no run is left alone."""
-        if self.recipe.is_file():
-            shutil.rmtree(self.path)
+        """Delete a run, whatever its recipe, but not its lock; a folder that is no run is left alone."""
+        if not self.recipe.is_file():
+            return
+        # Interrupted, this leaves a run that counts as neither finished nor trained.
+        first, last = [self.summary, self.final], [self.recipe]
+        others = [p for p in self.path.iterdir() if p not in [*first, *last] and p.name != LOCK]
+        for path in [*first, *others, *last]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def start(self, recipe: Recipe) -> None:
         write_text(self.recipe, recipe.to_yaml())
 
-    def trim_metrics(self, step: int) -> None:
-        """Forget what was logged after `step`: a resumed run writes it again."""
+    def rewind(self, step: int, rounds: int) -> None:
+        """Forget the lines logged after `step` and the rollouts after the first `rounds`: they are written again."""
         if self.metrics.is_file():
             kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
             write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+        for path in self.rollouts.glob("round-*"):
+            if path.suffix != ".parquet" or int(path.stem.rpartition("-")[2]) >= rounds:
+                path.unlink()
 
     def log(self, line: dict[str, Any]) -> None:
+        """Add a line to the metrics, on the disk before any checkpoint that counts on it."""
         with self.metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def write_round(self, round_: Round) -> None:
-        """All rollouts of a round, those that did not train included (`advantage` null)."""
-        target = self.path / "rollouts" / f"round-{round_.number:06d}.parquet"
+        """All rollouts that a round is done with, those that did not train included (`advantage` null).
+
+        Those left over for the next round are in that one's file, with the `weight_version` that sampled them.
+        """
+        target = self.rollouts / f"round-{round_.number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
         temporary = target.with_suffix(".tmp")
         pq.write_table(pa.Table.from_pylist(list(_rollout_rows(round_))), temporary)
+        sync(temporary)
         temporary.rename(target)
 
 
@@ -146,7 +172,7 @@ def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
                     "raw_reward": rollout.raw_reward,
                     "rewards": {name: None if value != value else value for name, value in rewards},
                     "advantage": next(advantages) if i < trained else None,
-                    "weight_version": round_.step,
+                    "weight_version": scored.sampled.step,
                 }
             )
     return rows
@@ -166,6 +192,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = _temporary(path)
     temporary.write_text(text)
+    sync(temporary)
     temporary.rename(path)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")

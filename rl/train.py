@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
 from rl import checkpoints
@@ -26,6 +27,7 @@ from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe
 from rl.report import write_run_report
 from rl.run_folder import RunFolder
+from rl.run_lock import locked
 from rl.trainer import LengthGRPOTrainer
 
 
@@ -41,6 +43,18 @@ def train(
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
     plan = _plan(recipe, run)
+    # A folder that is not ours shows before a lock is put into it.
+    cleared = overwrite and run.recipe.is_file()
+    if not cleared and run.status(recipe) == "finished":
+        return run
+    with locked(run.path):
+        _train_locked(recipe, plan, run, overwrite, quiet)
+    return run
+
+
+def _train_locked(
+    recipe: Recipe, plan: list[tuple[Prepared, RunFolder]], run: RunFolder, overwrite: bool, quiet: bool
+) -> None:
     state = PartialState()
     if overwrite and state.is_main_process:
         run.clear()
@@ -48,7 +62,7 @@ def train(
     status = run.status(recipe)
     state.wait_for_everyone()
     if status == "finished":
-        return run
+        return
     if state.is_main_process:
         run.start(recipe)
     if recipe.stages:
@@ -58,7 +72,6 @@ def train(
     if state.is_main_process:
         write_run_report(run)
     state.wait_for_everyone()
-    return run
 
 
 def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
@@ -95,12 +108,24 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     trainer = _trainer(prepared, run, quiet)
     _evaluate(prepared, trainer, run, "before")
     if not run.final.exists():
-        checkpoint = checkpoints.latest(run.checkpoints)
-        if trainer.accelerator.is_main_process:
-            run.trim_metrics(checkpoints.step(checkpoint) if checkpoint else 0)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=_rewind(run, prepared.config.round_steps))
         _save_final(trainer, run)
     _evaluate(prepared, trainer, run, "after")
+
+
+def _rewind(run: RunFolder, round_steps: int) -> str | None:
+    """Set a run back to its newest whole checkpoint, which the main process chooses for all, and say which."""
+    chosen: list[str | None] = [None]
+    if PartialState().is_main_process:
+        found = checkpoints.find(run.checkpoints)
+        if found.used or found.skipped:
+            print(f"{run.path} goes on {found}", file=sys.stderr, flush=True)
+        checkpoints.remove_torn(run.checkpoints)
+        step = checkpoints.step(found.used) if found.used else 0
+        run.rewind(step, -(-step // round_steps))
+        chosen = [str(found.used) if found.used else None]
+    broadcast_object_list(chosen)
+    return chosen[0]
 
 
 def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrainer:

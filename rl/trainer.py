@@ -3,7 +3,7 @@
 TRL keeps what it does well: prompts to tokens, padding, log-probs, losses, optimiser, checkpoints.
 This class supplies a round's rollouts and advantages, by four overrides that each call TRL's own:
 `_generate_and_score_completions` (the round), `_generate_single_turn` and `_calculate_rewards` (hand
-over what the round holds), and the pair that saves and loads a checkpoint.
+over what the round holds), and those that save, place and load a checkpoint and go on from it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,17 @@ from curricula.order import AsGiven
 from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
 from rewards.types import Prompt
 from rewards.verifier import Isolated, Verifier
-from rl import checkpoints
+from rl import checkpoints, unlogged
+from rl.alarms import Alarms, distance
 from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
-from rl.judging import VerdictWatch, judge, texts_of
+from rl.judging import judge, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Sampling, generate
 from rl.rounds import (
     Round,
+    Sampled,
     ScoredGroup,
     look,
     observe,
@@ -48,6 +50,7 @@ from rl.rounds import (
     varies,
 )
 from rl.sampler import PASS_RATE, ProblemSampler
+from rl.sampling import RoundSampling
 
 
 class LengthGRPOTrainer(GRPOTrainer):
@@ -56,7 +59,8 @@ class LengthGRPOTrainer(GRPOTrainer):
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
     weighted by `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the
     controllers of rewards that have one; finished rounds go to `on_round`, if given. All of a run's
-    own state (history, sampler position, what the estimator saw) is part of each checkpoint.
+    own state (history, sampler position, groups left over, what estimator and alarms saw) is part of
+    each checkpoint.
     """
 
     _name = "Lengthwise GRPO"
@@ -80,19 +84,24 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.problems = list(problems)
         self.rewards = list(rewards)
         self.budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
+        # Dr. GRPO's loss divides by it: the most there may ever be, so the scale stays as the budget moves.
+        args.max_completion_length = self.budgets.maximum
         self.verifier = verifier
         if isinstance(verifier, Isolated):
             verifier.start()
         self._judging = 0.0
-        self._watch = VerdictWatch()
+        self.alarms = Alarms(args, [reward.name for reward in self.rewards])
         self.history = History()
         order = order or (None if args.shuffle_dataset else AsGiven())
         self.sampler = ProblemSampler(self.problems, args.seed, order)
+        self.sampling = RoundSampling(args.groups_per_round, args.max_sampling_rounds if args.dynamic_sampling else 1)
+        self._saving = False
         self.estimator = Estimator(args.advantage, args.advantage_options, args.reward_weights or [1.0] * len(rewards))
         self.monitor = list(monitor)
         require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
         self._round: Round | None = None
+        self._unlogged: dict[str, Any] | None = None
         super().__init__(
             model=model,
             args=args,
@@ -110,8 +119,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         if not self.model.training:
             raise RuntimeError("evaluate with rl.evaluation: in-training evaluation would sample like a round")
         self._round = self._make_round()
-        local = self._local(self._round.rollouts())
-        rows = [{"prompt": self._round.prompts[r.problem_id]} for r in local]
+        rows = [{"prompt": prompt} for prompt in self._local(self._round.prompts())]
         output: dict[str, Any] = super()._generate_and_score_completions(rows)
         advantages = self._round.advantages.to(output["advantages"])
         output["advantages"] = self._local(advantages)
@@ -119,45 +127,59 @@ class LengthGRPOTrainer(GRPOTrainer):
         self._logs["advantages"].extend(advantages.tolist())
         for name, value in round_metrics(self._round, self.history).items():
             self._metrics["train"][name].append(value)
+        alarms = [*self.alarms.see(self._round), *self._compare_logprobs(output.get("old_per_token_logps"))]
         if self.accelerator.is_main_process:
-            seen = [rollout for scored in self._round.everything() for rollout in scored.group.rollouts]
-            for warning in self._watch.see(self._round.step, seen):
-                warnings.warn(warning, stacklevel=1)
+            for alarm in alarms:
+                warnings.warn(alarm, stacklevel=1)
             if self.on_round is not None:
                 self.on_round(self._round)
         return output
 
+    def _compare_logprobs(self, trainer: Tensor | None) -> list[str]:
+        """Alarms about old log-probs (this rank's rollouts, tokens), where TRL computed some, and the engine's."""
+        assert self._round is not None
+        if trainer is None or not self._asks_logprobs(self._round.step):
+            return []
+        fresh = [s.sampled.step == self._round.step for s in self._round.batch for _ in s.group.rollouts]
+        rows = zip(self._local(self._round.rollouts()), self._local(fresh), trainer, strict=True)
+        same_weights = [(rollout, row) for rollout, is_fresh, row in rows if is_fresh]
+        apart = distance([rollout for rollout, _ in same_weights], [row for _, row in same_weights])
+        total, tokens = (sum(column) for column in zip(*gather_object([apart]), strict=True))
+        return self.alarms.see_logprobs(total, int(tokens))
+
+    def _asks_logprobs(self, step: int) -> bool:
+        """Whether the engine's log-probs are wanted: while alarms watch, and where it draws from the model's own."""
+        whole = self.top_p == 1.0 and not self.top_k and self.min_p is None
+        return self.alarms.watch(step) and whole and self.args.round_steps > 1
+
     def _make_round(self) -> Round:
         """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
-        wanted = self.args.groups_per_round
         self._judging = 0.0
         self._look(step)
-        kept: list[ScoredGroup] = []
-        dropped: list[ScoredGroup] = []
-        draws = 0
-        while len(kept) < wanted and draws < (self.args.max_sampling_rounds if self.args.dynamic_sampling else 1):
-            problems = [self.problems[i] for i in self.sampler.take(wanted - len(kept), self._pass_rate)]
-            groups = self._roll(problems, step, stable_seed(self.args.seed, step, draws))
-            for scored in score(groups, self.rewards, self.reward_weights, self.history):
-                useful = not self.args.dynamic_sampling or varies(scored, self.args.filter_on)
-                (kept if useful else dropped).append(scored)
-            draws += 1
-        unfilled = wanted - len(kept)
-        batch, rest = kept + dropped[:unfilled], dropped[unfilled:]
-        observe(kept + dropped, self.rewards, self.history)
-        self._remember(kept + dropped)
-        terms, totals = (torch.cat([getattr(scored, part) for scored in batch]) for part in ("terms", "totals"))
-        lengths = torch.tensor([r.length for s in batch for r in s.group.rollouts], dtype=torch.float32)
+        filled = self.sampling.fill(
+            draw=lambda count, attempt: self._roll(
+                [self.problems[i] for i in self.sampler.take(count, self._pass_rate)],
+                step,
+                stable_seed(self.args.seed, step, attempt),
+            ),
+            score=lambda sampled: score(
+                sampled, self.rewards, self.reward_weights, self.history, lambda g: self.budgets.rescored(g, step)
+            ),
+            useful=lambda scored: not self.args.dynamic_sampling or varies(scored, self.args.filter_on),
+            in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
+            last=step + self.args.round_steps >= self.state.max_steps,
+        )
+        observe(filled.visited(), self.rewards, self.history)
+        self._remember(filled.visited())
+        terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
+        lengths = torch.tensor([r.length for s in filled.batch for r in s.group.rollouts], dtype=torch.float32)
         return Round(
+            **vars(filled),
             step=step,
             number=step // self.args.round_steps,
-            batch=batch,
-            dropped=rest,
             advantages=self.estimator(terms, totals, self.num_generations, lengths),
             reward_names=self.reward_func_names,
-            draws=draws,
-            unfilled=unfilled,
             judging=max(gather_object([self._judging])),
         )
 
@@ -169,7 +191,8 @@ class LengthGRPOTrainer(GRPOTrainer):
             if isinstance(reward, Monitor) and step % reward.interval < self.args.round_steps <= step
         ]
         if due:
-            look(self._roll(self.monitor, step, stable_seed(self.args.seed, step, -1)), due, self.history)
+            sampled = self._roll(self.monitor, step, stable_seed(self.args.seed, step, -1))
+            look([self.budgets.rescored(each.group, step) for each in sampled], due, self.history)
 
     def _pass_rate(self, index: int) -> float | None:
         entry = self.history.get(PASS_RATE, self.problems[index].id)
@@ -181,7 +204,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             if (rate := group.accuracy()) is not None:
                 self.history.put(PASS_RATE, group.problem.id, {"rate": rate})
 
-    def _roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Group]:
+    def _roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Sampled]:
         """Steps 2 to 4: each rank samples and judges its share; every rank gets all whole groups."""
         budgets = [self.budgets.of(step, problem) for problem in problems]
         asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
@@ -192,7 +215,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         rollouts = self._sample(rows[start : start + share], seed + self.accelerator.process_index)
         gathered: list[Rollout] = gather_object(rollouts)
         groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(asked)]
-        return [self.budgets.rescored(group, step) for group in groups]
+        return [Sampled(group, budget, step) for group, budget in zip(groups, budgets, strict=True)]
 
     def _sample(self, rows: Sequence[tuple[Problem, int]], seed: int) -> list[Rollout]:
         problems = [problem for problem, _ in rows]
@@ -209,6 +232,7 @@ class LengthGRPOTrainer(GRPOTrainer):
                 eos_ids=self.eos_token_ids,
                 seed=seed,
                 batch_size=self.args.rollout_batch_size,
+                logprobs=self._asks_logprobs(self.state.global_step),
             )
         texts = texts_of(self.processing_class, completions)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
@@ -250,15 +274,32 @@ class LengthGRPOTrainer(GRPOTrainer):
     # Checkpoints ---------------------------------------------------------------------------------
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
+        root = Path(self._get_output_dir(trial=trial))
+        self._saving = True
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._saving = False
+        state = self.run_state()
+        self.accelerator.wait_for_everyone()  # each rank writes its own random state
         if self.args.should_save:
-            folder = Path(self._get_output_dir(trial=trial)) / f"checkpoint-{self.state.global_step}"
-            state = {
-                "history": self.history.state_dict(),
-                "sampler": self.sampler.state_dict(),
-                "estimator": self.estimator.state_dict(),
-            }
-            checkpoints.write(folder, state)
+            checkpoints.commit(root, f"checkpoint-{self.state.global_step}", state, self.args.save_total_limit)
+
+    def _get_output_dir(self, trial: Any) -> str:
+        """Where checkpoints lie; while one is being written, where unfinished ones do, so none there is deleted."""
+        folder = super()._get_output_dir(trial)
+        return str(Path(folder, checkpoints.WRITING)) if self._saving else folder
+
+    def run_state(self) -> dict[str, Any]:
+        """What a checkpoint holds beside TRL's files: plain JSON."""
+        return {
+            "history": self.history.state_dict(),
+            "sampler": self.sampler.state_dict(),
+            "sampling": self.sampling.state_dict(),
+            "estimator": self.estimator.state_dict(),
+            "alarms": self.alarms.state_dict(),
+            "unlogged": unlogged.collect(self),
+        }
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
@@ -266,4 +307,15 @@ class LengthGRPOTrainer(GRPOTrainer):
             state = checkpoints.read(Path(checkpoint))
             self.history.load_state_dict(state["history"])
             self.sampler.load_state_dict(state["sampler"])
+            self.sampling.load_state_dict(state["sampling"], self.problems)
             self.estimator.load_state_dict(state["estimator"])
+            self.alarms.load_state_dict(state["alarms"])
+            self._unlogged = state["unlogged"]
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self._unlogged is not None:
+            unlogged.restore(self, self._unlogged)
+            self._unlogged = None
+        # From a checkpoint of the last step, transformers would make one more.
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **kwargs)

@@ -40,6 +40,8 @@ class Completion:
 
     token_ids: tuple[int, ...]
     stop: Literal["eos", "length"]
+    logprobs: tuple[float, ...] = ()
+    """Of each token as it was drawn, in nats; empty unless asked for."""
 
 
 @torch.no_grad()
@@ -52,6 +54,7 @@ def generate(
     eos_ids: Sequence[int],
     seed: int,
     batch_size: int | None = None,
+    logprobs: bool = False,
 ) -> list[Completion]:
     """Sample one completion a prompt, each cut at its own budget (tokens).
 
@@ -74,6 +77,7 @@ def generate(
                 sampling,
                 torch.tensor(list(eos_ids), device=model.device),
                 generator,
+                logprobs,
             )
             for i, completion in zip(rows, batch, strict=True):
                 done[i] = completion
@@ -89,10 +93,12 @@ def _sample_batch(
     sampling: Sampling,
     eos_ids: Tensor,
     generator: torch.Generator,
+    logprobs: bool,
 ) -> list[Completion]:
     warpers = _warpers(sampling)
     ids, mask = _left_pad(prompts, model.device)
     sampled = ids.new_zeros((len(prompts), int(budgets.max())))
+    logps = sampled.new_zeros(sampled.shape if logprobs else (len(prompts), 0), dtype=torch.float32)
     lengths = torch.zeros_like(budgets)
     ended = torch.zeros_like(budgets, dtype=torch.bool)
     rows = torch.arange(len(prompts), device=model.device)  # of `sampled`, for each row of the batch
@@ -108,8 +114,11 @@ def _sample_batch(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        drawn = _draw(warpers(ids, logits.float()), sampling, generator)
+        scores = warpers(ids, logits.float())
+        drawn = _draw(scores, sampling, generator)
         sampled[rows, step] = drawn
+        if logprobs:
+            logps[rows, step] = scores.log_softmax(-1).gather(1, drawn.unsqueeze(1)).squeeze(1)
         lengths[rows[alive]] = step + 1
         ended[rows[alive]] = torch.isin(drawn[alive], eos_ids)
         alive &= ~ended[rows] & (budgets[rows] > step + 1)
@@ -123,8 +132,10 @@ def _sample_batch(
             cache.batch_select_indices(keep)
             rows, ids, positions, mask = rows[keep], ids[keep], positions[keep], mask[keep]
             alive = alive[keep]
-    cut = [tuple(row[:n]) for row, n in zip(sampled.tolist(), lengths.tolist(), strict=True)]
-    return [Completion(c, "eos" if e else "length") for c, e in zip(cut, ended.tolist(), strict=True)]
+    return [
+        Completion(tuple(row[:n]), "eos" if e else "length", tuple(logp[:n]))
+        for row, logp, n, e in zip(sampled.tolist(), logps.tolist(), lengths.tolist(), ended.tolist(), strict=True)
+    ]
 
 
 def _left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -1,16 +1,14 @@
 """Verifiers in a run: named, chosen by the recipe, measured, warned about."""
 
-import warnings
-from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import Rounds, rollout
+from makers import Rounds
 
 import rl.plugins
-from rewards import Rollout, Verdict
+from rewards import Verdict
 from rewards.verifier import MathVerifier
 from rewards.verifier.exact import ExactMatch
 from rewards.verifier.function import FunctionVerifier
@@ -19,7 +17,7 @@ from rewards.verifier.numeric import NumericTolerance
 from rewards.verifier.within import SubstringMatch
 from rl.data import load_problems
 from rl.errors import UserError
-from rl.judging import VerdictWatch, judge, readable
+from rl.judging import judge, readable
 from rl.plugins import load_verifier
 from rl.prepare import prepare
 from rl.recipe import PromptPart, SourcePart
@@ -156,48 +154,3 @@ def test_a_rounds_metrics_say_how_much_was_judged_how_and_how_long_it_took(make_
         "verifier/crashed",
     } < set(logged[0])
     assert logged[0]["verifier/seconds"] >= 0.05
-
-
-def of(verdict: Verdict, text: str = "", stop: Any = "eos") -> Rollout:
-    return replace(rollout(5, 0.0, stop, text), verdict=verdict)
-
-
-RIGHT, UNPARSABLE, LATE = of(Verdict.CORRECT), of(Verdict.UNPARSABLE, "it is 5"), of(Verdict.TIMED_OUT)
-
-
-@pytest.mark.parametrize(
-    ("such", "cause"),
-    [
-        (
-            UNPARSABLE,
-            r"25% of the first 8 rollouts are unparsable: most have no \\boxed{} answer; does `data.prompt` ask",
-        ),
-        (of(Verdict.UNPARSABLE, "so", "length"), "most were cut at their budget"),
-        (of(Verdict.UNPARSABLE, r"<think>\boxed{5}"), "never ended it"),
-        (of(Verdict.UNPARSABLE, r"\boxed{((}"), "cannot be read"),
-        (LATE, "are timed_out: their answers are too large"),
-    ],
-)
-def test_the_likely_cause_is_named(such: Rollout, cause: str) -> None:
-    (warning,) = VerdictWatch().see(0, [RIGHT] * 6 + [such] * 2)
-    assert cause.replace("\\\\", "\\") in warning
-
-
-def test_a_warning_comes_once_in_the_first_ten_steps_and_over_the_threshold_only() -> None:
-    watch = VerdictWatch()
-    assert watch.see(0, [RIGHT] * 95 + [UNPARSABLE] * 5) == []  # 5 of 100 is not more than 5 %
-    assert len(watch.see(1, [UNPARSABLE])) == 1  # 6 of 101 is
-    assert watch.see(2, [UNPARSABLE] * 50) == []
-    assert len(watch.see(3, [LATE] * 5)) == 1
-    assert VerdictWatch().see(0, [RIGHT] * 99 + [LATE]) == []  # 1 of 100 is not more than 1 %
-    assert VerdictWatch().see(10, [UNPARSABLE] * 10) == []
-
-
-def test_a_run_whose_answers_cannot_be_read_warns_once(make_trainer: Any) -> None:
-    trainer = make_trainer(verifier=MathVerifier(places=["tag"]), max_steps=6)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        trainer.train()
-    said = [str(w.message) for w in caught if "rollouts are" in str(w.message)]
-    assert len(said) == 1
-    assert said[0].startswith("100% of the first 16 rollouts are unparsable")

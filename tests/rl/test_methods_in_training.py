@@ -20,7 +20,7 @@ from rl.advantages import gdpo
 from rl.budgets import Budgets
 from rl.errors import UserError
 from rl.plugins import load_reward
-from rl.rounds import score
+from rl.rounds import Sampled, score
 from rl.trainer import LengthGRPOTrainer
 
 
@@ -37,10 +37,10 @@ def test_the_budget_stands_in_the_prompt_that_was_sampled_and_trained_on(make_tr
     )[1]
     trainer.train()
     for round_, budget in zip(rounds, (50, 30), strict=True):
-        for sampled in round_.rollouts():
+        for sampled, prompt in zip(round_.rollouts(), round_.prompts(), strict=True):
             assert sampled.budget == budget
             assert sampled.length <= int(budget * 1.2)
-            assert str(round_.prompts[sampled.problem_id][-1]["content"]).endswith(f"=? ({budget} tokens)")
+            assert str(prompt[-1]["content"]).endswith(f"=? ({budget} tokens)")
     assert any("(50 tokens)" in p for p in prompts)
     assert any("(30 tokens)" in p for p in prompts)
     assert {s.group.problem.id for r in rounds for s in r.batch} <= {p.id for p in trainer.problems}
@@ -158,11 +158,12 @@ def test_a_rollout_nobody_judged_is_left_out_whatever_else_it_earned() -> None:
         def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
             return [1.0 for _ in group.rollouts]
 
-    (scored,) = score([group(rollout(5, 1), rollout(5, None))], [Correct(), AlwaysOne()], torch.ones(2), History())
+    sampled = Sampled(group(rollout(5, 1), rollout(5, None)), 10, 0)
+    (scored,) = score([sampled], [Correct(), AlwaysOne()], torch.ones(2), History())
     assert scored.totals.tolist() == pytest.approx([2.0, math.nan], nan_ok=True)
     assert scored.terms.isnan().tolist() == [[False, False], [True, True]]
 
 
 def test_a_group_of_none_has_no_scores() -> None:
-    (scored,) = score([group()], [Correct(), Hapo()], torch.ones(2), History())
+    (scored,) = score([Sampled(group(), 10, 0)], [Correct(), Hapo()], torch.ones(2), History())
     assert (scored.terms.shape, scored.totals.tolist()) == ((0, 2), [])

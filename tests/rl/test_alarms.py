@@ -1,0 +1,174 @@
+"""What a run says about itself in its first ten steps."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+import torch
+from makers import group, rollout
+
+from rewards import Rollout, Verdict
+from rewards.verifier import MathVerifier
+from rl.alarms import Alarms, distance
+from rl.config import LengthGRPOConfig
+from rl.rounds import Filled, Round, Sampled, ScoredGroup
+
+
+def config(**settings: Any) -> LengthGRPOConfig:
+    sizes = {"per_device_train_batch_size": 8, "num_generations": 4, "steps_per_generation": 2}
+    return LengthGRPOConfig("unused", **{**sizes, "use_cpu": True, "bf16": False, **settings})
+
+
+def alarms(*rewards: str, **settings: Any) -> Alarms:
+    return Alarms(config(**settings), rewards)
+
+
+def round_of(groups: Sequence[Sequence[Rollout]], step: int = 0) -> Round:
+    nothing = torch.zeros(0)
+    drawn = [ScoredGroup(s.group, nothing, nothing, s) for s in (Sampled(group(*g), 9, step) for g in groups)]
+    filled = Filled(drawn, [], drawn, 1, len(drawn), 0, 0, 0, 0, 1.0)
+    return Round(**vars(filled), step=step, number=0, advantages=nothing, reward_names=[], judging=0.0)
+
+
+def see(watch: Alarms, step: int, *rollouts: Rollout) -> list[str]:
+    return watch.see(round_of([rollouts], step))
+
+
+def of(verdict: Verdict, text: str = "", stop: Literal["eos", "length"] = "eos") -> Rollout:
+    return replace(rollout(5, 0.0, stop, text), verdict=verdict)
+
+
+RIGHT, UNPARSABLE, LATE = rollout(5, 1), of(Verdict.UNPARSABLE, "it is 5"), of(Verdict.TIMED_OUT)
+CUT = rollout(9, 0, "length")
+
+
+@pytest.mark.parametrize(
+    ("such", "cause"),
+    [
+        (
+            UNPARSABLE,
+            r"25% of the first 8 rollouts are unparsable: most have no \boxed{} answer; does `data.prompt` ask",
+        ),
+        (of(Verdict.UNPARSABLE, "so", "length"), "most were cut at their budget"),
+        (of(Verdict.UNPARSABLE, r"<think>\boxed{5}"), "never ended it"),
+        (of(Verdict.UNPARSABLE, r"\boxed{((}"), "cannot be read"),
+        (LATE, "are timed_out: their answers are too large"),
+    ],
+)
+def test_the_likely_cause_of_answers_that_cannot_be_judged_is_named(such: Rollout, cause: str) -> None:
+    (warning,) = see(alarms(), 0, *[RIGHT] * 6, such, such)
+    assert cause in warning
+
+
+def test_an_alarm_comes_once_in_the_first_ten_steps_and_over_the_threshold_only() -> None:
+    watch = alarms()
+    assert see(watch, 0, *[RIGHT] * 95, *[UNPARSABLE] * 5) == []  # 5 of 100 is not more than 5 %
+    assert len(see(watch, 1, UNPARSABLE)) == 1  # 6 of 101 is
+    assert see(watch, 2, *[UNPARSABLE] * 50) == []
+    assert len(see(watch, 3, *[LATE] * 5)) == 1
+    assert see(alarms(), 0, *[RIGHT] * 99, LATE) == []  # 1 of 100 is not more than 1 %
+    assert see(alarms(), 10, *[UNPARSABLE] * 10) == []
+
+
+def test_most_rollouts_truncated_is_said_with_its_remedy() -> None:
+    assert see(alarms(), 0, CUT, CUT, RIGHT, RIGHT) == []
+    (warning,) = see(alarms(), 0, CUT, CUT, CUT, RIGHT)
+    assert warning.startswith("75% of the first 4 rollouts are cut at their budget")
+    assert "raise `budget`" in warning
+
+
+def test_nearly_all_groups_without_variance_is_said_once_enough_were_seen() -> None:
+    watch = alarms()
+    assert watch.see(round_of([[RIGHT, RIGHT]] * 15)) == []
+    (warning,) = watch.see(round_of([[RIGHT, RIGHT]] * 4 + [[RIGHT, CUT]]))
+    assert warning.startswith("95% of the first 20 groups are all right or all wrong")
+    assert "`data.probe`" in warning
+    assert alarms().see(round_of([[RIGHT, RIGHT]] * 18 + [[RIGHT, CUT]] * 2)) == []  # 90 % is not more than 90 %
+
+
+@pytest.mark.parametrize(
+    ("settings", "reward", "remedy"),
+    [
+        ({"steps_per_generation": 1, "epsilon_high": 0.28}, "correct", "batch.updates"),
+        ({"mask_truncated_completions": True}, "correct", "remove trainer.mask_truncated_completions"),
+        ({"mask_truncated_completions": True, "truncated": "judge"}, "truncation", "no truncation reward"),
+        ({"use_vllm": True}, "correct", "to token_truncate"),
+        ({"use_vllm": True, "vllm_importance_sampling_mode": "sequence_truncate"}, "correct", "to token_truncate"),
+    ],
+)
+def test_settings_that_work_against_each_other_are_said_with_their_remedy(
+    settings: dict[str, Any], reward: str, remedy: str
+) -> None:
+    (warning,) = see(alarms(reward, **settings), 0, RIGHT)
+    assert remedy in warning
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"steps_per_generation": 1},
+        {"epsilon_high": 0.28},
+        {"steps_per_generation": 1, "epsilon": 0.2, "epsilon_high": 0.2},
+        {"mask_truncated_completions": True, "truncated": "judge"},
+        {"use_vllm": True, "vllm_importance_sampling_mode": "token_truncate"},
+        {"use_vllm": True, "vllm_importance_sampling_correction": False},
+    ],
+)
+def test_settings_that_are_well_say_nothing(settings: dict[str, Any]) -> None:
+    assert see(alarms("correct", **settings), 0, RIGHT) == []
+
+
+def test_log_probs_that_lie_apart_are_said() -> None:
+    engine = replace(RIGHT, logprobs=(-1.0, -2.0))
+    row = torch.tensor([-1.1, -2.5, -7.0])  # the third is padding
+    total, tokens = distance([engine, RIGHT], [row, row])
+    assert (total, tokens) == (pytest.approx(0.6), 2)
+    assert alarms().see_logprobs(0.05 * 100, 100) == []
+    (warning,) = alarms().see_logprobs(total, tokens)
+    assert "differ by 0.30 nats a token" in warning
+
+
+def test_what_was_seen_and_said_outlives_a_checkpoint() -> None:
+    watch = alarms()
+    see(watch, 0, CUT)
+    see(watch, 1, *[RIGHT] * 95, *[UNPARSABLE] * 4)
+    resumed = alarms()
+    resumed.load_state_dict(json.loads(json.dumps(watch.state_dict())))
+    (warning,) = see(resumed, 2, *[UNPARSABLE] * 2)
+    assert warning.startswith("6% of the first 102 rollouts are unparsable")
+
+
+def test_a_run_whose_answers_cannot_be_read_warns_once(make_trainer: Any) -> None:
+    trainer = make_trainer(verifier=MathVerifier(places=["tag"]), max_steps=6)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer.train()
+    said = [str(w.message) for w in caught if "are unparsable" in str(w.message)]
+    assert len(said) == 1
+    assert said[0].startswith("100% of the first 16 rollouts are unparsable")
+
+
+def test_engine_and_trainer_agree_on_the_log_probs_of_a_run(make_trainer: Any) -> None:
+    trainer = make_trainer(max_steps=4, temperature=0.8)
+    trainer.train()
+    tally = trainer.alarms.state_dict()["tally"]
+    assert tally["compared"] > 500
+    assert tally["distance"] < 1e-4 * tally["compared"]
+
+
+def test_an_engine_with_other_weights_is_heard(make_trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    compare = trainer._compare_logprobs
+    monkeypatch.setattr(trainer, "_compare_logprobs", lambda old: compare(old - 0.2))
+    with pytest.warns(UserWarning, match=r"differ by 0\.20 nats a token"):
+        trainer.train()
+
+
+def test_log_probs_are_not_compared_where_the_engine_draws_from_others(make_trainer: Any) -> None:
+    for settings in ({"top_p": 0.9}, {"steps_per_generation": 1, "per_device_train_batch_size": 16}):
+        trainer = make_trainer(**settings)
+        trainer.train()
+        assert "compared" not in trainer.alarms.state_dict()["tally"]
