@@ -13,14 +13,12 @@ from rewards import Group, History, HistoryView, Problem
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
-from rl import checkpoints
 from rl.advantages import dler
 from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.models import load_model
 from rl.plugins import load_reward
 from rl.rounds import varies
-from rl.trainer import LengthGRPOTrainer
 
 
 def test_plain_grpo_equals_stock_trl_on_the_same_rollouts(
@@ -151,34 +149,6 @@ def test_history_is_written_once_a_visit_and_scored_against_earlier_visits_only(
             Hapo().observe(scored.group, expected)
     assert trainer.history.state_dict() == expected.state_dict()
     assert trainer.history.size() > 0
-
-
-def test_a_resumed_run_equals_the_unbroken_one(make_trainer: Any, tmp_path: Path) -> None:
-    def run(steps: int, folder: str, resume: str | None = None) -> LengthGRPOTrainer:
-        trainer: LengthGRPOTrainer = make_trainer(
-            [Hapo(mode="mean")], dynamic_sampling=True, max_steps=steps, save_strategy="steps", save_steps=2,
-            output_dir=str(tmp_path / folder),
-        )  # fmt: skip
-        trainer.train(resume_from_checkpoint=resume)
-        return trainer
-
-    unbroken = run(6, "unbroken")
-    run(2, "broken")
-    latest = checkpoints.latest(tmp_path / "broken")
-    assert latest is not None
-    resumed = run(6, "broken", str(latest))
-    assert resumed.history.state_dict() == unbroken.history.state_dict()
-    assert resumed.sampler.drawn == unbroken.sampler.drawn
-    assert torch.equal(parameters(resumed), parameters(unbroken))
-
-
-def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    for step in (2, 10, 4):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-    checkpoints.write(tmp_path / "checkpoint-2", {})
-    checkpoints.write(tmp_path / "checkpoint-4", {})
-    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-4"
-    assert checkpoints.latest(tmp_path / "nowhere") is None
 
 
 def test_a_trl_reward_function_plugs_in_unchanged(make_trainer: Any, tmp_path: Path) -> None:
