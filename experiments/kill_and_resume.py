@@ -182,7 +182,8 @@ def _is_over(end: float) -> bool:
 def _print_row(row: str, run: RunFolder, printed: int) -> None:
     """A kill's row, once the start after it has said where it goes on."""
     if row:
-        print(row, " ".join(_resumptions(run)[printed:]) or "from the start", "|", flush=True)
+        trained = "with what it had trained" if run.final.exists() else "from the start"
+        print(row, " ".join(_resumptions(run)[printed:]) or trained, "|", flush=True)
 
 
 def _resumptions(run: RunFolder) -> list[str]:

@@ -9,11 +9,13 @@ from makers import Rounds, parameters
 from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
+from curricula.stages import Stages
 from rewards import Group, History, HistoryView, Problem
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
 from rl.advantages import dler
+from rl.budgets import Budgets
 from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.models import load_model
@@ -226,3 +228,29 @@ def test_clip_higher_acts_only_where_a_round_has_several_updates(make_trainer: A
     trainer.train()
     clipped = [line["clip_ratio/high_mean"] for line in trainer.state.log_history if "clip_ratio/high_mean" in line]
     assert (max(clipped) > 0) == acts
+
+
+def test_dr_grpos_loss_divides_by_the_schedules_maximum_whatever_the_budget_is(make_trainer: Any) -> None:
+    budget = Budgets(Stages(tokens=[60, 30], interval=2))
+    trainer = make_trainer(
+        budget=budget, loss_type="dr_grpo", advantage="centred", max_steps=4, max_completion_length=256
+    )
+    seen: list[tuple[int, float, float]] = []
+    compute = trainer._compute_loss
+
+    def spy(model: Any, inputs: dict[str, Any]) -> Any:
+        loss = compute(model, inputs)
+        lengths = inputs["completion_mask"].sum(dim=1)
+        # The first update of a round: every ratio is 1, so a token's loss is minus its advantage.
+        expected = -(inputs["advantages"] * lengths).sum() / (len(lengths) * 60)
+        seen.append((int(lengths.max()), loss.item(), expected.item()))
+        return loss
+
+    trainer._compute_loss = spy
+    trainer.train()
+    (longest, *first), _, (capped, *second), _ = seen
+    assert (longest, capped) == (60, 30)
+    assert first[0] == pytest.approx(first[1], abs=1e-6)
+    assert second[0] == pytest.approx(second[1], abs=1e-6)
+    assert first[1] != 0 != second[1]
+    assert trainer.max_completion_length == trainer.args.max_completion_length == 60

@@ -5,7 +5,8 @@ from importlib.metadata import version
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, Trainer
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
@@ -23,6 +24,12 @@ SIGNATURES = {
     "_tokenize_prompts": ["self", "prompts"],
     "_save_checkpoint": ["self", "model", "trial"],
     "_load_optimizer_and_scheduler": ["self", "checkpoint"],
+    "_get_output_dir": ["self", "trial"],
+    "_run_epoch": [
+        "self", "model", "epoch", "train_dataloader", "steps_in_epoch", "num_update_steps_per_epoch", "trial",
+        "ignore_keys_for_eval", "start_time", "resume_from_checkpoint", "epochs_trained",
+        "steps_trained_in_current_epoch",
+    ],
 }  # fmt: skip
 
 
@@ -65,3 +72,74 @@ def test_evaluation_encodes_prompts_as_the_trainer_does(
     trainer: LengthGRPOTrainer = make_trainer()
     assert trainer._tokenize_prompts([p.prompt for p in problems])[0] == encode_prompts(tokenizer, problems)
     assert trainer.eos_token_ids == end_ids(trainer.model, tokenizer)
+
+
+def in_order(source: str, *parts: str) -> bool:
+    """Whether the parts stand in the source in this order."""
+    places = [source.find(part) for part in parts]
+    return -1 not in places and places == sorted(places)
+
+
+def test_all_that_a_checkpoint_has_is_written_where_we_say_and_nothing_is_deleted_elsewhere() -> None:
+    theirs, base = inspect.getsource(GRPOTrainer._save_checkpoint), inspect.getsource(Trainer._save_checkpoint)
+    assert "self._get_output_dir(trial=trial)" in base, "transformers asks for the checkpoints' folder another way"
+    assert "self.args.output_dir" not in base, "transformers writes checkpoints past _get_output_dir"
+    assert "output_dir=run_dir" in base, "transformers no longer rotates in the folder of _get_output_dir"
+    assert "super()._save_checkpoint(model, trial)" in theirs, "TRL no longer writes checkpoints as transformers does"
+    assert PREFIX_CHECKPOINT_DIR == "checkpoint", "transformers gives checkpoints another name"
+    upload = inspect.getsource(Trainer._push_from_checkpoint)
+    assert 'ignore_patterns=["_*"' in upload, "transformers would upload checkpoints that are still being written"
+
+
+def test_each_rank_writes_its_random_state_and_has_it_again_before_the_first_step() -> None:
+    save, load = inspect.getsource(Trainer._save_rng_state), inspect.getsource(Trainer._load_rng_state)
+    for kind in ("python", "numpy", "cpu", "cuda"):
+        assert f'"{kind}"' in save, f"transformers no longer saves the random state of {kind}"
+        assert kind in load.lower(), f"transformers no longer restores the random state of {kind}"
+    assert "rng_state_{self.args.process_index}.pth" in save, "ranks no longer have a random state each"
+    epoch = inspect.getsource(Trainer._run_epoch)
+    assert in_order(epoch, "skip_first_batches(", "rng_to_sync = True", "self.get_batch_samples(",
+                    "self._load_rng_state(resume_from_checkpoint)\n                rng_to_sync = False",
+                    "self.training_step("), "a resumed epoch no longer restores random states before its first step"  # fmt: skip
+
+
+def test_a_resumed_run_begins_a_round_where_a_checkpoint_ends_one() -> None:
+    prepare = inspect.getsource(GRPOTrainer._prepare_inputs)
+    assert "self._step % generate_every == 0 or self._buffered_inputs is None" in prepare, "rounds begin elsewhere"
+    init = inspect.getsource(GRPOTrainer.__init__)
+    assert "self._step = 0" in init, "TRL counts micro-batches another way"
+    assert "self._buffered_inputs = None" in init, "TRL keeps a round's micro-batches elsewhere"
+
+
+def test_a_line_of_metrics_comes_before_the_checkpoint_of_its_step() -> None:
+    source = inspect.getsource(Trainer._maybe_log_save_evaluate)
+    assert in_order(source, "self.log(logs", "self._save_checkpoint("), "a checkpoint may now precede its own metrics"
+
+
+def test_what_is_not_logged_yet_is_where_we_save_it_from() -> None:
+    log, step = inspect.getsource(Trainer._maybe_log_save_evaluate), inspect.getsource(Trainer._run_epoch)
+    assert "tr_loss_scalar / (self.state.global_step - self._globalstep_last_logged)" in log, (
+        "the loss is averaged anew"
+    )
+    assert "self._tr_loss += tr_loss_step" in step, "the loss since the last line is kept elsewhere"
+    assert "self._metrics[mode].clear()" in inspect.getsource(GRPOTrainer.log), "TRL keeps its figures elsewhere"
+    begin = inspect.getsource(Trainer._inner_training_loop)
+    assert in_order(begin, "self._prepare_for_training(", "self._tr_loss = torch.tensor(0.0", "self._run_epoch("), (
+        "the loss since the last line is set to zero at another time"
+    )
+    state = inspect.getsource(GRPOTrainer._generate)
+    assert "self.state.num_input_tokens_seen +=" in state, "TRL counts tokens where no checkpoint has them"
+
+
+def test_old_log_probs_are_there_where_a_round_makes_several_updates() -> None:
+    source = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert "self.args.gradient_accumulation_steps % generate_every != 0" in source, "TRL computes them at other times"
+    assert 'output["old_per_token_logps"] = old_per_token_logps' in source, "TRL hands them over by another name"
+    init = inspect.getsource(GRPOTrainer.__init__)
+    assert "temperature=self.temperature" in init, "TRL's log-probs are no longer those at the sampling temperature"
+
+
+def test_only_dr_grpo_divides_by_the_limit() -> None:
+    source = inspect.getsource(GRPOTrainer._compute_loss)
+    assert source.count("self.max_completion_length") == 1, "another loss depends on the limit now"
+    assert "per_token_loss.size(0) * self.max_completion_length" in source

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 SCRIPT = Path(__file__).with_name("two_ranks.py")
 
 
-def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model(tmp_path: Path) -> None:
+def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_resume_to_them(tmp_path: Path) -> None:
     overrides = [
         "trainer.max_steps=4", "trainer.per_device_train_batch_size=6", "trainer.num_generations=4",
         "trainer.save_steps=2", "sampling.dynamic=true", "data.train.options.n=8", "data.eval.options.n=9",
@@ -27,9 +27,14 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model(tmp_pat
     )
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = (json.loads((tmp_path / f"run-rank{rank}.json").read_text()) for rank in (0, 1))
-    assert first["ranks"] == 2
-    assert first["history"]["hapo"]
+    assert first["unbroken"]["ranks"] == 2
+    assert first["unbroken"]["history"]["hapo"]
     assert first == second
+    assert first["resumed"] == first["unbroken"]
+    assert "run-broken goes on from checkpoint-2; skipped checkpoint-4 (optimizer.pt has 0 bytes" in result.stderr
+    assert "run-held is being trained by process" in first["refused"]
+    states = {path.name for path in (tmp_path / "run/checkpoints/checkpoint-4").glob("rng_state*")}
+    assert states == {"rng_state_0.pth", "rng_state_1.pth"}
     # 6 rows a rank and micro-batch, groups of 4: the second group of each batch straddles the ranks.
     rows = [row for file in sorted((tmp_path / "run/rollouts").glob("*")) for row in pq.read_table(file).to_pylist()]
     assert len([row for row in rows if row["advantage"] is not None]) == 2 * 24

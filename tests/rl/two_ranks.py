@@ -1,12 +1,16 @@
-"""Run under torchrun: one short HAPO run over two ranks; each rank writes what it ended with."""
+"""Run under torchrun: one short HAPO run over two ranks, resumed from its middle; each rank writes what it ended with."""
 
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 
+from rl.errors import UserError
+from rl.run_lock import locked
 from rl.train import train
 from rl.trainer import LengthGRPOTrainer
 
@@ -24,12 +28,41 @@ def spy(self: LengthGRPOTrainer):  # type: ignore[no-untyped-def]
 
 LengthGRPOTrainer._make_round = spy  # type: ignore[method-assign]
 
+
+def ended() -> dict[str, object]:
+    """What the latest run ended with, on this rank."""
+    trainer = state.pop("trainer")
+    assert isinstance(trainer, LengthGRPOTrainer)
+    weights = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
+    own = trainer.run_state()
+    return {
+        "parameters": hashlib.sha256(weights.numpy().tobytes()).hexdigest(),
+        "ranks": trainer.accelerator.num_processes,
+        **{part: own[part] for part in ("history", "sampler", "sampling", "alarms")},
+    }
+
+
 out, *overrides = sys.argv[1:]
+ranks = PartialState()
 train("demo-hapo", overrides, Path(out), quiet=True)
-trainer = state.pop("trainer")
-assert isinstance(trainer, LengthGRPOTrainer)
-weights = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
-state["parameters"] = hashlib.sha256(weights.numpy().tobytes()).hexdigest()
-state["history"] = trainer.history.state_dict()
-state["ranks"] = trainer.accelerator.num_processes
-Path(f"{out}-rank{trainer.accelerator.process_index}.json").write_text(json.dumps(state))
+state["unbroken"] = ended()
+
+broken = Path(f"{out}-broken")
+if ranks.is_main_process:
+    shutil.copytree(out, broken)
+    for lost in ("final", "report", "checkpoints/checkpoint-4"):
+        shutil.rmtree(broken / lost)
+    (broken / "checkpoints/checkpoint-2").rename(broken / "checkpoints/checkpoint-4")  # torn: another name's state
+    shutil.copytree(Path(out, "checkpoints/checkpoint-2"), broken / "checkpoints/checkpoint-2")
+    (broken / "checkpoints/checkpoint-4/optimizer.pt").write_bytes(b"")
+ranks.wait_for_everyone()
+train("demo-hapo", overrides, broken, quiet=True)
+state["resumed"] = ended()
+
+with locked(Path(f"{out}-held")):  # the main process holds it; every rank is told
+    try:
+        train("demo-hapo", overrides, Path(f"{out}-held"), quiet=True)
+    except UserError as error:
+        state["refused"] = str(error)
+
+Path(f"{out}-rank{ranks.process_index}.json").write_text(json.dumps(state))
