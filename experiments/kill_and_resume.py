@@ -9,10 +9,10 @@ so that no kill is spent on imports, where nothing of a run is on the disk yet.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import random
-import re
 import sys
 import tempfile
 import time
@@ -27,6 +27,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
+from rl import checkpoints
 from rl.cli import run_command
 from rl.run_folder import RunFolder, read_metrics
 
@@ -95,6 +96,7 @@ def _train(recipe: str, overrides: list[str], out: Path) -> None:
     log = os.open(log_of(RunFolder(out)), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    faulthandler.enable()
     run_command(["train", recipe, *overrides, "--out", str(out), "--quiet"])
 
 
@@ -116,13 +118,16 @@ def _states(run: RunFolder) -> dict[str, object]:
     return dict(sorted(states.items()))
 
 
-WHEN = ("before", "after")
+def _tables(folder: Path) -> dict[str, object]:
+    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.iterdir())}
+
+
 CONTENTS: dict[str, Callable[[RunFolder], object]] = {
     "parameters": lambda run: (run.final / "model.safetensors").read_bytes(),
     "metrics": _untimed,
     "history, sampler, leftovers": _states,
-    "rollouts": lambda run: {path.name: pq.read_table(path).to_pylist() for path in sorted(run.rollouts.iterdir())},
-    "evaluations": lambda run: [pq.read_table(run.path / f"evaluation/{w}.parquet").to_pylist() for w in WHEN],
+    "rollouts": lambda run: _tables(run.rollouts),
+    "evaluations": lambda run: _tables(run.path / "evaluation"),
 }
 
 
@@ -157,21 +162,13 @@ def _killed(command: Command, place: Path, kills: int, whole: float, moments: ra
     while done < kills:
         number += 1
         run = RunFolder(place / f"killed-{number}")
-        row = ""
         while done < kills:
             after = moments.uniform(0, whole)
-            printed = len(_resumptions(run))
-            killed = command.kill(run, partial(_is_over, time.monotonic() + after))
-            _print_row(row, run, printed)
-            row = ""
-            if not killed:
+            if not command.kill(run, partial(_is_over, time.monotonic() + after)):
                 break
             done += 1
-            lines = read_metrics(run.metrics) if run.metrics.is_file() else []
-            row = f"| {done} | {run.path.name} | {after:.1f} | {lines[-1]['step'] if lines else 0} |"
-        printed = len(_resumptions(run))
+            print(f"| {done} | {run.path.name} | {after:.1f} | {_logged(run)} | {_goes_on(run)} |", flush=True)
         command.finish(run)
-        _print_row(row, run, printed)
         yield run
 
 
@@ -179,15 +176,14 @@ def _is_over(end: float) -> bool:
     return time.monotonic() >= end
 
 
-def _print_row(row: str, run: RunFolder, printed: int) -> None:
-    """A kill's row, once the start after it has said where it goes on."""
-    if row:
-        trained = "with what it had trained" if run.final.exists() else "from the start"
-        print(row, " ".join(_resumptions(run)[printed:]) or trained, "|", flush=True)
+def _logged(run: RunFolder) -> int:
+    lines = read_metrics(run.metrics) if run.metrics.is_file() else []
+    return int(lines[-1]["step"]) if lines else 0
 
 
-def _resumptions(run: RunFolder) -> list[str]:
-    return re.findall(r" goes on (.*)", log_of(run).read_text()) if log_of(run).exists() else []
+def _goes_on(run: RunFolder) -> str:
+    """From where the next start will go on, as it will say itself."""
+    return "with the trained model" if run.final.exists() else str(checkpoints.find(run.checkpoints))
 
 
 if __name__ == "__main__":

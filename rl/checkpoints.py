@@ -24,14 +24,13 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     files = {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
     temporary = folder / (STATE_FILE + ".tmp")
     temporary.write_text(json.dumps({"files": files, "state": state}))
-    for path in [*_files(folder), *(p for p in folder.rglob("*") if p.is_dir())]:
-        sync(path)
+    sync_all(folder)
     temporary.rename(folder / STATE_FILE)
     sync(folder)
 
 
 def commit(root: Path, name: str, state: dict[str, Any], keep: int | None) -> None:
-    """Finish `root`/_writing/`name`, move it to `root`/`name`, then leave only the `keep` newest whole ones."""
+    """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest."""
     written, place = root / WRITING / name, root / name
     write(written, state)
     if place.exists():  # damaged, or it would have been the one to go on from
@@ -114,6 +113,12 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_all(folder: Path) -> None:
+    """The same for all that is in a folder."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
 
 
 def _all(root: Path) -> list[Path]:

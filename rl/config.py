@@ -92,6 +92,8 @@ class LengthGRPOConfig(GRPOConfig):
                 f"a round of {micro_steps} micro-batches (steps_per_generation x num_iterations) must be a multiple "
                 f"of gradient_accumulation_steps ({self.gradient_accumulation_steps}); change either"
             )
+        if self.save_only_model:
+            raise UserError("save_only_model leaves out the optimiser, so a killed run could not go on; remove it")
         if self.save_strategy == "steps":
             every: float = self.save_steps
             if every < 1:

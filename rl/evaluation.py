@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rewards import Problem, Rollout
 from rewards.verifier import Verifier
+from rl.checkpoints import sync
 from rl.data import load_problems
 from rl.judging import judge, texts_of
 from rl.judging import rollouts as as_rollouts
@@ -36,6 +37,7 @@ class Evaluation:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         pq.write_table(pa.Table.from_pylist(self.rows), temporary)
+        sync(temporary)
         temporary.rename(path)
 
     @staticmethod

@@ -182,6 +182,7 @@ def _save_final(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
     trainer.save_model(str(temporary))
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
+        checkpoints.sync_all(temporary)
         temporary.rename(run.final)
     trainer.accelerator.wait_for_everyone()
 

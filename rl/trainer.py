@@ -291,7 +291,10 @@ class LengthGRPOTrainer(GRPOTrainer):
         return str(Path(folder, checkpoints.WRITING)) if self._saving else folder
 
     def run_state(self) -> dict[str, Any]:
-        """What a checkpoint holds beside TRL's files: plain JSON."""
+        """What a checkpoint holds beside TRL's files: plain JSON.
+
+        Controllers keep what they know in the history; schedules are functions of the step.
+        """
         return {
             "history": self.history.state_dict(),
             "sampler": self.sampler.state_dict(),

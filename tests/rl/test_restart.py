@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from makers import parameters
 
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
@@ -43,6 +44,29 @@ def test_kill_9_at_three_moments_leaves_no_trace(tmp_path: Path) -> None:
     assert "goes on from checkpoint-" in log_of(broken).read_text()
     assert differences(unbroken, broken) == []
     assert [line["step"] for line in read_metrics(broken.metrics)] == [3, 6]
+
+
+@pytest.mark.slow
+def test_stages_and_a_probe_survive_kill_9_as_well(tmp_path: Path) -> None:
+    recipe = tmp_path / "staged.yaml"
+    stages = [{"name": "long"}, {"name": "short", "budget": {"tokens": 40}, "data": {"probe": {"samples": 2}}}]
+    recipe.write_text(yaml.safe_dump({"extends": "demo-hapo", "name": "staged", "stages": stages}))
+    command = Command(str(recipe), [*SMALL, "trainer.max_steps=4"])
+    import_ahead()
+    unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
+    command.finish(unbroken)
+    long, short = broken.stage(1, "long"), broken.stage(2, "short")
+    moments: list[Callable[[], bool]] = [
+        lambda: checkpoints.latest(long.checkpoints) is not None,
+        short.recipe.exists,
+        short.probe.exists,
+        lambda: checkpoints.latest(short.checkpoints) is not None,
+    ]
+    assert [command.kill(broken, due) for due in moments] == [True] * 4
+    command.finish(broken)
+    for place, name in enumerate(("long", "short"), 1):
+        assert differences(unbroken.stage(place, name), broken.stage(place, name)) == []
+    assert [line["step"] for line in broken.logged()] == [line["step"] for line in unbroken.logged()]
 
 
 def whole_checkpoint(root: Path, step: int) -> Path:
@@ -174,6 +198,11 @@ def test_a_rewards_history_changes_nothing_where_its_weight_is_zero(make_trainer
     remembering.train()
     assert remembering.history.size() > 0
     assert torch.equal(parameters(remembering), parameters(plain))
+
+
+def test_checkpoints_without_an_optimiser_are_refused(make_trainer: Any) -> None:
+    with pytest.raises(UserError, match="save_only_model leaves out the optimiser"):
+        make_trainer(save_only_model=True)
 
 
 def test_a_run_set_back_forgets_what_it_will_write_again(tmp_path: Path) -> None:
