@@ -64,18 +64,36 @@ class Alarms:
         self._tally, self._said = Counter(state["tally"]), set(state["said"])
 
 
-def distance(rollouts: Sequence[Rollout], trainer: Sequence[Tensor]) -> tuple[float, int]:
-    """How far the engine's log-probs lie from the trainer's: the sum in nats, and the tokens compared.
+def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[float, int]:
+    """How far the engine's log-probs lie from the trainer's old ones: the sum in nats, and the tokens compared.
 
-    `trainer` has a row for each rollout, one number a completion token, padding behind. A rollout
-    without log-probs counts for nothing.
+    `batches` hold `completion_ids`, `completion_mask` and `old_per_token_logps`, (rows, tokens) each, in
+    any order. Only rollouts that this round sampled are compared: others came from other weights.
     """
+    engine = _engine_logprobs(round_)
     total, tokens = 0.0, 0
-    for rollout, row in zip(rollouts, trainer, strict=True):
-        engine = torch.tensor(rollout.logprobs)
-        total += float((row[: len(engine)].float().cpu() - engine).abs().sum())
-        tokens += len(engine)
+    for batch in batches:
+        for ids, mask, logps in zip(
+            batch["completion_ids"].cpu(),
+            batch["completion_mask"].bool().cpu(),
+            batch["old_per_token_logps"].float().cpu(),
+            strict=True,
+        ):
+            found = torch.tensor(engine.get(tuple(ids[mask].tolist()), ()))
+            if len(found):
+                total += float((logps[mask] - found).abs().sum())
+                tokens += len(found)
     return total, tokens
+
+
+def _engine_logprobs(round_: Round) -> dict[tuple[int, ...], tuple[float, ...]]:
+    """By token ids; a completion that several problems have in common is left out."""
+    found: dict[tuple[int, ...], dict[str, tuple[float, ...]]] = {}
+    for scored in round_.batch:
+        if scored.sampled.step == round_.step:
+            for rollout in scored.group.rollouts:
+                found.setdefault(rollout.token_ids, {})[rollout.problem_id] = rollout.logprobs
+    return {ids: next(iter(each.values())) for ids, each in found.items() if len(each) == 1}
 
 
 def _counts(round_: Round) -> Iterable[str]:

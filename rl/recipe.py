@@ -141,7 +141,10 @@ class BatchPart:
 
 @dataclass(frozen=True)
 class SamplingPart:
-    """Dynamic sampling: drop groups whose reward does not vary, draw fresh problems in their place."""
+    """Dynamic sampling: drop groups whose reward does not vary, draw fresh problems in their place.
+
+    What a draw yields beyond the batch trains in the next round.
+    """
 
     __pydantic_config__ = _STRICT
     dynamic: bool = False

@@ -127,7 +127,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         self._logs["advantages"].extend(advantages.tolist())
         for name, value in round_metrics(self._round, self.history).items():
             self._metrics["train"][name].append(value)
-        alarms = [*self.alarms.see(self._round), *self._compare_logprobs(output.get("old_per_token_logps"))]
+        alarms = [*self.alarms.see(self._round), *self._compare_logprobs([output])]
         if self.accelerator.is_main_process:
             for alarm in alarms:
                 warnings.warn(alarm, stacklevel=1)
@@ -135,17 +135,13 @@ class LengthGRPOTrainer(GRPOTrainer):
                 self.on_round(self._round)
         return output
 
-    def _compare_logprobs(self, trainer: Tensor | None) -> list[str]:
-        """Alarms about old log-probs (this rank's rollouts, tokens), where TRL computed some, and the engine's."""
+    def _compare_logprobs(self, batches: Sequence[dict[str, Any]]) -> list[str]:
+        """Alarms about the engine's log-probs and the old ones of this rank's batches, where both are there."""
         assert self._round is not None
-        if trainer is None or not self._asks_logprobs(self._round.step):
+        if not self._asks_logprobs(self._round.step):
             return []
-        fresh = [s.sampled.step == self._round.step for s in self._round.batch for _ in s.group.rollouts]
-        rows = zip(self._local(self._round.rollouts()), self._local(fresh), trainer, strict=True)
-        same_weights = [(rollout, row) for rollout, is_fresh, row in rows if is_fresh]
-        apart = distance([rollout for rollout, _ in same_weights], [row for _, row in same_weights])
-        total, tokens = (sum(column) for column in zip(*gather_object([apart]), strict=True))
-        return self.alarms.see_logprobs(total, int(tokens))
+        apart = gather_object([distance(self._round, (b for b in batches if "old_per_token_logps" in b))])
+        return self.alarms.see_logprobs(sum(total for total, _ in apart), sum(tokens for _, tokens in apart))
 
     def _asks_logprobs(self, step: int) -> bool:
         """Whether the engine's log-probs are wanted: while alarms watch, and where it draws from the model's own."""

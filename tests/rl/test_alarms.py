@@ -26,11 +26,13 @@ def alarms(*rewards: str, **settings: Any) -> Alarms:
     return Alarms(config(**settings), rewards)
 
 
+NOTHING = torch.zeros(0)
+
+
 def round_of(groups: Sequence[Sequence[Rollout]], step: int = 0) -> Round:
-    nothing = torch.zeros(0)
-    drawn = [ScoredGroup(s.group, nothing, nothing, s) for s in (Sampled(group(*g), 9, step) for g in groups)]
+    drawn = [ScoredGroup(s.group, NOTHING, NOTHING, s) for s in (Sampled(group(*g), 9, step) for g in groups)]
     filled = Filled(drawn, [], drawn, 1, len(drawn), 0, 0, 0, 0, 1.0)
-    return Round(**vars(filled), step=step, number=0, advantages=nothing, reward_names=[], judging=0.0)
+    return Round(**vars(filled), step=step, number=0, advantages=NOTHING, reward_names=[], judging=0.0)
 
 
 def see(watch: Alarms, step: int, *rollouts: Rollout) -> list[str]:
@@ -122,9 +124,19 @@ def test_settings_that_are_well_say_nothing(settings: dict[str, Any]) -> None:
 
 
 def test_log_probs_that_lie_apart_are_said() -> None:
-    engine = replace(RIGHT, logprobs=(-1.0, -2.0))
-    row = torch.tensor([-1.1, -2.5, -7.0])  # the third is padding
-    total, tokens = distance([engine, RIGHT], [row, row])
+    def drawn(problem: str, ids: tuple[int, ...], step: int = 0) -> ScoredGroup:
+        row = replace(RIGHT, problem_id=problem, token_ids=ids, logprobs=tuple(-float(i) for i in ids))
+        return ScoredGroup(group(row), NOTHING, NOTHING, Sampled(group(row), 9, step))
+
+    groups = [drawn("a", (1, 2)), drawn("b", (3,)), drawn("c", (3,)), drawn("d", (4, 4), step=-2)]
+    round_ = replace(round_of([]), batch=groups)
+    batch = {
+        "completion_ids": torch.tensor([[1, 2, 0], [3, 0, 0], [4, 4, 0], [1, 2, 0]]),
+        "completion_mask": torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]]),
+        "old_per_token_logps": torch.tensor([[-1.1, -2.5, -7.0]] * 4),
+    }
+    # Not: padding, a completion of two problems, one of the round before, and a row that is masked.
+    total, tokens = distance(round_, [batch])
     assert (total, tokens) == (pytest.approx(0.6), 2)
     assert alarms().see_logprobs(0.05 * 100, 100) == []
     (warning,) = alarms().see_logprobs(total, tokens)
@@ -162,7 +174,11 @@ def test_engine_and_trainer_agree_on_the_log_probs_of_a_run(make_trainer: Any) -
 def test_an_engine_with_other_weights_is_heard(make_trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer()
     compare = trainer._compare_logprobs
-    monkeypatch.setattr(trainer, "_compare_logprobs", lambda old: compare(old - 0.2))
+
+    def shifted(batches: Any) -> list[str]:
+        return compare([{**b, "old_per_token_logps": b["old_per_token_logps"] - 0.2} for b in batches])  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(trainer, "_compare_logprobs", shifted)
     with pytest.warns(UserWarning, match=r"differ by 0\.20 nats a token"):
         trainer.train()
 
