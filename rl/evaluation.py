@@ -23,7 +23,7 @@ from rl.judging import judge, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.recipe import EvaluationPart, PromptPart, SourcePart
-from rl.rollouts import Sampling, generate
+from rl.rollouts import Sampling, generate, stable_seed
 from rl.statistics import Estimate, bootstrap_mean
 
 
@@ -85,7 +85,7 @@ def evaluate(
     `chat_options` go to the chat template, as the trainer's `chat_template_kwargs` do.
 
     A truncated completion counts by what the verifier says of its text. The same seed, model and
-    problems give the same completions.
+    problems give the same completions, on any number of ranks.
     """
     state = PartialState()
     share = math.ceil(len(problems) / state.num_processes)
@@ -99,7 +99,7 @@ def evaluate(
             [part.budget] * len(local),
             Sampling(part.temperature, part.top_p),
             eos_ids=end_ids(model, tokenizer),
-            seed=seed + state.process_index,
+            seeds=[stable_seed(seed, start + place) for place in range(len(local))],
             batch_size=part.batch_size,
         )
         texts = texts_of(tokenizer, completions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from statistics import fmean
 
 import torch
@@ -149,11 +148,6 @@ def varies(scored: ScoredGroup, filter_on: str) -> bool:
     else:
         seen = set(scored.totals[~scored.totals.isnan()].tolist())
     return len(seen) > 1
-
-
-def stable_seed(*parts: int) -> int:
-    """A 62-bit seed that is a function of `parts` alone."""
-    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=8).digest(), "big") >> 2
 
 
 def round_metrics(round_: Round, history: History) -> dict[str, float]:

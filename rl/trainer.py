@@ -36,7 +36,7 @@ from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
 from rl.judging import judge, texts_of
 from rl.judging import rollouts as as_rollouts
-from rl.rollouts import Sampling, generate
+from rl.rollouts import Sampling, generate, stable_seed
 from rl.rounds import (
     Round,
     Sampled,
@@ -46,7 +46,6 @@ from rl.rounds import (
     require_monitor,
     round_metrics,
     score,
-    stable_seed,
     varies,
 )
 from rl.sampler import PASS_RATE, ProblemSampler
@@ -208,12 +207,13 @@ class LengthGRPOTrainer(GRPOTrainer):
         rows = [(problem, budget) for problem, budget in zip(asked, budgets, strict=True) for _ in range(size)]
         share = math.ceil(len(rows) / self.accelerator.num_processes)
         start = share * self.accelerator.process_index
-        rollouts = self._sample(rows[start : start + share], seed + self.accelerator.process_index)
+        seeds = [stable_seed(seed, place) for place in range(len(rows))]
+        rollouts = self._sample(rows[start : start + share], seeds[start : start + share])
         gathered: list[Rollout] = gather_object(rollouts)
         groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(asked)]
         return [Sampled(group, budget, step) for group, budget in zip(groups, budgets, strict=True)]
 
-    def _sample(self, rows: Sequence[tuple[Problem, int]], seed: int) -> list[Rollout]:
+    def _sample(self, rows: Sequence[tuple[Problem, int]], seeds: Sequence[int]) -> list[Rollout]:
         problems = [problem for problem, _ in rows]
         budgets = [budget for _, budget in rows]
         prompts: list[Prompt] = [problem.prompt for problem in problems]
@@ -226,7 +226,7 @@ class LengthGRPOTrainer(GRPOTrainer):
                 [self.budgets.cap_of(budget) for budget in budgets],
                 Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
                 eos_ids=self.eos_token_ids,
-                seed=seed,
+                seeds=seeds,
                 batch_size=self.args.rollout_batch_size,
                 logprobs=self._asks_logprobs(self.state.global_step),
             )

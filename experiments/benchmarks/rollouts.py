@@ -24,7 +24,7 @@ from data_synth.arithmetic import problems
 from rewards import Problem
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.rollouts import Sampling, generate
+from rl.rollouts import Sampling, generate, stable_seed
 
 RESULTS = Path(__file__).with_name("results")
 ROLLOUTS, CAP, TURNS = 128, 320, 7
@@ -32,7 +32,8 @@ ROLLOUTS, CAP, TURNS = 128, 320, 7
 
 def ours(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], seed: int) -> list[int]:
     """Completion lengths, by this project's engine."""
-    done = generate(model, prompts, [CAP] * len(prompts), Sampling(), eos_ids=[tokenizer.eos_token_id], seed=seed)
+    seeds = [stable_seed(seed, place) for place in range(len(prompts))]
+    done = generate(model, prompts, [CAP] * len(prompts), Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=seeds)
     return [len(c.token_ids) for c in done]
 
 

@@ -1,17 +1,23 @@
 """The engine that needs nothing but the model: batched sampling with a budget for each rollout.
 
-A row leaves the batch, and the key-value cache, once it has ended; the others do not wait on it.
+A row leaves the batch, and the key-value cache, once it has ended, and the next prompt takes its place;
+nobody waits on the longest. Each rollout has a random stream of its own, so what is drawn for it does
+not depend on what runs beside it: batch size, thinning and the number of ranks change no rollout,
+rounding of batched kernels apart.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     MinPLogitsWarper,
@@ -19,6 +25,8 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from rl.rollouts.streams import uniform
 
 THIN_AT = 7 / 8
 """Thinning the batch copies the cache, so it waits until this share of its rows, or less, still runs."""
@@ -44,7 +52,6 @@ class Completion:
     """Of each token as it was drawn, in nats; empty unless asked for."""
 
 
-@torch.no_grad()
 def generate(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
@@ -52,90 +59,168 @@ def generate(
     sampling: Sampling,
     *,
     eos_ids: Sequence[int],
-    seed: int,
+    seeds: Sequence[int],
     batch_size: int | None = None,
     logprobs: bool = False,
 ) -> list[Completion]:
     """Sample one completion a prompt, each cut at its own budget (tokens).
 
-    The random stream is a function of `seed` alone, so the same call gives the same completions.
-    Rows run in batches of `batch_size` (all at once by default), the largest budgets first.
+    What is drawn for a prompt is a function of its seed (62 bits). At most `batch_size` rows run side
+    by side (all of them by default), the largest budgets first.
     """
-    order = sorted(range(len(prompts)), key=lambda i: -budgets[i])
-    size = batch_size or max(1, len(prompts))
-    generator = torch.Generator(model.device).manual_seed(seed)
-    done: list[Completion | None] = [None] * len(prompts)
+    if not prompts:
+        return []
     was_training = model.training
     model.eval()
     try:
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            batch = _sample_batch(
-                model,
-                [prompts[i] for i in rows],
-                torch.tensor([budgets[i] for i in rows], device=model.device),
-                sampling,
-                torch.tensor(list(eos_ids), device=model.device),
-                generator,
-                logprobs,
-            )
-            for i, completion in zip(rows, batch, strict=True):
-                done[i] = completion
+        return _Engine(model, prompts, budgets, sampling, eos_ids, seeds, logprobs).run(batch_size or len(prompts))
     finally:
         model.train(was_training)
-    return [c for c in done if c is not None]
 
 
-def _sample_batch(
-    model: PreTrainedModel,
-    prompts: Sequence[Sequence[int]],
-    budgets: Tensor,
-    sampling: Sampling,
-    eos_ids: Tensor,
-    generator: torch.Generator,
-    logprobs: bool,
-) -> list[Completion]:
-    warpers = _warpers(sampling)
-    ids, mask = _left_pad(prompts, model.device)
-    sampled = ids.new_zeros((len(prompts), int(budgets.max())))
-    logps = sampled.new_zeros(sampled.shape if logprobs else (len(prompts), 0), dtype=torch.float32)
-    lengths = torch.zeros_like(budgets)
-    ended = torch.zeros_like(budgets, dtype=torch.bool)
-    rows = torch.arange(len(prompts), device=model.device)  # of `sampled`, for each row of the batch
-    alive = torch.ones_like(ended)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
-    for step in range(sampled.size(1)):
-        logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
+@dataclass
+class _Batch:
+    """Rows that run side by side, left-padded to one width W."""
+
+    rows: Tensor
+    """(B,) which prompt each is."""
+    ids: Tensor
+    """(B, new) what the model sees next."""
+    mask: Tensor
+    """(B, W) 1 for what is no padding, the new ids included."""
+    positions: Tensor
+    """(B, new)."""
+    cache: DynamicCache
+    alive: Tensor
+    """(B,) False for a row that has ended and not yet left."""
+
+    def keep(self, rows: Tensor) -> None:
+        """Let the other rows go."""
+        self.cache.batch_select_indices(rows)
+        self.rows, self.ids, self.mask = self.rows[rows], self.ids[rows], self.mask[rows]
+        self.positions, self.alive = self.positions[rows], self.alive[rows]
+
+    def join(self, other: _Batch) -> None:
+        """Take in the rows of another batch: both are about to see one token a row."""
+        unused = min(int(self.mask.argmax(1).min()), self.mask.size(1) - 1)
+        self.mask = self.mask[:, unused:]
+        short = self.mask.size(1) - other.mask.size(1)
+        for ours, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            for name in ("keys", "values"):
+                mine, new = getattr(ours, name)[:, :, unused:], getattr(theirs, name)
+                setattr(ours, name, torch.cat([_widen(mine, -short), _widen(new, short)]))
+        self.mask = torch.cat([pad(self.mask, (max(0, -short), 0)), pad(other.mask, (max(0, short), 0))])
+        for name in ("rows", "ids", "positions", "alive"):
+            setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
+
+
+def _widen(states: Tensor, by: int) -> Tensor:
+    """Keys or values (B, heads, W, size) with `by` more padding on the left, if that is any."""
+    return pad(states, (0, 0, max(0, by), 0))
+
+
+class _Engine:
+    """One call of `generate`."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        eos_ids: Sequence[int],
+        seeds: Sequence[int],
+        logprobs: bool,
+    ) -> None:
+        self.model, self.prompts, self.sampling, self.logprobs = model, prompts, sampling, logprobs
+        self.warpers = _warpers(sampling)
+        device = model.device
+        self.budgets = torch.tensor(list(budgets), device=device)
+        self.eos_ids = torch.tensor(list(eos_ids), device=device)
+        self.seeds = torch.tensor(list(seeds), device=device)
+        self.lengths = torch.zeros_like(self.budgets)
+        self.ended = torch.zeros_like(self.budgets, dtype=torch.bool)
+        self.sampled = self.budgets.new_zeros((len(prompts), max(budgets)))
+        self.logps = torch.zeros(self.sampled.shape if logprobs else (len(prompts), 0), device=device)
+
+    @torch.no_grad()
+    def run(self, size: int) -> list[Completion]:
+        waiting = deque(sorted(range(len(self.prompts)), key=lambda i: -int(self.budgets[i])))
+        batch: _Batch | None = None
+        while waiting or batch is not None:
+            running = 0 if batch is None else len(batch.rows)
+            if waiting and running <= THIN_AT * size and (batch is None or _can_join(batch.cache)):
+                new = self._advance(self._begin([waiting.popleft() for _ in range(min(size - running, len(waiting)))]))
+                if batch is None or new is None:
+                    batch = batch or new
+                else:
+                    batch.join(new)
+            if batch is not None:
+                batch = self._advance(batch)
+        return self._completions()
+
+    def _begin(self, rows: Sequence[int]) -> _Batch:
+        ids, mask = _left_pad([self.prompts[i] for i in rows], self.model.device)
+        index = torch.tensor(rows, device=self.model.device)
+        cache = DynamicCache(config=self.model.config)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        return _Batch(index, ids, mask, positions, cache, torch.ones_like(index, dtype=torch.bool))
+
+    def _advance(self, batch: _Batch) -> _Batch | None:
+        """One token more for every row; None once all have ended."""
+        logits = self.model(
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            position_ids=batch.positions,
+            past_key_values=batch.cache,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        scores = warpers(ids, logits.float())
-        drawn = _draw(scores, sampling, generator)
-        sampled[rows, step] = drawn
-        if logprobs:
-            logps[rows, step] = scores.log_softmax(-1).gather(1, drawn.unsqueeze(1)).squeeze(1)
-        lengths[rows[alive]] = step + 1
-        ended[rows[alive]] = torch.isin(drawn[alive], eos_ids)
-        alive &= ~ended[rows] & (budgets[rows] > step + 1)
-        running = int(alive.sum())
+        scores = self.warpers(batch.ids, logits.float())
+        drawn = self._draw(scores, batch.rows)
+        self._write(batch, drawn, scores)
+        running = int(batch.alive.sum())
         if running == 0:
-            break
-        mask = torch.cat([mask, mask.new_ones((len(rows), 1))], dim=1)
-        ids, positions = drawn.unsqueeze(1), positions[:, -1:] + 1
-        if running <= THIN_AT * len(rows):
-            keep = alive.nonzero().squeeze(1)
-            cache.batch_select_indices(keep)
-            rows, ids, positions, mask = rows[keep], ids[keep], positions[keep], mask[keep]
-            alive = alive[keep]
-    return [
-        Completion(tuple(row[:n]), "eos" if e else "length", tuple(logp[:n]))
-        for row, logp, n, e in zip(sampled.tolist(), logps.tolist(), lengths.tolist(), ended.tolist(), strict=True)
-    ]
+            return None
+        batch.mask = torch.cat([batch.mask, batch.mask.new_ones((len(batch.rows), 1))], dim=1)
+        batch.ids, batch.positions = drawn.unsqueeze(1), batch.positions[:, -1:] + 1
+        if running <= THIN_AT * len(batch.rows):
+            batch.keep(batch.alive.nonzero().squeeze(1))
+        return batch
+
+    def _draw(self, scores: Tensor, rows: Tensor) -> Tensor:
+        """(B,) token ids: where the row's next uniform number falls among the cumulated probabilities."""
+        if self.sampling.temperature == 0.0:
+            return scores.argmax(-1)
+        cumulated = scores.softmax(-1).cumsum(-1)
+        total = cumulated[:, -1]
+        point = (uniform(self.seeds[rows], self.lengths[rows]) * total.double()).to(total)
+        # Rounded up to the total, it would fall beyond the last token.
+        point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
+        return torch.searchsorted(cumulated, point.unsqueeze(1), right=True).squeeze(1)
+
+    def _write(self, batch: _Batch, drawn: Tensor, scores: Tensor) -> None:
+        rows, tokens = batch.rows[batch.alive], drawn[batch.alive]
+        at = self.lengths[rows]
+        self.sampled[rows, at] = tokens
+        if self.logprobs:
+            logps = scores[batch.alive].log_softmax(-1)
+            self.logps[rows, at] = logps.gather(1, tokens.unsqueeze(1)).squeeze(1)
+        self.lengths[rows] = at + 1
+        self.ended[rows] = torch.isin(tokens, self.eos_ids)
+        batch.alive = batch.alive & ~self.ended[batch.rows] & (self.budgets > self.lengths)[batch.rows]
+
+    def _completions(self) -> list[Completion]:
+        columns: tuple[Any, ...] = (self.sampled, self.logps, self.lengths, self.ended)
+        return [
+            Completion(tuple(row[:length]), "eos" if ended else "length", tuple(logps[:length]))
+            for row, logps, length, ended in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+
+
+def _can_join(cache: DynamicCache) -> bool:
+    """Whether rows can be added: a sliding window or a recurrent state has no place for padding."""
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 def _left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -156,9 +241,3 @@ def _warpers(sampling: Sampling) -> LogitsProcessorList:
     if sampling.min_p is not None:
         warpers.append(MinPLogitsWarper(sampling.min_p))
     return warpers
-
-
-def _draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    if sampling.temperature == 0.0:
-        return logits.argmax(-1)
-    return torch.multinomial(logits.softmax(-1), 1, generator=generator).squeeze(1)

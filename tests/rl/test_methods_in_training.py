@@ -48,13 +48,13 @@ def test_the_budget_stands_in_the_prompt_that_was_sampled_and_trained_on(make_tr
 
 def test_easy_groups_are_scored_against_a_shorter_budget(make_trainer: Any) -> None:
     rounds = Rounds()
-    tiers = Budgets(DifficultyTiers((0.2,), (60, 20)))
+    tiers = Budgets(DifficultyTiers((0.5,), (60, 20)))
     make_trainer([Truncation()], on_round=rounds, budget=tiers, max_steps=2).train()
     seen = set()
     for scored in rounds[0].everything():
         accuracy = scored.group.accuracy()
         assert accuracy is not None
-        expected = 20 if accuracy > 0.2 else 60
+        expected = 20 if accuracy > 0.5 else 60
         seen.add(expected)
         assert {r.budget for r in scored.group.rollouts} == {expected}
         assert scored.totals.tolist() == [
@@ -135,7 +135,7 @@ def test_nan_from_a_plug_in_means_not_judged(make_trainer: Any) -> None:
 def test_a_rank_without_rows_samples_nothing_and_harms_nothing(make_trainer: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def mine(completions, **_): return [1.0 for _ in completions]\n")
     trainer = make_trainer([Correct(), load_reward(f"{tmp_path}/mine.py:mine", {})])
-    assert trainer._sample([], seed=0) == []
+    assert trainer._sample([], seeds=[]) == []
     assert trainer._roll([], step=0, seed=0) == []
 
 

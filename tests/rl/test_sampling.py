@@ -193,7 +193,7 @@ def test_a_leftover_is_scored_and_observed_when_it_is_used(with_leftovers: Any, 
 
 @pytest.mark.parametrize(
     ("schedule", "moves"),
-    [(Stages(tokens=[60, 55, 50, 45, 40, 35], interval=2), True), (SampledBudget(40, 60), False)],
+    [(Stages(tokens=[60, 59, 58, 57, 56, 55], interval=2), True), (SampledBudget(40, 60), False)],
 )
 def test_a_leftover_is_dropped_where_the_budget_has_moved(with_leftovers: Any, schedule: Any, moves: bool) -> None:
     rounds = Rounds()

@@ -114,7 +114,8 @@ def test_dynamic_sampling_trains_on_groups_that_vary(make_trainer: Any, filter_o
         assert 1 <= round_.draws <= 3
         assert len(round_.batch) == 4
         assert sum(varies(s, filter_on) for s in round_.batch) == 4 - round_.unfilled
-        assert not any(varies(s, filter_on) for s in round_.dropped)
+    # What the last round has over is dropped with the flat groups; those before it keep it for the next.
+    assert not any(varies(s, filter_on) for round_ in rounds[:-1] for s in round_.dropped)
     drawn = sum(len(round_.batch) + len(round_.dropped) for round_ in rounds)
     assert trainer.sampler.drawn == drawn
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from rl.train import train
+
 SCRIPT = Path(__file__).with_name("two_ranks.py")
 
 
@@ -39,3 +41,12 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
     rows = [row for file in sorted((tmp_path / "run/rollouts").glob("*")) for row in pq.read_table(file).to_pylist()]
     assert len([row for row in rows if row["advantage"] is not None]) == 2 * 24
     assert pq.read_table(tmp_path / "run/evaluation/after.parquet").num_rows == 9
+    # One rank draws what two drew from the same weights.
+    alone = train("demo-hapo", [*overrides, "trainer.per_device_train_batch_size=12"], tmp_path / "alone", quiet=True)
+    assert drawn(alone.path / "rollouts/round-000000.parquet") == drawn(tmp_path / "run/rollouts/round-000000.parquet")
+    assert drawn(alone.evaluation("before")) == drawn(tmp_path / "run/evaluation/before.parquet")
+
+
+def drawn(file: Path) -> list[tuple[str, int, str]]:
+    """What was sampled for which problem."""
+    return [(row["problem_id"], row["length"], row["completion"]) for row in pq.read_table(file).to_pylist()]
