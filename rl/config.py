@@ -67,9 +67,19 @@ class LengthGRPOConfig(GRPOConfig):
         default="wrong", metadata={"help": "Raw reward of a truncated rollout: wrong (0), or judge its text."}
     )
     rollout_batch_size: int | None = field(default=None, metadata={"help": "Rollouts side by side on a rank."})
+    sequence_chunk: int | None = field(
+        default=None,
+        metadata={
+            "help": "Train on long completions this many tokens at a time (rl.chunked): exact, in less memory than "
+            "gradient_checkpointing, which it takes the place of."
+        },
+    )
 
     def __post_init__(self) -> None:
+        self._refuse_sequence_parallelism()
         super().__post_init__()
+        if self.sequence_chunk is not None:
+            self.gradient_checkpointing = False
         Estimator(self.advantage, self.advantage_options)
         if self.max_sampling_rounds < 1:
             raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
@@ -99,6 +109,19 @@ class LengthGRPOConfig(GRPOConfig):
             if every < 1:
                 raise UserError(f"save_steps must be a whole number of optimiser steps, not {every}")
             self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
+
+    def _refuse_sequence_parallelism(self) -> None:
+        """TRL sees what is set here; `accelerate launch` hands the same settings on in the environment."""
+        given = self.parallelism_config
+        if given is None and os.environ.get("ACCELERATE_USE_PARALLELISM_CONFIG", "").lower() == "true":
+            sizes = [int(os.environ.get(f"PARALLELISM_CONFIG_{kind}_SIZE", "1")) for kind in ("CP", "SP")]
+        else:
+            sizes = [getattr(given, "cp_size", 1), getattr(given, "sp_size", 1)]
+        if max(sizes) > 1:
+            raise UserError(
+                f"sequence parallelism (cp_size {sizes[0]}, sp_size {sizes[1]}) would split a batch before its "
+                "rollouts exist; set both to 1, and use sequence_chunk for long completions (rl/chunked/README.md)"
+            )
 
     def require_problems(self, count: int, source: str) -> None:
         """Refuse a set of problems that cannot fill one round."""

@@ -32,6 +32,7 @@ from rewards.verifier import Isolated, Verifier
 from rl import checkpoints, unlogged
 from rl.alarms import Alarms, distance
 from rl.budgets import Budgets
+from rl.chunked import chunk_sequence
 from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
 from rl.judging import judge, texts_of
@@ -111,6 +112,9 @@ class LengthGRPOTrainer(GRPOTrainer):
             **kwargs,
         )
         self.reward_func_names = [reward.name for reward in self.rewards]
+        if args.sequence_chunk is not None:
+            for each in filter(None, (self.model, self.ref_model)):
+                chunk_sequence(each, args.sequence_chunk)
 
     # The round ---------------------------------------------------------------------------------
 

@@ -1,0 +1,218 @@
+"""Memory and time of one long rollout's loss and gradient: chunks of the sequence against checkpointing.
+
+    python experiments/benchmarks/long_memory.py
+
+The model has the shape of SmolLM2-135M (random weights, fp32); the row is 32 prompt tokens and a
+completion. Every measurement is a process of its own with one torch thread, two at a time on two
+cores. Memory is the peak resident size (VmHWM) above that of the resting process, which holds weights
+and gradient buffers, as from the second micro-batch of an optimiser step on; freed blocks above 1 MB
+go back to the system at once (MALLOC_MMAP_THRESHOLD_), so that the peak is of live memory. Time is
+process CPU time. Writes results/long_memory.json and results/long_memory.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from trl.kernels import ChunkedLogProbFunction
+from trl.trainer.utils import add_fused_lm_head, entropy_from_logits, selective_log_softmax
+
+from rl.chunked import chunk_sequence
+
+RESULTS = Path(__file__).with_name("results")
+PROMPT, CHUNK, LONG = 32, 256, 8192
+CHUNKED, STOCK, TILED, WHOLE, PLAIN = "sequence chunks", "checkpointing", "small tiles", "whole logits", "plain"
+WAYS = {
+    CHUNKED: f"chunks of {CHUNK} tokens (`sequence_chunk`)",
+    STOCK: "checkpointing, TRL's chunked logits (stock defaults)",
+    TILED: f"checkpointing, TRL's chunked logits in tiles of {CHUNK} tokens",
+    WHOLE: "checkpointing, whole logits",
+    PLAIN: "no checkpointing, TRL's chunked logits",
+}
+LENGTHS = {
+    CHUNKED: [2048, 4096, LONG],
+    STOCK: [4096, LONG],
+    TILED: [1024, 2048],
+    WHOLE: [1024, 2048],
+    PLAIN: [512, 1024],
+}
+Row = dict[str, float]
+
+
+def smollm2() -> PreTrainedModel:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        vocab_size=49152,
+        tie_word_embeddings=True,
+        max_position_embeddings=2 * LONG,
+    )
+    return LlamaForCausalLM(config).train()  # type: ignore[no-any-return]
+
+
+def log_probs(model: PreTrainedModel, way: str, ids: Tensor, completion: int) -> Tensor:
+    """A completion's log-probs (1, completion), with the entropies that GRPO logs beside them."""
+    mask = torch.ones_like(ids)
+    if way == WHOLE:
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=completion + 1).logits
+        with torch.no_grad():
+            entropy_from_logits(logits[:, :-1])
+        return selective_log_softmax(logits[:, :-1], ids[:, -completion:])  # type: ignore[no-any-return]
+    if way == TILED:
+        hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+        head = model.get_output_embeddings().weight
+        pieces = zip(hidden[0, -completion - 1 : -1].split(CHUNK), ids[0, -completion:].split(CHUNK), strict=True)
+        fixed = (1.0, 32768, None, 1.0, ("log_probs", "entropy"))
+        return torch.cat([ChunkedLogProbFunction.apply(h, head, None, t, *fixed)[0] for h, t in pieces])
+    labels = ids.clone()
+    labels[:, :-completion] = -100
+    return model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True).log_probs  # type: ignore[no-any-return]
+
+
+def status(field: str) -> float:
+    """MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def measure(way: str, completion: int) -> Row:
+    """In a process of its own: one forward and backward pass."""
+    torch.set_num_threads(1)
+    model = smollm2()
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter).fill_(0.0)
+    if way not in (WHOLE, TILED):
+        add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    if way == CHUNKED:
+        chunk_sequence(model, CHUNK)
+    elif way != PLAIN:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    ids = torch.randint(0, model.config.vocab_size, (1, PROMPT + completion))
+    resting, started = status("VmRSS"), time.process_time()
+    log_probs(model, way, ids, completion).sum().backward()
+    return {
+        "completion_tokens": completion,
+        "peak_mb": status("VmHWM") - resting,
+        "cpu_seconds": time.process_time() - started,
+        "resting_mb": resting,
+        "gradient_norm": torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item(),
+    }
+
+
+def in_a_process(way: str, completion: int) -> Row:
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+    command = [sys.executable, __file__, way, str(completion)]
+    row: Row = json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+    print(f"{way:16} {completion:5} tokens  {row['peak_mb']:5.0f} MB  {row['cpu_seconds']:4.0f} s", file=sys.stderr)
+    return row
+
+
+def line(rows: list[Row]) -> tuple[float, float]:
+    """MB at no tokens, and MB a token: memory is affine in length, so the two longest measurements give it."""
+    (a, b), (c, d) = ((row["completion_tokens"], row["peak_mb"]) for row in rows[-2:])
+    slope = (d - b) / (c - a)
+    return b - slope * a, slope
+
+
+def reached(rows: list[Row], memory: float) -> float:
+    """Completion tokens that fit into `memory` MB, on the line of `rows`."""
+    constant, slope = line(rows)
+    return (memory - constant) / slope
+
+
+def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
+    """The length that chunks reach in each other way's memory at its longest measured length, over that length."""
+    longer = {
+        way: reached(rows[CHUNKED], rows[way][-1]["peak_mb"]) / rows[way][-1]["completion_tokens"]
+        for way in WAYS
+        if way != CHUNKED
+    }
+    last = {way: rows[way][-1] for way in (CHUNKED, STOCK)}
+    constant, slope = line(rows[TILED])
+    longer[f"{TILED}, on its line at {LONG}"] = reached(rows[CHUNKED], constant + slope * LONG) / LONG
+    return {
+        "ratio": longer[STOCK],
+        "length_in_the_same_memory": longer,
+        "memory_at_8k_over_stock": last[CHUNKED]["peak_mb"] / last[STOCK]["peak_mb"],
+        "time_over_stock": {
+            int(ours["completion_tokens"]): ours["cpu_seconds"] / theirs["cpu_seconds"]
+            for ours in rows[CHUNKED]
+            for theirs in rows[STOCK]
+            if ours["completion_tokens"] == theirs["completion_tokens"]
+        },
+        "line": {way: dict(zip(("mb_at_0", "mb_a_token"), line(rows[way]), strict=True)) for way in WAYS},
+        "measured": rows,
+        "chunk": CHUNK,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a process",
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
+    }
+
+
+def table(result: dict[str, object]) -> str:
+    measured, lines = result["measured"], result["line"]
+    longer: dict[str, float] = result["length_in_the_same_memory"]  # type: ignore[assignment]
+    times: dict[int, float] = result["time_over_stock"]  # type: ignore[assignment]
+    return "\n".join(
+        [
+            "One forward and backward pass of a rollout, SmolLM2-135M's shape, fp32, CPU; memory above the resting",
+            "process, which holds weights and gradient buffers.",
+            "",
+            "| way | completion tokens | peak MB | CPU s | KB a token |",
+            "|---|---|---|---|---|",
+            *(
+                f"| {WAYS[way]} | {row['completion_tokens']} | {row['peak_mb']:.0f} | {row['cpu_seconds']:.0f} "
+                f"| {lines[way]['mb_a_token'] * 1024:.0f} |"  # type: ignore[index]
+                for way in WAYS
+                for row in measured[way]  # type: ignore[index]
+            ),
+            "",
+            "Completion length that chunks reach in the memory of another way at its longest length here, over that",
+            "length. Memory is affine in length: the line through the two longest measurements is followed.",
+            "",
+            "| in the memory of | times its length |",
+            "|---|---|",
+            *(f"| {way} | {value:.1f} |" for way, value in longer.items()),
+            "",
+            f"Memory at {LONG} tokens over stock: {result['memory_at_8k_over_stock']:.2f}. CPU time over stock: "
+            + ", ".join(f"{value:.2f} at {length} tokens" for length, value in times.items())
+            + ".",
+            "",
+            "On a CPU, TRL's head folds tiles of 4096 tokens x 32768 words in plain torch, a few gigabytes that its",
+            f"GPU kernel does not take. `{TILED}` leaves that out of the comparison: tiles of {CHUNK} tokens.",
+            "",
+            "Made by `python experiments/benchmarks/long_memory.py`.",
+        ]
+    )
+
+
+def main() -> None:
+    jobs = sorted(((way, n) for way in WAYS for n in LENGTHS[way]), key=lambda job: -job[1])
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(jobs, pool.map(lambda job: in_a_process(*job), jobs), strict=True))
+    result = compare({way: [found[way, n] for n in LENGTHS[way]] for way in WAYS})
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "long_memory.json").write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / "long_memory.md").write_text(table(result) + "\n")
+    print(table(result))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+    else:
+        main()

@@ -1,0 +1,272 @@
+"""Gradients by chunks of the sequence against the ordinary ones, parameter by parameter."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+from trl.trainer.utils import add_fused_lm_head
+
+from rl.chunked import PROVEN, chunk_sequence
+from rl.chunked.attention import attend, first_keys
+from rl.chunked.model import hidden_states
+from rl.errors import UserError
+
+VOCABULARY = 61
+SHAPE: dict[str, Any] = {
+    "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 128,
+    "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
+}  # fmt: skip
+SINGLE = {"cohere", "gemma", "gemma3_text"}
+"""Families whose norms scale in single precision, whatever the model's."""
+WINDOWS = {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"]}
+FAMILIES = {
+    "cohere": ("CohereConfig", {}),
+    "gemma": ("GemmaConfig", {"head_dim": 8}),
+    "gemma3_text": ("Gemma3TextConfig", {"head_dim": 8, **WINDOWS}),
+    "granite": ("GraniteConfig", {"attention_multiplier": 0.3, "residual_multiplier": 0.5}),
+    "llama": ("LlamaConfig", {"tie_word_embeddings": True}),
+    "mistral": ("MistralConfig", {"sliding_window": None}),
+    "mistral, windows": ("MistralConfig", {"sliding_window": 7}),
+    "olmo2": ("Olmo2Config", {}),
+    "phi3": ("Phi3Config", {}),
+    "qwen2": ("Qwen2Config", {}),
+    "qwen2, windows": ("Qwen2Config", {"use_sliding_window": True, **WINDOWS}),
+    "qwen3": ("Qwen3Config", {"head_dim": 16}),
+    "smollm3": ("SmolLM3Config", {}),
+}
+
+
+def build(name: str, options: dict[str, Any]) -> PreTrainedModel:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(getattr(transformers, name)(**{**SHAPE, **options}))
+    for parameter in model.parameters():  # so that no bias or norm is as it starts
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return model.train()  # type: ignore[no-any-return]
+
+
+def padded(rows: list[tuple[int, int]], length: int) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask of rows with the given numbers of left and right padding tokens."""
+    ids = torch.randint(3, VOCABULARY, (len(rows), length), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    for row, (left, right) in enumerate(rows):
+        mask[row, :left] = 0
+        mask[row, length - right :] = 0
+    return ids, mask
+
+
+def weights(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor | None]:
+    return {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+
+
+def worst(ours: nn.Module, theirs: nn.Module) -> float:
+    """The largest relative error of a parameter's gradient; every one must be there in both or in neither.
+
+    A gradient a thousand times smaller than the largest one is rounding, and is measured against that.
+    """
+    pairs = {}
+    for (name, a), (_, b) in zip(gradients(ours).items(), gradients(theirs).items(), strict=True):
+        assert (a is None) == (b is None), name
+        if a is not None and b is not None:
+            pairs[name] = ((a - b).norm().item(), b.norm().item())
+    floor = 1e-3 * max(norm for _, norm in pairs.values()) or 1.0
+    return max(error / max(norm, floor) for error, norm in pairs.values())
+
+
+def test_every_family_that_is_called_proven_is_compared() -> None:
+    assert {name.split(",")[0] for name in FAMILIES} == set(PROVEN)
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 64])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_layers_by_chunks_have_the_ordinary_gradient_in_double_precision(name: str, chunk: int) -> None:
+    ours = build(*FAMILIES[name]).double()
+    theirs = copy.deepcopy(ours)
+    chunk_sequence(ours, chunk)
+    ids, mask = padded([(5, 0), (0, 9), (2, 3)], 21)
+    scale = weights(3, 21, 32) * mask[:, :, None]
+    out = hidden_states(ours, ids, mask)
+    expected = theirs.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    assert torch.allclose(out * mask[:, :, None], expected * mask[:, :, None], rtol=0, atol=1e-12)
+    (out * scale).sum().backward()
+    (expected * scale).sum().backward()
+    assert worst(ours, theirs) < (1e-6 if name in SINGLE else 1e-10)
+
+
+def log_prob_gradients(model: nn.Module, ids: Tensor, mask: Tensor, prompt: int, **more: Any) -> None:
+    labels = ids.masked_fill(mask == 0, -100)
+    labels[:, :prompt] = -100
+    labels[:, 1:][mask[:, :-1] == 0] = -100  # no trainer scores a token after padding
+    out = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True, **more)
+    one, two = weights(2, *out.log_probs.shape).float()
+    ((out.log_probs * one).sum() + (out.entropy * two).sum()).backward()
+
+
+def with_head(model: PreTrainedModel) -> PreTrainedModel:
+    add_fused_lm_head(model, temperature=0.7, outputs=("log_probs", "entropy"))
+    return model
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    chunk=st.integers(1, 40),
+    length=st.integers(2, 32),
+    pads=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=3),
+    tied=st.booleans(),
+)
+def test_log_probs_and_entropies_have_the_ordinary_gradient(
+    chunk: int, length: int, pads: list[tuple[int, int]], tied: bool
+) -> None:
+    model = build("LlamaConfig", {"tie_word_embeddings": tied, "num_key_value_heads": 1})
+    ours, theirs = with_head(copy.deepcopy(model)), with_head(model)
+    chunk_sequence(ours, chunk)
+    ids, mask = padded([(left % length, right % max(1, length - left % length)) for left, right in pads], length)
+    for each in (ours, theirs):
+        log_prob_gradients(each, ids, mask, prompt=length // 4)
+    assert worst(ours, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("chunk", [3, 7])
+def test_lora_has_the_ordinary_gradient_and_frozen_weights_have_none(chunk: int) -> None:
+    model = build("Qwen2Config", {})
+    config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+    ours, theirs = (get_peft_model(with_head(copy.deepcopy(model)), copy.deepcopy(config)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    chunk_sequence(ours, chunk)
+    for each in (ours, theirs):
+        log_prob_gradients(each, *padded([(3, 0), (0, 2)], 20), prompt=5)
+    assert worst(ours, theirs) < 1e-5
+    assert all(p.grad is None for p in ours.parameters() if not p.requires_grad)
+
+
+def test_packed_rows_see_nothing_of_each_other() -> None:
+    ours = build("LlamaConfig", {}).double()
+    theirs = copy.deepcopy(ours)
+    chunk_sequence(ours, 4)
+    ids, _ = padded([(0, 0)], 22)
+    positions = torch.cat([torch.arange(n) for n in (9, 6, 7)])[None]
+    scale = weights(1, 22, 32)
+    (hidden_states(ours, ids, position_ids=positions) * scale).sum().backward()
+    for start, end in ((0, 9), (9, 15), (15, 22)):
+        out = theirs.base_model(input_ids=ids[:, start:end], use_cache=False).last_hidden_state
+        (out * scale[:, start:end]).sum().backward()
+    assert worst(ours, theirs) < 1e-10
+
+
+def test_checkpointing_gives_way_to_it() -> None:
+    model = build("LlamaConfig", {})
+    ours, theirs = with_head(copy.deepcopy(model)), with_head(model)
+    ours.gradient_checkpointing_enable({"use_reentrant": False})
+    chunk_sequence(ours, 5)
+    for each in (ours, theirs):
+        log_prob_gradients(each, *padded([(3, 0), (0, 2)], 20), prompt=5)
+    assert worst(ours, theirs) < 1e-5
+    ours.gradient_checkpointing_enable({"use_reentrant": False})
+    with pytest.raises(UserError, match="takes the place of gradient checkpointing"):
+        log_prob_gradients(ours, *padded([(3, 0), (0, 2)], 20), prompt=5)
+
+
+def test_under_autocast_it_is_as_near_as_rounding_to_bfloat16_allows() -> None:
+    model = build("LlamaConfig", {})
+    ours, theirs = with_head(copy.deepcopy(model)), with_head(model)
+    chunk_sequence(ours, 5)
+    for each in (ours, theirs):
+        with torch.autocast("cpu", torch.bfloat16):
+            log_prob_gradients(each, *padded([(3, 0), (0, 2)], 20), prompt=5)
+    assert 0 < worst(ours, theirs) < 0.03
+
+
+def test_weights_in_bfloat16_keep_the_precision_of_an_ordinary_backward() -> None:
+    model = build("LlamaConfig", {})
+    exact = with_head(copy.deepcopy(model))
+    ours, theirs = (with_head(copy.deepcopy(model).bfloat16()) for _ in range(2))
+    chunk_sequence(ours, 5)
+    for each in (exact, ours, theirs):
+        log_prob_gradients(each, *padded([(3, 0), (0, 2)], 20), prompt=5)
+    assert worst(ours, exact) < 1.5 * worst(theirs, exact)
+
+
+def test_generation_and_logits_go_the_usual_way() -> None:
+    ours = with_head(build("LlamaConfig", {})).eval()
+    theirs = copy.deepcopy(ours)
+    chunk_sequence(ours, 4)
+    ids, mask = padded([(4, 0), (0, 0)], 11)
+    assert torch.equal(ours(ids, attention_mask=mask).logits, theirs(ids, attention_mask=mask).logits)
+    settings = {"attention_mask": mask, "max_new_tokens": 6, "do_sample": False}
+    assert torch.equal(ours.generate(ids, **settings), theirs.generate(ids, **settings))
+    assert ours.config._attn_implementation == theirs.config._attn_implementation
+
+
+def test_no_graph_of_the_whole_sequence_is_kept() -> None:
+    length, chunk, hidden, inner = 256, 16, SHAPE["hidden_size"], SHAPE["intermediate_size"]
+    ours = with_head(build("LlamaConfig", {}))
+    chunk_sequence(ours, chunk)
+    ids, mask = padded([(0, 0)], length)
+    weights_ = {p.shape for p in ours.parameters()} | {p.T.shape for p in ours.parameters() if p.ndim == 2}
+    sizes: list[int] = []
+
+    def pack(x: Tensor) -> Tensor:
+        if x.shape not in weights_:
+            sizes.append(x.numel())
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        out = ours(input_ids=ids, attention_mask=mask, labels=ids, fused_lm_head=True)
+        forward, sizes[:] = list(sizes), []
+        out.log_probs.sum().backward()
+    # Forward: the layers' inputs, and what the last norm and the head need of the backbone's output.
+    assert max(forward) <= length * hidden
+    assert sum(size >= length * hidden for size in forward) <= SHAPE["num_hidden_layers"] + 3
+    # Backward: a chunk's activations, or one layer's keys, or the chunk's mask against them.
+    assert max(sizes) <= max(chunk * inner, length * hidden // 2, chunk * length)
+
+
+def test_the_first_key_a_query_may_see() -> None:
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 0, 0]])
+    first = first_keys(mask, None)
+    assert first is not None
+    assert first[:, 0, :, 0].tolist() == [[0, 1, 2, 2, 2], [0, 0, 0, 0, 0]]
+    assert first_keys(torch.ones(2, 4), None) is None
+    assert first_keys(None, torch.arange(4)[None]) is None
+    packed = first_keys(None, torch.tensor([[0, 1, 2, 0, 1]]))
+    assert packed is not None
+    assert packed.flatten().tolist() == [0, 0, 0, 3, 3]
+
+
+def test_attention_that_it_does_not_have_is_never_passed_over() -> None:
+    query = torch.zeros(1, 2, 3, 4)
+    with pytest.raises(NotImplementedError, match="softcap"):
+        attend(nn.Module(), query, query, query, None, softcap=50.0)
+    with pytest.raises(NotImplementedError, match="dropout"):
+        attend(nn.Module(), query, query, query, None, dropout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "chunk", "message"),
+    [
+        ({}, 0, "at least 1 token"),
+        ({"attention_dropout": 0.1}, 8, "no dropout"),
+    ],
+)
+def test_what_would_not_be_exact_is_refused(options: dict[str, Any], chunk: int, message: str) -> None:
+    model = with_head(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, **options)))
+    with pytest.raises(UserError, match=message):
+        chunk_sequence(model, chunk)
+
+
+def test_a_family_that_is_not_proven_is_refused_by_name() -> None:
+    shape = {**SHAPE, "num_local_experts": 2}
+    model = AutoModelForCausalLM.from_config(transformers.MixtralConfig(**shape))
+    with pytest.raises(UserError, match=r"proven on cohere, gemma, .* not on mixtral"):
+        chunk_sequence(model, 8)
