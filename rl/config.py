@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
+from accelerate import ParallelismConfig, PartialState
 from trl import GRPOConfig
 
 from rl.errors import UserError, unknown
@@ -79,6 +79,8 @@ class LengthGRPOConfig(GRPOConfig):
         self._refuse_sequence_parallelism()
         super().__post_init__()
         if self.sequence_chunk is not None:
+            if self.sequence_chunk < 1:
+                raise UserError(f"sequence_chunk must be at least 1 token, not {self.sequence_chunk}")
             self.gradient_checkpointing = False
         Estimator(self.advantage, self.advantage_options)
         if self.max_sampling_rounds < 1:
@@ -111,16 +113,17 @@ class LengthGRPOConfig(GRPOConfig):
             self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
 
     def _refuse_sequence_parallelism(self) -> None:
-        """TRL sees what is set here; `accelerate launch` hands the same settings on in the environment."""
-        given = self.parallelism_config
-        if given is None and os.environ.get("ACCELERATE_USE_PARALLELISM_CONFIG", "").lower() == "true":
-            sizes = [int(os.environ.get(f"PARALLELISM_CONFIG_{kind}_SIZE", "1")) for kind in ("CP", "SP")]
-        else:
-            sizes = [getattr(given, "cp_size", 1), getattr(given, "sp_size", 1)]
-        if max(sizes) > 1:
+        """TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment."""
+        given: Any = vars(self)["parallelism_config"]
+        if isinstance(given, dict):  # as a recipe gives it
+            self.parallelism_config = given = ParallelismConfig(**given)
+        launched = os.environ.get("ACCELERATE_USE_PARALLELISM_CONFIG", "").lower() == "true"
+        parallel = given or (ParallelismConfig() if launched else None)
+        if parallel and (parallel.cp_enabled or parallel.sp_enabled):
             raise UserError(
-                f"sequence parallelism (cp_size {sizes[0]}, sp_size {sizes[1]}) would split a batch before its "
-                "rollouts exist; set both to 1, and use sequence_chunk for long completions (rl/chunked/README.md)"
+                f"sequence parallelism (cp_size {parallel.cp_size}, sp_size {parallel.sp_size}) would split a batch "
+                "before its rollouts exist; set both to 1, and use sequence_chunk for long completions "
+                "(rl/chunked/README.md says why)"
             )
 
     def require_problems(self, count: int, source: str) -> None:

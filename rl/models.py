@@ -6,7 +6,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
 from rl.errors import UserError
@@ -32,6 +39,13 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer  # type: ignore[no-any-return]
+
+
+def load_config(model: str) -> PretrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(model)
+    except Exception as error:
+        raise UserError(f"cannot load the config of {model!r}: {_first_line(error)}") from error
 
 
 def load_model(model: str, **options: Any) -> PreTrainedModel:

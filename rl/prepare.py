@@ -11,10 +11,11 @@ from curricula import ProblemOrder
 from rewards import LengthReward
 from rewards.verifier import Verifier
 from rl.budgets import Budgets
+from rl.chunked import require_proven
 from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
-from rl.models import load_tokenizer, resolve_model
+from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
 from rl.rounds import require_monitor
@@ -83,6 +84,8 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     order = load_order(recipe.data.order.name, recipe.data.order.options)
     config = trainer_config(recipe, out, budgets.maximum)
     model = resolve_model(recipe.model)
+    if config.sequence_chunk is not None:
+        require_proven(load_config(model))
     tokenizer = load_tokenizer(model)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
 

@@ -76,7 +76,8 @@ def log_probs(model: PreTrainedModel, way: str, ids: Tensor, completion: int) ->
     if way == TILED:
         hidden = model.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         head = model.get_output_embeddings().weight
-        pieces = zip(hidden[0, -completion - 1 : -1].split(CHUNK), ids[0, -completion:].split(CHUNK), strict=True)
+        before, targets = hidden[0, -completion - 1 : -1], ids[0, -completion:]
+        pieces = zip(torch.split(before, CHUNK), torch.split(targets, CHUNK), strict=True)
         fixed = (1.0, 32768, None, 1.0, ("log_probs", "entropy"))
         return torch.cat([ChunkedLogProbFunction.apply(h, head, None, t, *fixed)[0] for h, t in pieces])
     labels = ids.clone()
@@ -104,7 +105,7 @@ def measure(way: str, completion: int) -> Row:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     ids = torch.randint(0, model.config.vocab_size, (1, PROMPT + completion))
     resting, started = status("VmRSS"), time.process_time()
-    log_probs(model, way, ids, completion).sum().backward()
+    torch.autograd.backward(log_probs(model, way, ids, completion).sum())
     return {
         "completion_tokens": completion,
         "peak_mb": status("VmHWM") - resting,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.integrations import is_deepspeed_zero3_enabled
 from trl.trainer.utils import FusedCausalLMOutput
 
@@ -27,34 +27,37 @@ def chunk_sequence(model: nn.Module, chunk: int) -> None:
     """Have `model`, which has TRL's fused LM head, train on long sequences `chunk` tokens at a time.
 
     It changes how log-probs and their gradients are computed, and nothing else: generation and calls
-    that want logits go the usual way. Errors: UserError for what this is not proven on.
+    that want logits go the usual way. It takes the place of gradient checkpointing. Errors: UserError
+    for what this is not proven on.
     """
     model = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
     assert isinstance(model, PreTrainedModel)
-    _refuse(model, chunk)
+    require_proven(model.config)
+    if any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules()):
+        raise _dropout()
     model.gradient_checkpointing_disable()
     for layer in model.base_model.layers:
         _chunk_layer(layer, model, chunk)
     _chunk_head(model, chunk)
 
 
-def _refuse(model: PreTrainedModel, chunk: int) -> None:
-    if chunk < 1:
-        raise UserError(f"sequence_chunk must be at least 1 token, not {chunk}")
-    kind = model.config.model_type
-    if kind not in PROVEN:
+def require_proven(config: PretrainedConfig) -> None:
+    """Refuse, before anything is loaded, a model on which chunks are not proven exact."""
+    if config.model_type not in PROVEN:
         raise UserError(
-            f"sequence_chunk is proven on {', '.join(PROVEN)}, not on {kind}; remove it to train by checkpointing"
+            f"sequence_chunk is proven on {', '.join(PROVEN)}, not on {config.model_type}; "
+            "remove it to train by gradient checkpointing"
         )
-    attention_dropout: float = getattr(model.config, "attention_dropout", 0.0)
-    if attention_dropout or any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules()):
-        raise UserError(
-            "sequence_chunk repeats each chunk's forward, so there must be no dropout, in the model or in LoRA; set it to 0"
-        )
+    if getattr(config, "attention_dropout", 0.0):
+        raise _dropout()
     if is_deepspeed_zero3_enabled():
         raise UserError(
             "sequence_chunk needs whole weights on each rank, which DeepSpeed ZeRO-3 shards; use ZeRO-2 or DDP"
         )
+
+
+def _dropout() -> UserError:
+    return UserError("sequence_chunk repeats each chunk's forward, which dropout would change; set it to 0, LoRA's too")
 
 
 def _chunk_layer(layer: nn.Module, model: PreTrainedModel, chunk: int) -> None:

@@ -252,17 +252,12 @@ def test_attention_that_it_does_not_have_is_never_passed_over() -> None:
         attend(nn.Module(), query, query, query, None, dropout=0.1)
 
 
-@pytest.mark.parametrize(
-    ("options", "chunk", "message"),
-    [
-        ({}, 0, "at least 1 token"),
-        ({"attention_dropout": 0.1}, 8, "no dropout"),
-    ],
-)
-def test_what_would_not_be_exact_is_refused(options: dict[str, Any], chunk: int, message: str) -> None:
-    model = with_head(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, **options)))
-    with pytest.raises(UserError, match=message):
-        chunk_sequence(model, chunk)
+def test_dropout_is_refused_wherever_it_is() -> None:
+    attention = AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, attention_dropout=0.1))
+    lora = get_peft_model(build("LlamaConfig", {}), LoraConfig(target_modules="all-linear", lora_dropout=0.1))
+    for model in (attention, lora):
+        with pytest.raises(UserError, match="which dropout would change"):
+            chunk_sequence(model, 8)
 
 
 def test_a_family_that_is_not_proven_is_refused_by_name() -> None:

@@ -1,16 +1,22 @@
 """What we rely on inside TRL 1.16. A failure here says what an upgrade changed."""
 
 import inspect
+import re
 from importlib.metadata import version
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerBase, Trainer
+from accelerate import ParallelismConfig
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer
+from transformers.masking_utils import create_causal_mask
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
+from trl.trainer.utils import add_fused_lm_head
 
 from rewards import Problem
+from rl.chunked.attention import NAME
+from rl.chunked.model import _Head
 from rl.evaluation import encode_prompts, end_ids
 from rl.trainer import LengthGRPOTrainer
 
@@ -143,3 +149,32 @@ def test_only_dr_grpo_divides_by_the_limit() -> None:
     source = inspect.getsource(GRPOTrainer._compute_loss)
     assert source.count("self.max_completion_length") == 1, "another loss depends on the limit now"
     assert "per_token_loss.size(0) * self.max_completion_length" in source
+
+
+def test_log_probs_are_asked_of_the_fused_head_as_chunks_answer_them() -> None:
+    source = inspect.getsource(GRPOTrainer._get_per_token_logps_and_entropies)
+    assert "model(**model_inputs, labels=labels, fused_lm_head=True)" in source, "rl.chunked.model answers this call"
+    read = set(re.findall(r"outputs\.(\w+)", source))
+    assert read == {"log_probs", "entropy", "aux_loss"}, f"TRL now reads {read} of the head: rl.chunked.model"
+
+
+def test_the_fused_head_needs_nothing_of_a_model_but_its_backbone_and_its_output_embeddings() -> None:
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=11, hidden_size=8, num_hidden_layers=1, num_attention_heads=2))
+    add_fused_lm_head(model, outputs=("log_probs", "entropy"))
+    hidden, labels = torch.randn(2, 3, 8), torch.randint(0, 11, (2, 3))
+    out = model.forward.__func__(_Head(hidden, model.lm_head), fused_lm_head=True, shift_labels=labels)
+    expected = model.lm_head(hidden).log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+    assert torch.allclose(out.log_probs, expected, atol=1e-6), "TRL's fused head is no longer what rl.chunked shows it"
+
+
+def test_models_hand_a_mask_of_four_dimensions_on_and_build_none_for_an_attention_they_do_not_know() -> None:
+    config = LlamaConfig(vocab_size=11, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    config._attn_implementation = NAME
+    states, mask = torch.zeros(1, 3, 8), torch.zeros(1, 1, 3, 1)
+    assert create_causal_mask(config, states, mask, None) is mask, "rl.chunked.attention relies on it"
+    assert create_causal_mask(config, states, None, None) is None, "rl.chunked.attention relies on it"
+
+
+def test_trl_refuses_sequence_parallelism_so_that_our_refusal_stands_for_its_own() -> None:
+    with pytest.raises(ValueError, match="does not support sequence-dim parallelism"):
+        GRPOConfig("unused", use_cpu=True, bf16=False, parallelism_config=ParallelismConfig(cp_size=2))
