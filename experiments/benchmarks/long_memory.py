@@ -21,6 +21,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,13 +41,7 @@ WAYS = {
     WHOLE: "checkpointing, whole logits",
     PLAIN: "no checkpointing, TRL's chunked logits",
 }
-LENGTHS = {
-    CHUNKED: [2048, 4096, LONG],
-    STOCK: [4096, LONG],
-    TILED: [1024, 2048],
-    WHOLE: [1024, 2048],
-    PLAIN: [512, 1024],
-}
+LENGTHS = {CHUNKED: [4096, LONG], STOCK: [4096, LONG], TILED: [LONG], WHOLE: [1024, 2048], PLAIN: [512, 1024]}
 Row = dict[str, float]
 
 
@@ -124,39 +119,33 @@ def in_a_process(way: str, completion: int) -> Row:
 
 
 def line(rows: list[Row]) -> tuple[float, float]:
-    """MB at no tokens, and MB a token: memory is affine in length, so the two longest measurements give it."""
-    (a, b), (c, d) = ((row["completion_tokens"], row["peak_mb"]) for row in rows[-2:])
+    """MB at no tokens, and MB a token, on the line through the two measurements."""
+    (a, b), (c, d) = ((row["completion_tokens"], row["peak_mb"]) for row in rows)
     slope = (d - b) / (c - a)
     return b - slope * a, slope
 
 
-def reached(rows: list[Row], memory: float) -> float:
-    """Completion tokens that fit into `memory` MB, on the line of `rows`."""
-    constant, slope = line(rows)
-    return (memory - constant) / slope
-
-
 def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
-    """The length that chunks reach in each other way's memory at its longest measured length, over that length."""
+    """The length that chunks reach in each other way's memory at its longest length, over that length."""
+    constant, slope = line(rows[CHUNKED])
+    last = {way: rows[way][-1] for way in WAYS}
     longer = {
-        way: reached(rows[CHUNKED], rows[way][-1]["peak_mb"]) / rows[way][-1]["completion_tokens"]
+        way: (last[way]["peak_mb"] - constant) / slope / last[way]["completion_tokens"]
         for way in WAYS
         if way != CHUNKED
     }
-    last = {way: rows[way][-1] for way in (CHUNKED, STOCK)}
-    constant, slope = line(rows[TILED])
-    longer[f"{TILED}, on its line at {LONG}"] = reached(rows[CHUNKED], constant + slope * LONG) / LONG
     return {
         "ratio": longer[STOCK],
         "length_in_the_same_memory": longer,
         "memory_at_8k_over_stock": last[CHUNKED]["peak_mb"] / last[STOCK]["peak_mb"],
-        "time_over_stock": {
-            int(ours["completion_tokens"]): ours["cpu_seconds"] / theirs["cpu_seconds"]
+        "time_over": {
+            f"{way}, {ours['completion_tokens']:.0f}": ours["cpu_seconds"] / theirs["cpu_seconds"]
+            for way in (STOCK, TILED)
             for ours in rows[CHUNKED]
-            for theirs in rows[STOCK]
+            for theirs in rows[way]
             if ours["completion_tokens"] == theirs["completion_tokens"]
         },
-        "line": {way: dict(zip(("mb_at_0", "mb_a_token"), line(rows[way]), strict=True)) for way in WAYS},
+        "line": {way: dict(zip(("mb_at_0", "mb_a_token"), line(r), strict=True)) for way, r in rows.items() if r[1:]},
         "measured": rows,
         "chunk": CHUNK,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a process",
@@ -164,37 +153,39 @@ def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
     }
 
 
-def table(result: dict[str, object]) -> str:
-    measured, lines = result["measured"], result["line"]
-    longer: dict[str, float] = result["length_in_the_same_memory"]  # type: ignore[assignment]
-    times: dict[int, float] = result["time_over_stock"]  # type: ignore[assignment]
+def table(result: dict[str, Any]) -> str:
+    longer, last = result["length_in_the_same_memory"], {way: rows[-1] for way, rows in result["measured"].items()}
     return "\n".join(
         [
             "One forward and backward pass of a rollout, SmolLM2-135M's shape, fp32, CPU; memory above the resting",
             "process, which holds weights and gradient buffers.",
             "",
-            "| way | completion tokens | peak MB | CPU s | KB a token |",
-            "|---|---|---|---|---|",
+            "| way | completion tokens | peak MB | CPU s |",
+            "|---|---|---|---|",
             *(
-                f"| {WAYS[way]} | {row['completion_tokens']} | {row['peak_mb']:.0f} | {row['cpu_seconds']:.0f} "
-                f"| {lines[way]['mb_a_token'] * 1024:.0f} |"  # type: ignore[index]
-                for way in WAYS
-                for row in measured[way]  # type: ignore[index]
+                f"| {WAYS[way]} | {row['completion_tokens']} | {row['peak_mb']:.0f} | {row['cpu_seconds']:.0f} |"
+                for way, rows in result["measured"].items()
+                for row in rows
             ),
             "",
-            "Completion length that chunks reach in the memory of another way at its longest length here, over that",
-            "length. Memory is affine in length: the line through the two longest measurements is followed.",
+            "How long a completion chunks reach in the same memory, on the line through their two measurements (what",
+            "they keep is proportional to length):",
             "",
-            "| in the memory of | times its length |",
-            "|---|---|",
-            *(f"| {way} | {value:.1f} |" for way, value in longer.items()),
+            "| in the memory of | at tokens | chunks reach | ratio |",
+            "|---|---|---|---|",
+            *(
+                f"| {WAYS[way]} | {last[way]['completion_tokens']} | {value * last[way]['completion_tokens']:.0f} "
+                f"| {value:.2f} |"
+                for way, value in longer.items()
+            ),
             "",
-            f"Memory at {LONG} tokens over stock: {result['memory_at_8k_over_stock']:.2f}. CPU time over stock: "
-            + ", ".join(f"{value:.2f} at {length} tokens" for length, value in times.items())
+            f"Memory at {LONG} tokens over stock: {result['memory_at_8k_over_stock']:.2f}. CPU time over "
+            + "; ".join(f"{way} tokens: {value:.2f}" for way, value in result["time_over"].items())
             + ".",
             "",
-            "On a CPU, TRL's head folds tiles of 4096 tokens x 32768 words in plain torch, a few gigabytes that its",
-            f"GPU kernel does not take. `{TILED}` leaves that out of the comparison: tiles of {CHUNK} tokens.",
+            "On a CPU, TRL's head folds tiles of 4096 tokens x 32768 words in plain torch: a few gigabytes that its",
+            f"GPU kernel does not take. With tiles of {CHUNK} tokens, checkpointing is without that, and what chunks",
+            "save is left: the whole layer that checkpointing recomputes at once.",
             "",
             "Made by `python experiments/benchmarks/long_memory.py`.",
         ]
@@ -202,10 +193,14 @@ def table(result: dict[str, object]) -> str:
 
 
 def main() -> None:
-    jobs = sorted(((way, n) for way in WAYS for n in LENGTHS[way]), key=lambda job: -job[1])
+    jobs = sorted(((way, n) for way in LENGTHS for n in LENGTHS[way]), key=lambda job: -job[1])
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(jobs, pool.map(lambda job: in_a_process(*job), jobs), strict=True))
-    result = compare({way: [found[way, n] for n in LENGTHS[way]] for way in WAYS})
+    write({way: [found[way, n] for n in LENGTHS[way]] for way in WAYS})
+
+
+def write(rows: dict[str, list[Row]]) -> None:
+    result = compare(rows)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "long_memory.json").write_text(json.dumps(result, indent=2) + "\n")
     (RESULTS / "long_memory.md").write_text(table(result) + "\n")

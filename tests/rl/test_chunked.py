@@ -151,17 +151,21 @@ def test_lora_has_the_ordinary_gradient_and_frozen_weights_have_none(chunk: int)
 
 
 def test_packed_rows_see_nothing_of_each_other() -> None:
-    ours = build("LlamaConfig", {}).double()
-    theirs = copy.deepcopy(ours)
+    model = build("LlamaConfig", {})
+    ours, theirs = with_head(copy.deepcopy(model)), with_head(model)
     chunk_sequence(ours, 4)
     ids, _ = padded([(0, 0)], 22)
-    positions = torch.cat([torch.arange(n) for n in (9, 6, 7)])[None]
-    scale = weights(1, 22, 32)
-    (hidden_states(ours, ids, position_ids=positions) * scale).sum().backward()
+    positions, ahead = torch.cat([torch.arange(n) for n in (9, 6, 7)])[None], ids.roll(-1, 1)
+    ahead[:, [8, 14, 21]] = -100
+    scale = weights(1, 22).float()
+    out = ours(input_ids=ids, position_ids=positions, shift_labels=ahead, fused_lm_head=True)
+    (out.log_probs * scale).sum().backward()
     for start, end in ((0, 9), (9, 15), (15, 22)):
-        out = theirs.base_model(input_ids=ids[:, start:end], use_cache=False).last_hidden_state
-        (out * scale[:, start:end]).sum().backward()
-    assert worst(ours, theirs) < 1e-10
+        row = ids[:, start:end]
+        alone = theirs(input_ids=row, labels=row, fused_lm_head=True).log_probs
+        assert torch.allclose(out.log_probs[:, start : end - 1], alone, atol=1e-5)
+        (alone * scale[:, start : end - 1]).sum().backward()
+    assert worst(ours, theirs) < 1e-5
 
 
 def test_checkpointing_gives_way_to_it() -> None:
