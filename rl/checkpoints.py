@@ -3,6 +3,8 @@
 A checkpoint is written below `_writing`, then made durable and moved to its place, and only then are
 older ones deleted. Our own state, plain JSON, is its last file: it lists the size of every other
 file, so a checkpoint that was damaged or copied in part is known, too.
+
+A checkpoint's place in the metrics is its step: the lines up to it were on the disk before it was.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def with_leftovers(make_trainer: Any) -> Any:
     """A trainer whose model hardly changes, at a budget where three of four groups vary."""
 
     def make(**settings: Any) -> Any:
-        return make_trainer(**{"dynamic_sampling": True, "max_steps": 12, "learning_rate": 1e-6, **settings})
+        return make_trainer(**{"dynamic_sampling": True, "max_steps": 10, "learning_rate": 1e-6, **settings})
 
     return make
 
@@ -179,7 +179,7 @@ def test_a_leftover_trains_in_the_next_round_and_is_written_once(with_leftovers:
 
 def test_a_leftover_is_scored_and_observed_when_it_is_used(with_leftovers: Any, problems: list[Problem]) -> None:
     rounds = Rounds()
-    trainer = with_leftovers(rewards=[Hapo()], on_round=rounds, problems_=problems[:6], max_steps=16)
+    trainer = with_leftovers(rewards=[Hapo()], on_round=rounds, problems_=problems[:6], max_steps=12)
     trainer.train()
     assert sum(round_.reused for round_ in rounds) > 0
     history = History()
@@ -198,7 +198,7 @@ def test_a_leftover_is_scored_and_observed_when_it_is_used(with_leftovers: Any, 
 def test_a_leftover_is_dropped_where_the_budget_has_moved(with_leftovers: Any, schedule: Any, moves: bool) -> None:
     rounds = Rounds()
     budget = Budgets(schedule, "{prompt} ({budget} tokens)")
-    with_leftovers(on_round=rounds, budget=budget).train()
+    with_leftovers(on_round=rounds, budget=budget, max_steps=12).train()
     stale, reused = (sum(getattr(round_, kind) for round_ in rounds) for kind in ("stale", "reused"))
     assert (stale > 0, reused > 0) == (moves, not moves)
     for round_ in rounds:
