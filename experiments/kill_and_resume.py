@@ -13,6 +13,7 @@ import faulthandler
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -54,22 +55,21 @@ class Command:
         return _started(_train, self.recipe, list(self.overrides), run.path)
 
     def finish(self, run: RunFolder) -> None:
-        """Let it come to its end."""
-        process = self.start(run)
-        process.join()
-        if process.exitcode != 0:
-            raise RuntimeError(f"{run.path} ended with exit code {process.exitcode}: {log_of(run).read_text()}")
+        """Let it come to its end; should a signal end it before, it goes on from there, as after a kill."""
+        while self.kill(run, lambda: False):
+            print(f"{run.path.name} was ended by a signal that this script did not send: {log_of(run)}")
 
-    def kill(self, run: RunFolder, due: Callable[[], bool]) -> bool:
-        """Go on until `due`, then kill -9; False if it came to its end before."""
+    def kill(self, run: RunFolder, due: Callable[[], bool]) -> str | None:
+        """Go on until `due`, then kill -9. The signal that ended it; None if it came to its end before."""
         process = self.start(run)
         while process.is_alive() and not due():
             time.sleep(0.001)
         process.kill()
         process.join()
-        if process.exitcode not in (0, -9):
+        assert process.exitcode is not None
+        if process.exitcode > 0:
             raise RuntimeError(f"{run.path} ended with exit code {process.exitcode}: {log_of(run).read_text()}")
-        return process.exitcode != 0
+        return signal.Signals(-process.exitcode).name if process.exitcode else None
 
 
 def log_of(run: RunFolder) -> Path:
@@ -147,7 +147,7 @@ def main() -> None:
         command.finish(unbroken)
         whole = time.monotonic() - begun
         print(f"the unbroken run takes {whole:.1f} s\n")
-        print("| kill | run | after s | steps logged | the next start goes on |\n|---|---|---|---|---|")
+        print("| kill | run | after s | by | steps logged | the next start goes on |\n|---|---|---|---|---|---|")
         broken = _killed(command, Path(place), options.kills, whole, moments)
         found = {run.path.name: differences(unbroken, run) for run in broken}
     print(f"\n{len(found)} killed runs against the unbroken one:")
@@ -164,10 +164,13 @@ def _killed(command: Command, place: Path, kills: int, whole: float, moments: ra
         run = RunFolder(place / f"killed-{number}")
         while done < kills:
             after = moments.uniform(0, whole)
-            if not command.kill(run, partial(_is_over, time.monotonic() + after)):
+            ended = command.kill(run, partial(_is_over, time.monotonic() + after))
+            if not ended:
                 break
             done += 1
-            print(f"| {done} | {run.path.name} | {after:.1f} | {_logged(run)} | {_goes_on(run)} |", flush=True)
+            print(
+                f"| {done} | {run.path.name} | {after:.1f} | {ended} | {_logged(run)} | {_goes_on(run)} |", flush=True
+            )
         command.finish(run)
         yield run
 
