@@ -55,9 +55,13 @@ class Command:
         return _started(_train, self.recipe, list(self.overrides), run.path)
 
     def finish(self, run: RunFolder) -> None:
-        """Let it come to its end; should a signal end it before, it goes on from there, as after a kill."""
-        while self.kill(run, lambda: False):
-            print(f"{run.path.name} was ended by a signal that this script did not send: {log_of(run)}")
+        """Let it come to its end. A crash by a signal is one more kill, and printed, but three of them are an error."""
+        for _ in range(3):
+            ended = self.kill(run, lambda: False)
+            if ended is None:
+                return
+            print(f"{run.path.name} crashed by {ended}: {log_of(run).read_text()}", file=sys.stderr)
+        raise RuntimeError(f"{run.path} crashes each time")
 
     def kill(self, run: RunFolder, due: Callable[[], bool]) -> str | None:
         """Go on until `due`, then kill -9. The signal that ended it; None if it came to its end before."""
@@ -168,9 +172,8 @@ def _killed(command: Command, place: Path, kills: int, whole: float, moments: ra
             if not ended:
                 break
             done += 1
-            print(
-                f"| {done} | {run.path.name} | {after:.1f} | {ended} | {_logged(run)} | {_goes_on(run)} |", flush=True
-            )
+            row = (done, run.path.name, f"{after:.1f}", ended, _logged(run), _goes_on(run))
+            print("|", " | ".join(map(str, row)), "|", flush=True)
         command.finish(run)
         yield run
 

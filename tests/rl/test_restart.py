@@ -62,7 +62,7 @@ def test_stages_and_a_probe_survive_kill_9_as_well(tmp_path: Path) -> None:
         short.probe.exists,
         lambda: checkpoints.latest(short.checkpoints) is not None,
     ]
-    assert all([command.kill(broken, due) for due in moments])
+    assert all(command.kill(broken, due) for due in moments)
     command.finish(broken)
     for place, name in enumerate(("long", "short"), 1):
         assert differences(unbroken.stage(place, name), broken.stage(place, name)) == []
