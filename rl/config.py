@@ -44,6 +44,7 @@ BATCH = {
     "steps_per_generation",
     "generation_batch_size",
     "num_iterations",
+    "tokens_per_micro_batch",
 }
 """Fields that `batch` of a recipe stands for."""
 
@@ -72,6 +73,13 @@ class LengthGRPOConfig(GRPOConfig):
         metadata={
             "help": "Train on long completions this many tokens at a time (rl.chunked): exact, in less memory than "
             "gradient_checkpointing, which it takes the place of."
+        },
+    )
+    tokens_per_micro_batch: int | None = field(
+        default=None,
+        metadata={
+            "help": "Leave out rollouts without gradient and pack the others into micro-batches of at most so many "
+            "tokens, padding counted. None: TRL's own loop, over all rollouts padded to the longest."
         },
     )
 
@@ -106,6 +114,8 @@ class LengthGRPOConfig(GRPOConfig):
             )
         if self.save_only_model:
             raise UserError("save_only_model leaves out the optimiser, so a killed run could not go on; remove it")
+        if self.tokens_per_micro_batch is not None:
+            self._require_packable()
         if self.save_strategy == "steps":
             every: float = self.save_steps
             if every < 1:
@@ -126,6 +136,23 @@ class LengthGRPOConfig(GRPOConfig):
                 "(rl/chunked/README.md says why)"
             )
 
+    def _require_packable(self) -> None:
+        """Refuse what a packed update could not give the plain loop's gradient for."""
+        if self.tokens_per_micro_batch is not None and self.tokens_per_micro_batch < 1:
+            raise UserError(f"tokens_per_micro_batch must be at least 1, not {self.tokens_per_micro_batch}")
+        reasons = {
+            "top_entropy_quantile below 1 (a quantile over every token of TRL's micro-batch)": (
+                self.top_entropy_quantile < 1.0
+            ),
+            "use_adaptive_entropy": self.use_adaptive_entropy,
+            "steps_per_generation that is no multiple of gradient_accumulation_steps": (
+                self.steps_per_generation % self.gradient_accumulation_steps != 0
+            ),
+        }
+        for reason, holds in reasons.items():
+            if holds:
+                raise UserError(f"tokens_per_micro_batch does not go with {reason}; change either")
+
     def require_problems(self, count: int, source: str) -> None:
         """Refuse a set of problems that cannot fill one round."""
         if count < self.groups_per_round:
@@ -138,6 +165,11 @@ class LengthGRPOConfig(GRPOConfig):
     def round_steps(self) -> int:
         """Optimiser steps made from one generation batch."""
         return int(self.steps_per_generation * self.num_iterations // self.gradient_accumulation_steps)
+
+    @property
+    def round_updates(self) -> int:
+        """Optimiser steps that go once over all of a generation batch."""
+        return int(self.steps_per_generation // self.gradient_accumulation_steps)
 
     @property
     def groups_per_round(self) -> int:
@@ -182,7 +214,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
 
 
-def _batch_settings(recipe: Recipe) -> dict[str, int]:
+def _batch_settings(recipe: Recipe) -> dict[str, int | None]:
     """A recipe's `batch` in TRL's terms, for the ranks of this launch."""
     batch = recipe.batch
     if batch is None:
@@ -201,4 +233,5 @@ def _batch_settings(recipe: Recipe) -> dict[str, int]:
         "per_device_train_batch_size": size,
         "gradient_accumulation_steps": accumulation,
         "steps_per_generation": accumulation * batch.updates,
+        "tokens_per_micro_batch": batch.tokens_per_micro_batch,
     }

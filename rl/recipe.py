@@ -137,6 +137,8 @@ class BatchPart:
     """Optimiser steps made from a round; more than one, and clipping can act."""
     per_device: int | None = None
     """Rollouts a rank takes through the model at once; all of an update's by default."""
+    tokens_per_micro_batch: int | None = None
+    """Pack instead: only rollouts with gradient, sorted by length, so many tokens at once, padding counted."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
 from curricula import Admission, BudgetSchedule, ProblemOrder
@@ -37,6 +36,8 @@ from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
 from rl.judging import judge, texts_of
 from rl.judging import rollouts as as_rollouts
+from rl.packed import PackedGRPOTrainer
+from rl.packed_round import Example
 from rl.rollouts import Sampling, generate, stable_seed
 from rl.rounds import (
     Round,
@@ -53,7 +54,7 @@ from rl.sampler import PASS_RATE, ProblemSampler
 from rl.sampling import RoundSampling
 
 
-class LengthGRPOTrainer(GRPOTrainer):
+class LengthGRPOTrainer(PackedGRPOTrainer):
     """GRPO with rewards over whole groups, a token budget, per-problem history and dynamic sampling.
 
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
@@ -130,13 +131,23 @@ class LengthGRPOTrainer(GRPOTrainer):
         self._logs["advantages"].extend(advantages.tolist())
         for name, value in round_metrics(self._round, self.history).items():
             self._metrics["train"][name].append(value)
-        alarms = [*self.alarms.see(self._round), *self._compare_logprobs([output])]
+        batches = [output] if self._packed is None else list(self._packed.batches())
+        alarms = [*self.alarms.see(self._round), *self._compare_logprobs(batches)]
         if self.accelerator.is_main_process:
             for alarm in alarms:
                 warnings.warn(alarm, stacklevel=1)
             if self.on_round is not None:
                 self.on_round(self._round)
         return output
+
+    def _examples(self) -> list[Example]:
+        assert self._round is not None
+        masked = self.args.mask_truncated_completions
+        rollouts, prompts = self._round.rollouts(), self._tokenize_prompts(list(self._round.prompts()))[0]
+        return [
+            Example(prompt, rollout.token_ids, advantage, not (masked and rollout.stop == "length"))
+            for rollout, prompt, advantage in zip(rollouts, prompts, self._round.advantages.tolist(), strict=True)
+        ]
 
     def _compare_logprobs(self, batches: Sequence[dict[str, Any]]) -> list[str]:
         """Alarms about the engine's log-probs and the old ones of this rank's batches, where both are there."""

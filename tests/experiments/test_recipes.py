@@ -48,6 +48,7 @@ def test_every_papers_recipe_is_ready_to_train(name: str, tmp_path: Path) -> Non
         assert batch is not None, "a paper's batch should hold on any number of ranks"
         assert prepared.config.groups_per_round == batch.groups
         assert prepared.config.round_steps == batch.updates
+        assert prepared.config.tokens_per_micro_batch == batch.tokens_per_micro_batch is not None
         assert not prepared.config.mask_truncated_completions, "it would delete the penalty for truncation"
         assert prepared.budgets.schedule.at(0) <= prepared.budgets.maximum
     assert list(tmp_path.iterdir()) == []

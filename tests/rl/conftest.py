@@ -52,6 +52,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
         verifier: Verifier | None = None,
+        peft_config: Any = None,
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -83,6 +84,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
             order=order,
             monitor=monitor,
             on_round=on_round,
+            peft_config=peft_config,
         )
 
     return make

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 import torch
-from accelerate import ParallelismConfig
+from accelerate import Accelerator, ParallelismConfig
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer
 from transformers.masking_utils import create_causal_mask
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -28,6 +28,9 @@ SIGNATURES = {
     ],
     "_calculate_rewards": ["self", "inputs", "prompts", "completions", "completion_ids_list"],
     "_tokenize_prompts": ["self", "prompts"],
+    "training_step": ["self", "model", "inputs", "num_items_in_batch"],
+    "_prepare_inputs": ["self", "generation_batch"],
+    "_compute_loss": ["self", "model", "inputs"],
     "_save_checkpoint": ["self", "model", "trial"],
     "_load_optimizer_and_scheduler": ["self", "checkpoint"],
     "_get_output_dir": ["self", "trial"],
@@ -54,6 +57,47 @@ def test_the_round_goes_through_the_methods_we_override() -> None:
     assert "self._calculate_rewards(" in source
     assert "self._generate_single_turn(" in inspect.getsource(GRPOTrainer._generate)
     assert "self._generate_and_score_completions(generation_batch)" in inspect.getsource(GRPOTrainer._prepare_inputs)
+
+
+def test_a_packed_update_passes_through_the_trainers_as_it_expects_to() -> None:
+    step = inspect.getsource(GRPOTrainer.training_step)
+    assert "super().training_step(model, inputs, num_items_in_batch)" in step, (
+        "TRL's step no longer wraps transformers'"
+    )
+    assert "self._step += 1" in step, "TRL counts micro-steps elsewhere"
+    assert "_current_train_step_time" in step, "TRL times steps elsewhere"
+    assert "inputs = self._prepare_inputs(inputs)" in inspect.getsource(Trainer.training_step)
+    epoch = inspect.getsource(Trainer._run_epoch)
+    assert "gradient_state._set_sync_gradients(do_sync_step)" in epoch, (
+        "transformers marks an update's last step otherwise"
+    )
+    assert "sync_each_batch" in epoch
+    assert "self.accelerator.no_sync, model=model" in epoch
+    backward = inspect.getsource(Accelerator.backward)
+    assert "sync_gradients=self.sync_gradients" in backward, "DeepSpeed learns of an update's last step otherwise"
+
+
+def test_the_log_probs_of_a_round_are_asked_for_in_the_order_in_which_we_hand_them_out() -> None:
+    source = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    old, *others = [m.start() for m in re.finditer(r"self\._get_per_token_logps_and_entropies\(", source)]
+    assert len(others) == 2, "TRL asks for other log-probs than those of the old policy and of the reference"
+    assert source.index("old_per_token_logps, _, _ =") < old < others[0]
+    accepted = list(inspect.signature(GRPOTrainer._get_per_token_logps_and_entropies).parameters)
+    assert accepted[:5] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
+
+
+def test_losses_divide_by_what_packing_thinks_they_divide_by() -> None:
+    source = inspect.getsource(GRPOTrainer._compute_loss)
+    compared = set(re.findall(r'"(\w+)"', " ".join(re.findall(r"self\.loss_type (?:==|in) (.*?):", source))))
+    assert compared == {"grpo", "sapo", "bnpo", "dr_grpo", "cispo", "dapo", "vespo", "luspo"}, "TRL has another loss"
+    assert 'inputs["num_items_in_batch"].clamp(min=1.0) / self.accelerator.num_processes' in source
+    used = set(re.findall(r"self\.accelerator\.(\w+)", source))
+    known = {"num_processes", "sync_gradients", "gather", "reduce", "gather_for_metrics"}
+    assert used == known, "TRL's loss exchanges something between ranks that OneRank would keep"
+    assert "self.accelerator.gather(policy_loss)" in source
+    assert source.count("self.accelerator.gather(") == 3, "TRL gathers more than metrics"
+    assert source.count("self.accelerator.reduce(") == 2, "TRL reduces more than metrics and adaptive entropy"
+    assert "accumulation_factor" in source, "the entropy bonus is scaled otherwise"
 
 
 def test_unwrapping_for_generation_takes_the_arguments_we_pass() -> None:

@@ -1,0 +1,102 @@
+"""A fixed round, and the gradients a trainer makes of it: shared by the tests that compare ways of packing."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import torch
+import trl.trainer.grpo_trainer
+from torch import Tensor
+from transformers import TrainerCallback
+
+from rewards import Group, Problem, Rollout, Verdict
+from rl.packing import members
+from rl.rollouts import stable_seed
+from rl.rounds import Round, Sampled, ScoredGroup
+from rl.sampling import RoundSampling
+from rl.trainer import LengthGRPOTrainer
+
+GROUPS, SIZE = 8, 4
+EOS = 2
+"""Of the demo model."""
+SETTINGS = {
+    "optim": "sgd", "learning_rate": 2e-4, "max_grad_norm": 0.0, "per_device_train_batch_size": 4, "num_generations": 4,
+    "gradient_accumulation_steps": 4, "steps_per_generation": 8, "max_steps": 2,
+}  # fmt: skip
+"""Two updates a round on one rank, which move the model enough for importance ratios to matter."""
+
+
+def fixed_round(problems: list[Problem], step: int = 0, longest: int = 48) -> Round:
+    """8 groups of 4 random completions, every other group without variance, some of them cut at the budget."""
+    draw = random.Random(step)
+    batch = []
+    for place, problem in enumerate(problems[:GROUPS]):
+        rollouts = []
+        for _ in range(SIZE):
+            length = draw.randint(1, longest)
+            stop = "length" if length > longest * 0.75 else "eos"
+            ids = (*(draw.randint(4, 15) for _ in range(length - 1)), EOS if stop == "eos" else 4)
+            rollouts.append(Rollout(problem.id, length, stop, longest, Verdict.CORRECT, 1.0, "", ids))
+        totals = torch.tensor([draw.choice([0.0, 1.0]) for _ in rollouts] if place % 2 else [1.0] * SIZE)
+        group = Group(problem, tuple(rollouts))
+        batch.append(ScoredGroup(group, totals.unsqueeze(1), totals, Sampled(group, longest, step)))
+    totals = torch.stack([scored.totals for scored in batch])
+    advantages = ((totals - totals.mean(1, keepdim=True)) / (totals.std(1, keepdim=True) + 1e-4)).flatten()
+    filled = RoundSampling(GROUPS, 1).fill(
+        draw=lambda *_: [scored.sampled for scored in batch],
+        score=lambda sampled: batch if sampled else [],
+        useful=lambda _: True,
+        in_force=lambda _: True,
+    )
+    return Round(**vars(filled), step=step, number=step, advantages=advantages, reward_names=["correct"], judging=0.0)
+
+
+def one_row_round(problems: list[Problem], step: int = 0) -> Round:
+    """As `fixed_round`, but a single rollout has an advantage."""
+    round_ = fixed_round(problems, step)
+    round_.advantages.zero_()[5] = 1.0
+    return round_
+
+
+class Gradients(TrainerCallback):  # type: ignore[misc]
+    """Every parameter's gradient as it stands before each optimiser step."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Tensor]] = []
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.steps.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+
+
+def gradients(trainer: LengthGRPOTrainer, problems: list[Problem], fixed: Any = fixed_round) -> list[dict[str, Tensor]]:
+    """Train on fixed rounds; the gradients of each update."""
+    trainer._make_round = lambda: fixed(problems, trainer.state.global_step)  # type: ignore[method-assign]
+    seen = Gradients()
+    trainer.add_callback(seen)
+    trainer.train()
+    return seen.steps
+
+
+def shuffle_as_packed(monkeypatch: Any, trainer: LengthGRPOTrainer) -> None:
+    """Let TRL's own loop put rollouts into the updates that packing puts them into."""
+
+    def shuffle(batch: dict[str, Any]) -> dict[str, Any]:
+        args = trainer.args
+        rows = len(batch["advantages"])
+        updates = members(rows, args.round_updates, stable_seed(args.seed, trainer.state.global_step))
+        order = [row for update in updates for row in update]
+        return {k: v if not isinstance(v, Tensor) or v.ndim == 0 else v[order] for k, v in batch.items()}
+
+    monkeypatch.setattr(trl.trainer.grpo_trainer, "shuffle_sequence_dict", shuffle)
+
+
+def assert_same(ours: list[dict[str, Tensor]], theirs: list[dict[str, Tensor]], relative: float = 1e-5) -> None:
+    """Parameter by parameter: the distance of the gradients over the length of theirs."""
+    assert len(ours) == len(theirs)
+    assert any(gradient.any() for step in theirs for gradient in step.values())
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.keys() == other.keys()
+        for name, gradient in other.items():
+            distance = (mine[name].double() - gradient.double()).norm()
+            assert distance <= relative * gradient.double().norm(), (name, distance, gradient.norm())

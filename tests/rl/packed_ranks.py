@@ -1,0 +1,50 @@
+"""Run under torchrun: gradients of packed updates on fixed rounds, for the settings in a JSON file; rank 0 writes them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import fixed_rounds
+
+from rewards.correct import Correct
+from rewards.verifier import MathVerifier
+from rl.config import LengthGRPOConfig
+from rl.data import load_problems
+from rl.models import load_model, load_tokenizer, resolve_model
+from rl.plugins import load_budget
+from rl.recipe import PromptPart, SourcePart
+from rl.trainer import LengthGRPOTrainer
+
+
+def run(fixed: str, settings: dict[str, Any], folder: Path) -> list[dict[str, torch.Tensor]]:
+    """Each update's gradients, the weights in double precision."""
+    demo = resolve_model("demo")
+    problems = load_problems(SourcePart("demo", options={"split": "train", "n": 64}), PromptPart(), MathVerifier())
+    trainer = LengthGRPOTrainer(
+        model=load_model(demo).double(),
+        args=LengthGRPOConfig(
+            str(folder), max_completion_length=48, lr_scheduler_type="constant", gradient_checkpointing=False,
+            bf16=False, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True,
+            **{**fixed_rounds.SETTINGS, **settings},
+        ),
+        problems=problems.problems,
+        rewards=[Correct()],
+        budget=load_budget("constant", {"tokens": 48}),
+        verifier=MathVerifier(),
+        processing_class=load_tokenizer(demo),
+    )  # fmt: skip
+    gradients = fixed_rounds.gradients(trainer, problems.problems, getattr(fixed_rounds, fixed))
+    return [{name.removeprefix("module."): values for name, values in step.items()} for step in gradients]
+
+
+if __name__ == "__main__":
+    cases, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    found = [run(fixed, settings, out.parent) for fixed, settings in cases]
+    if torch.distributed.get_rank() == 0:
+        assert torch.distributed.get_world_size() == 2
+        torch.save(found, out)

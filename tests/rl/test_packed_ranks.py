@@ -1,0 +1,51 @@
+"""Two ranks make of a round what one makes of it, packed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from fixed_rounds import assert_same
+
+SCRIPT = Path(__file__).with_name("packed_ranks.py")
+HALF = {"gradient_accumulation_steps": 2, "steps_per_generation": 4}
+ONE_BY_ONE = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 16, "steps_per_generation": 32}
+PACKED = {"tokens_per_micro_batch": 150}
+KL = {"loss_type": "grpo", "beta": 0.04}
+BNPO = {"loss_type": "bnpo"}
+FEW = {"loss_type": "dr_grpo", "tokens_per_micro_batch": 40}
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    # the round, settings on two ranks, settings on one
+    ("fixed_round", {**PACKED, **HALF}, PACKED),
+    ("fixed_round", {**PACKED, **KL, **HALF}, {**PACKED, **KL, **ONE_BY_ONE}),
+    ("fixed_round", {**PACKED, **BNPO, **HALF}, {**PACKED, **BNPO}),
+    ("one_row_round", {**FEW, **HALF}, FEW),  # one of the ranks has nothing to do
+    # TRL's own loop, whose updates are the same only where a round has one
+    (
+        "fixed_round",
+        {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
+        {**PACKED, "gradient_accumulation_steps": 8},
+    ),
+]
+
+
+def test_two_ranks_with_half_the_accumulation_give_the_gradient_of_one(tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text(json.dumps([(fixed, two) for fixed, two, _ in CASES]))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
+    result = subprocess.run(
+        [*command, str(tmp_path / "cases.json"), str(tmp_path / "gradients.pt")],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    sys.path.append(str(SCRIPT.parent))
+    import packed_ranks
+
+    for (fixed, _, one), two in zip(CASES, torch.load(tmp_path / "gradients.pt"), strict=True):
+        assert_same(two, packed_ranks.run(fixed, one, tmp_path))

@@ -1,0 +1,132 @@
+"""The plan of packed updates: pure arithmetic over lengths."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rl.packing import (
+    MICRO_BATCH_COST,
+    Size,
+    Slot,
+    cut,
+    deal,
+    members,
+    plan_cells,
+    plan_update,
+    width,
+)
+
+sizes = st.lists(st.builds(Size, st.integers(1, 40), st.integers(1, 900)), min_size=1, max_size=48)
+limits = st.integers(1, 4000)
+ranks = st.integers(1, 5)
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> tuple[list[Size], list[bool]]:
+    found = draw(sizes)
+    return found, draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
+
+
+def rows(slots: list[Slot]) -> list[int]:
+    return [row for slot in slots for batch in slot for row in batch.rows]
+
+
+@given(updates(), ranks, limits, st.booleans())
+def test_every_row_that_stays_is_in_one_micro_batch_within_the_limit(
+    update: tuple[list[Size], list[bool]], ranks: int, limit: int, padded: bool
+) -> None:
+    found, stays = update
+    slots = plan_update(range(len(found)), found, stays, ranks, limit, padded)
+    assert sorted(rows(slots)) == [row for row, stay in enumerate(stays) if stay]
+    assert slots
+    assert all(len(slot) == ranks for slot in slots)
+    for slot in slots:
+        for batch in slot:
+            real = sum(found[row].total for row in batch.rows)
+            tokens = len(batch.rows) * width(batch.rows, found) if padded else real
+            assert tokens <= limit or len(batch.rows) == 1
+
+
+@given(updates(), ranks, limits)
+def test_ranks_differ_by_at_most_the_longest_row_and_have_equally_many_micro_batches(
+    update: tuple[list[Size], list[bool]], ranks: int, limit: int
+) -> None:
+    found, stays = update
+    slots = plan_update(range(len(found)), found, stays, ranks, limit)
+    assert {len(slot) for slot in slots} == {ranks}
+    loads = [sum(found[row].total for slot in slots for row in slot[rank].rows) for rank in range(ranks)]
+    longest = max((size.total for size, stay in zip(found, stays, strict=True) if stay), default=0)
+    assert max(loads) - min(loads) <= longest
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**62))
+def test_updates_part_the_rows_in_an_order_that_the_seed_alone_decides(share: int, updates: int, seed: int) -> None:
+    found = members(share * updates, updates, seed)
+    assert sorted(itertools.chain(*found)) == list(range(share * updates))
+    assert {len(update) for update in found} == {share}
+    assert found == members(share * updates, updates, seed)
+
+
+def test_another_seed_makes_other_updates() -> None:
+    assert members(32, 2, 1) != members(32, 2, 2)
+
+
+@given(updates(), st.integers(1, 3), limits)
+def test_a_cell_is_never_mixed_with_another(update: tuple[list[Size], list[bool]], ranks: int, limit: int) -> None:
+    found, stays = update
+    per_device = 4
+    whole = range(len(found) // (per_device * ranks) * per_device * ranks)
+    slots = plan_cells(whole, found, stays, ranks, limit, per_device)
+    assert sorted(rows(slots)) == [row for row in whole if stays[row]]
+    for slot in slots:
+        for rank, batch in enumerate(slot):
+            assert set(batch.rows) <= set(batch.cell)
+            # The plain loop hands micro-batch j of rank r the rows from (j x ranks + r) x per_device on.
+            assert not batch.cell or batch.cell[0] // per_device % ranks == rank
+
+
+@given(st.lists(st.builds(Size, st.integers(1, 9), st.integers(1, 300)), max_size=9), st.integers(1, 1500))
+def test_the_cuts_are_the_cheapest_of_all(found: list[Size], limit: int) -> None:
+    found = sorted(found, key=lambda size: -size.total)
+
+    def cost(cuts: tuple[tuple[int, int], ...]) -> float:
+        parts = [(b - a) * width(range(a, b), found) for a, b in cuts]
+        fits = all(part <= limit or b - a == 1 for part, (a, b) in zip(parts, cuts, strict=True))
+        return sum(parts) + MICRO_BATCH_COST * len(parts) if fits else float("inf")
+
+    inner = range(1, len(found))
+    every = [
+        tuple(itertools.pairwise((0, *places, len(found))))
+        for count in range(len(found))
+        for places in itertools.combinations(inner, count)
+    ]
+    ours = tuple(cut(found, limit))
+    assert cost(ours) == min(map(cost, every), default=0.0)
+
+
+def test_a_short_row_does_not_share_a_micro_batch_with_a_long_one_where_padding_would_cost_more() -> None:
+    found = [Size(10, 2000), Size(10, 100), Size(10, 90)]
+    (first,), (second,) = plan_update([0, 1, 2], found, [True] * 3, 1, 10_000)
+    assert (first.rows, second.rows) == ((0,), (1, 2))
+
+
+def test_rows_are_dealt_to_the_rank_with_the_fewest_tokens() -> None:
+    found = [Size(1, completion) for completion in (9, 4, 3, 3, 1)]
+    assert deal(range(5), found, 2) == [[0, 4], [1, 2, 3]]
+
+
+def test_a_rank_that_needs_fewer_micro_batches_halves_its_fullest() -> None:
+    found = [Size(1, 999)] * 2 + [Size(1, 99)] * 4
+    ((first, second), (third, fourth)) = plan_update(range(6), found, [True] * 6, 2, 1000)
+    assert [first.rows, third.rows] == [(0,), (2, 4)]
+    assert [second.rows, fourth.rows] == [(1,), (3, 5)]
+    ((one, other),) = plan_update([0], found, [True] * 6, 2, 1000)
+    assert (one.rows, other.rows) == ((0,), ())
+    (*slots,) = plan_update([0, 2, 3, 4, 5], found, [True] * 6, 2, 200)
+    assert [[batch.rows for batch in slot] for slot in slots] == [[(0,), (2, 3)], [(), (4, 5)]]
+
+
+def test_an_update_of_which_nothing_stays_still_has_a_slot() -> None:
+    (slot,) = plan_update([0, 1], [Size(1, 1)] * 2, [False] * 2, 2, 10)
+    assert [batch.rows for batch in slot] == [(), ()]
