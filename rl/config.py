@@ -114,6 +114,10 @@ class LengthGRPOConfig(GRPOConfig):
             )
         if self.save_only_model:
             raise UserError("save_only_model leaves out the optimiser, so a killed run could not go on; remove it")
+        if self.push_to_hub and self.hub_strategy in ("checkpoint", "all_checkpoints"):
+            raise UserError(
+                "this hub_strategy would upload checkpoints that are still being written; use every_save or end"
+            )
         if self.tokens_per_micro_batch is not None:
             self._require_packable()
         if self.save_strategy == "steps":

@@ -200,9 +200,18 @@ def test_a_rewards_history_changes_nothing_where_its_weight_is_zero(make_trainer
     assert torch.equal(parameters(remembering), parameters(plain))
 
 
-def test_checkpoints_without_an_optimiser_are_refused(make_trainer: Any) -> None:
-    with pytest.raises(UserError, match="save_only_model leaves out the optimiser"):
-        make_trainer(save_only_model=True)
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"save_only_model": True}, "save_only_model leaves out the optimiser"),
+        ({"push_to_hub": True, "hub_strategy": "all_checkpoints"}, "this hub_strategy would upload"),
+    ],
+)
+def test_checkpoints_that_could_not_be_gone_on_from_are_refused(
+    make_trainer: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        make_trainer(**settings)
 
 
 def test_a_run_set_back_forgets_what_it_will_write_again(tmp_path: Path) -> None:
