@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MICRO_BATCH_COST = 128
-"""What a micro-batch costs whatever is in it, in tokens: how much padding is worth one micro-batch fewer."""
+"""What a micro-batch costs whatever is in it, in tokens: how much padding is worth one micro-batch fewer.
+
+A guess for GPUs, which a few tokens leave idle; on a CPU, micro-batches of 600 tokens were no slower than of 2,300.
+"""
 
 
 @dataclass(frozen=True)
