@@ -76,7 +76,8 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
 
 
 def test_links_inside_the_documentation_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md"):
+    pages = ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md")
+    for page in (*pages, "rl/README.md", "rl/chunked/README.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)
 
