@@ -130,6 +130,7 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
             "per_device_train_batch_size": 16,
             "gradient_accumulation_steps": accumulation,
             "steps_per_generation": 8 * accumulation,
+            "tokens_per_micro_batch": None,
         }
     State.num_processes = 3
     with pytest.raises(UserError, match="8192 rollouts do not part into 8 updates on 3 ranks"):
