@@ -11,16 +11,13 @@ caller and worker wait for each other. Writes results/verifier.json and results/
 
 from __future__ import annotations
 
-import json
 import logging
-import platform
 import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -28,11 +25,11 @@ from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
 
 from experiments.answers import Solved, data_folder, solved, twins
+from experiments.benchmarks._shared import surroundings, write
 from rewards.verifier import MathVerifier
 from rewards.verifier.latex import read
 from rewards.verifier.quick import squeezed
 
-RESULTS = Path(__file__).with_name("results")
 TURNS = 5
 CHARACTERS = 3.5
 """In a token of such text."""
@@ -138,11 +135,9 @@ def main() -> None:
         "ratio": table["right, answer only"]["ratio"],
         "completions_per_second": table,
         "turns": TURNS,
-        "machine": f"{platform.machine()}",
+        "machine": surroundings()["machine"],
         "versions": {name: version(name) for name in ("math-verify", "latex2sympy2_extended", "sympy", "trl")},
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "verifier.json").write_text(json.dumps(result, indent=2) + "\n")
     lines = [
         f"Completions judged a second, medians of {TURNS} turns; the rival is math-verify as TRL calls it.",
         "",
@@ -153,8 +148,7 @@ def main() -> None:
         rates = " | ".join(f"{row[side]:,.0f}" for side in (RIVAL, "1 worker", "2 workers"))
         lines.append(f"| {name} | {rates} | {row['ratio']:.0f} |")
     lines += ["", "Made by `python experiments/benchmarks/verifier.py`."]
-    (RESULTS / "verifier.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write("verifier", result, lines)
 
 
 if __name__ == "__main__":

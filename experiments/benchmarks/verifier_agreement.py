@@ -9,22 +9,20 @@ it asks for. Writes results/verifier_agreement.json and results/verifier_agreeme
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
 
 from experiments.answers import Pair, data_folder, pairs, solved
+from experiments.benchmarks._shared import write
 from rewards.verifier import MathVerifier
 from rewards.verifier.quick import compare
 
-RESULTS = Path(__file__).with_name("results")
 SHOWN = 12
 Judge = Callable[[str, str], bool]
 
@@ -58,10 +56,10 @@ def main() -> None:
     found = {"lengthwise": [str(verdict) == "correct" for verdict in verdicts]}
     for name, judge in STOCK.items():
         found[name] = [judge(pair.gold, pair.answer) for pair in every]
-    write(every, found)
+    tabulate(every, found)
 
 
-def write(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
+def tabulate(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
     wrong = {
         name: [p for p, said in zip(every, says, strict=True) if said is not p.right] for name, says in found.items()
     }
@@ -76,8 +74,6 @@ def write(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
         "kinds": {kind: count for (_, kind), count in made.items()},
         "versions": {name: version(name) for name in ("math-verify", "latex2sympy2_extended", "sympy")},
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "verifier_agreement.json").write_text(json.dumps(result, indent=2) + "\n")
     lines = [
         f"{len(every):,} pairs of gold answer and boxed answer, from GSM8K test, MATH-500 and 2,000 MATH training",
         f"problems. The fast path settles {quick / len(every):.1%} of them. Verdicts that math-verify gets right and",
@@ -93,8 +89,7 @@ def write(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
     shown = {pair.kind + str(pair.right): pair for pair in wrong["math-verify as TRL calls it"]}
     lines += [f"- `{p.answer}` for `{p.gold}` ({p.kind})" for p in list(shown.values())[:SHOWN]]
     lines += ["", "Made by `python experiments/benchmarks/verifier_agreement.py`."]
-    (RESULTS / "verifier_agreement.md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    write("verifier_agreement", result, lines)
 
 
 if __name__ == "__main__":
