@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from data_synth.check.chains import heads, walk
 from data_synth.check.chances import (
@@ -41,6 +41,14 @@ class SetResult:
     """None where there is too little to test."""
     detail: str
     numbers: dict[str, Any]
+
+
+class OverSet(Protocol):
+    """A check that sees every row and judges at the end."""
+
+    def add(self, parsed: Parsed) -> None: ...
+
+    def result(self) -> SetResult: ...
 
 
 class LinkOrder:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_synth.check.duplicates import Contamination, Duplicates
-from data_synth.check.fairness import GoldDepth, LinkDepth, LinkOrder, SetResult, Shortcuts
+from data_synth.check.fairness import GoldDepth, LinkDepth, LinkOrder, OverSet, SetResult, Shortcuts
 from data_synth.check.guessers import GUESSERS
 from data_synth.check.parsed import QUESTIONS, Parsed, parse
 from data_synth.check.questions import answer_places
@@ -87,7 +87,12 @@ def verify(
     """
     verdict, limits = Verdict(), limits or Limits()
     duplicates, contamination = Duplicates(), Contamination(tests, evaluations)
-    fairness = [LinkOrder(), LinkDepth(), *map(Shortcuts, GUESSERS), *([] if any_position else [GoldDepth()])]
+    fairness: list[OverSet] = [
+        LinkOrder(),
+        LinkDepth(),
+        *map(Shortcuts, GUESSERS),
+        *([] if any_position else [GoldDepth()]),
+    ]
     for number, (parsed, tokens) in enumerate(counted(rows, tokenizer, advance)):
         faults = check_row(parsed, tokens, limits)
         faults += [*duplicates.add(number, parsed), *contamination.add(number, parsed)]

@@ -84,14 +84,14 @@ def parse(row: Row) -> Parsed:
     spans = _spans(row, text, headers)
     begin = spans[0].start if spans else len(text)
     head_end = headers[0].start if headers and headers[0].end <= begin else begin
-    inserted = sorted([Span(k.start, k.end) for k in (*links, *needles)], key=lambda span: span.start)
+    inserted = [Span(k.start, k.end) for k in links] + [Span(n.start, n.end) for n in needles]
     return Parsed(
         row=row,
         text=text,
         links=tuple(links),
         broken=tuple(broken),
         needles=tuple(needles),
-        passages=tuple(_passages(row, text, spans, inserted)),
+        passages=tuple(_passages(row, text, spans, sorted(inserted, key=lambda span: span.start))),
         headers=len(headers),
         head=text[:head_end],
         foot=text[spans[-1].end :] if spans else text,

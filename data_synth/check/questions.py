@@ -38,12 +38,14 @@ def _distractors(parsed: Parsed) -> Iterator[Fault]:
 
 def _copies(parsed: Parsed) -> Iterator[Fault]:
     """The true question stands once: as the value of a link, or in the closing paragraph."""
-    question = parsed.row.question
-    said = parsed.prose.count(question) if question else 0
-    said += sum(link.value == question for link in parsed.links)
+    row = parsed.row
+    question = normalised(row.question)
+    others = [content for _, content in row.messages if content is not row.user]
+    texts = [*parsed.words, *map(normalised, (*others, parsed.head, parsed.foot, *(k.value for k in parsed.links)))]
+    said = sum(f" {text} ".count(f" {question} ") for text in texts)
     if said != 1:
         yield Fault("question-once", f"the question stands in the prompt {said} times")
-    if parsed.row.task != LINKED and question not in parsed.foot:
+    if row.task != LINKED and row.question not in parsed.foot:
         yield Fault("question-once", "the closing paragraph does not ask the question")
 
 

@@ -52,8 +52,7 @@ def _from_vocabulary(name: str) -> Counter:
     known = list_encoding_names()
     found = next((known_name for known_name in (name, f"{name}_base") if known_name in known), None)
     if found is None:
-        raise UnknownTokenizer(
-            f"no tokenizer {name!r}; give a tokenizer.json, its folder, or one of {', '.join(known)}"
-        )
+        names = ", ".join(known)
+        raise UnknownTokenizer(f"no tokenizer {name!r}; give a tokenizer.json, its folder, or one of {names}")
     encoding = get_encoding(found)
     return lambda texts: [len(encoding.encode_ordinary(text)) for text in texts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from synth_rows import SYSTEM, Plan, PlannedLink, Raw, needle_row, plan, render, write_tokenizer
@@ -102,7 +101,7 @@ def short_answer(p: Plan) -> None:
 
 
 def second_copy(p: Plan) -> None:
-    p.closing += f" {p.questions[0][0]}"
+    p.closing += f" {p.questions[0][0].upper()}"
 
 
 def broken_json(p: Plan) -> None:
