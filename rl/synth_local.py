@@ -1,0 +1,44 @@
+"""Answers from a model on this machine, by the same engine that training samples with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from rewards import Problem
+from rl.evaluation import encode_prompts, end_ids
+from rl.judging import texts_of
+from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
+from rl.rollouts import Sampling, generate
+from rl.synth_filter import Sampled, seed_of
+
+
+class LocalModel:
+    """A model by path, hub name, or `demo`; a row's samples run side by side, its seed is its own."""
+
+    def __init__(self, model: str, options: Sampled) -> None:
+        quieten_libraries()
+        path = resolve_model(model)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer = load_tokenizer(path)
+        self.model = load_model(path, dtype="auto" if device == "cuda" else "float32").to(device)
+        self.options = options
+        self.ends = end_ids(self.model, self.tokenizer)
+
+    def answers(self, id: str, messages: Sequence[Mapping[str, str]]) -> list[str]:
+        """`samples` completions of a row."""
+        chat = [dict(message) for message in messages]
+        plain = "\n\n".join(message["content"] for message in chat)
+        prompt = chat if self.tokenizer.chat_template is not None else plain
+        (ids,) = encode_prompts(self.tokenizer, [Problem(id, prompt, "")])
+        count = self.options.samples
+        completions = generate(
+            self.model,
+            [ids] * count,
+            [self.options.max_tokens] * count,
+            Sampling(self.options.temperature),
+            eos_ids=self.ends,
+            seed=seed_of(self.options.seed, id),
+        )
+        return texts_of(self.tokenizer, completions)
