@@ -27,7 +27,7 @@ def verify(
         str | None, typer.Option(help="Count with this one (a file, a folder, a vocabulary), not the rows' own.")
     ] = None,
     fill: Annotated[float, typer.Option(min=0, max=1, help="Share of its target that a prompt has at least.")] = 0.995,
-    strict_leak: Annotated[bool, typer.Option(help="No row may have its answer outside its gold documents.")] = False,
+    strict_leak: Annotated[bool, typer.Option(help="No answer, no evidence outside gold documents.")] = False,
     any_position: Annotated[bool, typer.Option(help="Gold documents need not be spread evenly.")] = False,
     test: Annotated[
         list[Path] | None, typer.Option(help="Rows whose gold documents these may not have; repeatable.")
@@ -64,8 +64,10 @@ def summary(verdict: Any) -> list[str]:
     words = {True: "ok", False: "FAILED", None: "not tested"}
     lines += [f"{words[result.passed]:>10}  {result.name}: {result.detail}" for result in verdict.over_set]
     if verdict.with_question:
-        inside, elsewhere = (n / verdict.with_question for n in (verdict.answer_in_gold, verdict.answer_elsewhere))
-        lines.append(f"answers in a gold document: {inside:.1%}; in another one: {elsewhere:.1%} (--strict-leak)")
+        counts = (verdict.answer_in_gold, verdict.answer_elsewhere, verdict.second_evidence)
+        inside, elsewhere, second = (count / verdict.with_question for count in counts)
+        lines.append(f"answers in a gold document: {inside:.1%}")
+        lines.append(f"no fault without --strict-leak: in another one {elsewhere:.1%}, second evidence {second:.1%}")
     return lines
 
 

@@ -13,7 +13,7 @@ from data_synth.check.duplicates import Contamination, Duplicates
 from data_synth.check.fairness import GoldDepth, LinkDepth, LinkOrder, OverSet, SetResult, Shortcuts
 from data_synth.check.guessers import GUESSERS
 from data_synth.check.parsed import QUESTIONS, Parsed, parse
-from data_synth.check.questions import answer_places
+from data_synth.check.questions import answer_places, second_evidence
 from data_synth.check.row import Fault, Limits, check_row
 from data_synth.check.rows import BATCH, BadFile, Row
 from data_synth.check.tokens import load_counter
@@ -37,6 +37,8 @@ class Verdict:
     answer_in_gold: int = 0
     answer_elsewhere: int = 0
     """Rows whose answer stands in a gold document, and in another one: reported, no fault."""
+    second_evidence: int = 0
+    """Rows in which another document may stand in for a gold one: reported, no fault."""
     with_question: int = 0
 
     @property
@@ -62,6 +64,7 @@ class Verdict:
             "set": {r.name: {"passed": r.passed, "detail": r.detail, **r.numbers} for r in self.over_set},
             "answer_in_gold": _share(self.answer_in_gold, self.with_question),
             "answer_elsewhere": _share(self.answer_elsewhere, self.with_question),
+            "second_evidence": _share(self.second_evidence, self.with_question),
         }
 
 
@@ -102,6 +105,7 @@ def verify(
             verdict.with_question += 1
             verdict.answer_in_gold += bool(inside)
             verdict.answer_elsewhere += bool(elsewhere)
+            verdict.second_evidence += bool(second_evidence(parsed))
         for check in fairness:
             check.add(parsed)
     if not verdict.rows:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from data_synth.check.text import count_whole
 
-_NEEDLE = re.compile(
-    r"(?:The|One of the) (?:special )?(?:magic )?(?:number|word|uuid|key|value|code)s? (?:for|of) "
-    r"(?P<key>[^.:\n]+?) is:? (?P<value>[\w-]+)\."
+_NEEDLES = (
+    re.compile(r"The number filed under (?P<key>[\w-]+) is (?P<value>\w+)\."),
+    re.compile(r"One of the special magic \w+ for (?P<key>[\w -]+?) is: (?P<value>[\w-]+)\."),  # RULER's
 )
-_ASSIGNMENT = re.compile(r"\bVAR (?P<key>\w+) = (?:VAR )?(?P<value>\w+)\.?")
+_ASSIGNMENTS = (
+    re.compile(r"Variable (?P<key>\w+) is set to (?:the value of )?(?P<value>\w+)\."),
+    re.compile(r"\bVAR (?P<key>\w+) = (?:VAR )?(?P<value>\w+)\.?"),  # RULER's
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ def read_needles(text: str) -> list[Needle]:
     """Needles and assignments in text order."""
     found = [
         Needle(match.start(), match.end(), match["key"], match["value"])
-        for pattern in (_NEEDLE, _ASSIGNMENT)
+        for pattern in (*_NEEDLES, *_ASSIGNMENTS)
         for match in pattern.finditer(text)
     ]
     return sorted(found, key=lambda needle: needle.start)
@@ -42,15 +45,15 @@ def parts_of(answer: str) -> list[str]:
 
 
 def needle_faults(task: str, needles: Sequence[Needle], foot: str, question: str, answer: str) -> Iterator[str]:
-    """What is wrong with a `niah-…` row: the asked keys' needles must give exactly the answer."""
+    """What is wrong with a `niah-…` row: the asked keys' needles must give the answer, in the order of the keys."""
     asked = f"{question}\n{foot}"
     keys = dict.fromkeys(needle.key for needle in needles)
-    wanted = [key for key in keys if count_whole(asked, key)]
+    wanted = sorted((key for key in keys if count_whole(asked, key)), key=asked.index)
     if not wanted:
         yield "no needle's key is asked for"
         return
-    given = [needle.value for needle in needles if needle.key in wanted]
-    if Counter(given) != Counter(parts_of(answer)):
+    given = [needle.value for key in wanted for needle in needles if needle.key == key]
+    if given != parts_of(answer):
         yield f"the needles of {', '.join(wanted)} give {', '.join(given)}, the answer is {answer}"
     several_keys, several_values = task == "niah-multiquery", task == "niah-multivalue"
     if (len(wanted) > 1) != several_keys:
@@ -64,7 +67,7 @@ def needle_faults(task: str, needles: Sequence[Needle], foot: str, question: str
 
 
 def assignment_faults(needles: Sequence[Needle], foot: str, question: str, answer: str) -> Iterator[str]:
-    """What is wrong with a `variable-tracking` row: the variables of the asked value must be the answer."""
+    """What is wrong with a `variable-tracking` row: the answer must be the variables of the asked value, as set."""
     twice = [name for name, count in Counter(needle.key for needle in needles).items() if count > 1]
     if twice:
         yield f"variable {twice[0]} is assigned twice"
@@ -78,8 +81,8 @@ def assignment_faults(needles: Sequence[Needle], foot: str, question: str, answe
     if len(wanted) != 1:
         yield f"{len(wanted)} assigned values are asked for, not one"
         return
-    holders = sorted(name for name, value in values.items() if value == wanted[0])
-    if holders != sorted(parts_of(answer)):
+    holders = [name for name, value in values.items() if value == wanted[0]]
+    if holders != parts_of(answer):
         yield f"{', '.join(holders)} hold {wanted[0]}, the answer is {answer}"
 
 

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from data_synth.check.chains import Fault
 from data_synth.check.needles import parts_of
 from data_synth.check.parsed import LINKED, QUESTIONS, Parsed
-from data_synth.check.text import contains_words, normalised
+from data_synth.check.text import contains_words, normalised, title_of
 
 SHORTEST = 3
 """Characters that a normalised answer has at least: fewer are inside too many words."""
 
 
 def question_faults(parsed: Parsed, strict_leak: bool = False) -> Iterator[Fault]:
-    """Distractors, copies of the question, leaks. `strict_leak`: the answer outside the gold documents is one."""
+    """Distractors, copies of the question, leaks.
+
+    `strict_leak`: the answer, or a second evidence, outside the gold documents is one.
+    """
     if parsed.row.task in QUESTIONS:
         yield from _distractors(parsed)
         yield from _copies(parsed)
     yield from _leaks(parsed)
-    if strict_leak and parsed.row.task in QUESTIONS and (elsewhere := answer_places(parsed)[1]):
-        name = parsed.row.documents[elsewhere[0]].doc_id
-        yield Fault("strict-leak", f"the answer stands in document {name}, which is not gold")
+    if strict_leak and parsed.row.task in QUESTIONS:
+        yield from _strict(parsed)
 
 
 def _distractors(parsed: Parsed) -> Iterator[Fault]:
@@ -66,6 +68,14 @@ def _leaks(parsed: Parsed) -> Iterator[Fault]:
                 return
 
 
+def _strict(parsed: Parsed) -> Iterator[Fault]:
+    names = [document.doc_id for document in parsed.row.documents]
+    for place in answer_places(parsed)[1][:1]:
+        yield Fault("strict-leak", f"the answer stands in document {names[place]}, which is not gold")
+    for gold, other in second_evidence(parsed)[:1]:
+        yield Fault("second-evidence", f"document {names[other]} may stand in for the gold one {names[gold]}")
+
+
 def answer_places(parsed: Parsed) -> tuple[list[int], list[int]]:
     """The gold documents, and the others, in which the answer stands as whole words."""
     answer = normalised(parsed.row.answer)
@@ -74,3 +84,23 @@ def answer_places(parsed: Parsed) -> tuple[list[int], list[int]]:
     gold = set(parsed.gold)
     places = [place for place, words in enumerate(parsed.words) if contains_words(words, answer)]
     return [p for p in places if p in gold], [p for p in places if p not in gold]
+
+
+def second_evidence(parsed: Parsed) -> list[tuple[int, int]]:
+    """Gold documents and others that may stand in for them: without the first, a hop might still be made.
+
+    A document is what leads from its title to another gold document's title, or to the answer. Another
+    document that names both may say the same.
+    """
+    titles = {place: normalised(title_of(parsed.passages[place].text)) for place in parsed.gold}
+    answer = normalised(parsed.row.answer)
+    found: list[tuple[int, int]] = []
+    for place, title in titles.items():
+        steps = {*titles.values(), answer if len(answer) >= SHORTEST else ""} - {title, ""}
+        leads = [step for step in steps if contains_words(parsed.words[place], step)]
+        found += [
+            (place, other)
+            for other, words in enumerate(parsed.words)
+            if other not in titles and contains_words(words, title) and any(contains_words(words, x) for x in leads)
+        ]
+    return found

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from synth_rows import SYSTEM, Plan, PlannedLink, Raw, needle_row, plan, render, write_tokenizer
 
 from data_synth.check.file import count_tokens
@@ -309,41 +311,82 @@ def test_the_answer_in_another_document_is_a_fault_only_if_asked_for(tokenizer: 
     assert faults(render(elsewhere, tokenizer), Limits(strict_leak=True)) == {"strict-leak"}
 
 
+@given(st.integers(0, 10**6), st.characters(codec="utf-8", exclude_categories=["Zs", "Cc", "Cs"]))
+@settings(max_examples=150, deadline=None)
+def test_no_character_of_the_documents_or_links_can_be_changed_unseen(
+    tokenizer: str, place: int, character: str
+) -> None:
+    right = render(plan(1), tokenizer)
+    first, last = right["documents"][0]["char_start"], right["documents"][-1]["char_end"]
+    place = first + place % (last - first)
+    was = right["prompt"][1]["content"][place]
+    # White space before a link is not the document's; a letter in JSON may be escaped.
+    if character not in (was, "\\"):
+        assert faults(rewritten(right, lambda text: text[:place] + character + text[place + 1 :]))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 400))
+@settings(max_examples=50, deadline=None)
+def test_nothing_can_be_cut_out_unseen_and_no_text_is_too_broken_to_read(tokenizer: str, place: int, size: int) -> None:
+    right = render(plan(1), tokenizer)
+    first, last = right["documents"][0]["char_start"], right["documents"][-1]["char_end"]
+    place = first + place % (last - first)
+    assert faults(rewritten(right, lambda text: text[:place] + text[place + size :]))
+    assert faults({**right, "documents": right["documents"][: place % 9]})
+
+
 def test_links_in_a_prompt_of_another_task_are_a_fault(tokenizer: str) -> None:
     assert "links" in faults(render(plan(1), tokenizer, task="multihop", question="x"))
 
 
-NUMBER = "One of the special magic numbers for {} is: {}."
+def test_a_second_evidence_is_a_fault_only_if_asked_for(tokenizer: str) -> None:
+    twice = plan(1)
+    person, town = (twice.documents[g].partition("\n")[0] for g in twice.gold)
+    other = next(i for i in range(9) if i not in twice.gold)
+    twice.documents[other] += f"\nIn the town of {town} they still speak of {person}."
+    assert faults(render(twice, tokenizer)) == set()
+    assert faults(render(twice, tokenizer), Limits(strict_leak=True)) == {"second-evidence"}
+
+
+RULER = "One of the special magic numbers for {} is: {}.", "VAR {} = {}.", "VAR {} = VAR {}."
+FILED = "The number filed under {} is {}.", "Variable {} is set to {}.", "Variable {} is set to the value of {}."
 NEEDLE_ROWS = [
-    ("niah-single", ["red-fox 1234567"], "What is the magic number for red-fox?", "1234567"),
-    ("niah-multikey", ["red-fox 1234567", "old-hen 7654321"], "What is the magic number for red-fox?", "1234567"),
-    ("niah-multivalue", ["red-fox 1234567", "red-fox 7654321"], "What are the magic numbers for red-fox?", "1234567, 7654321"),
-    ("niah-multiquery", ["red-fox 1234567", "old-hen 7654321"], "What are the magic numbers for red-fox and old-hen?", "1234567, 7654321"),
+    ("niah-single", ["red-fox 1234567"], "What is the number for red-fox?", "1234567"),
+    ("niah-multikey", ["red-fox 1234567", "old-hen 7654321"], "What is the number for red-fox?", "1234567"),
+    ("niah-multivalue", ["red-fox 1234567", "red-fox 7654321"], "What are the numbers for red-fox?", "1234567, 7654321"),
+    ("niah-multiquery", ["red-fox 1234567", "old-hen 7654321"], "What are the numbers for red-fox and old-hen?", "1234567, 7654321"),
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("phrases", [RULER, FILED])
 @pytest.mark.parametrize(("task", "needles", "closing", "answer"), NEEDLE_ROWS)
-def test_needles_must_give_the_answer(task: str, needles: list[str], closing: str, answer: str, tokenizer: str) -> None:
-    said = [NUMBER.format(*needle.split()) for needle in needles]
-    assert faults(needle_row(1, tokenizer, task, said, closing, answer)) == set()
-    assert faults(needle_row(1, tokenizer, task, said, closing, "7654322")) == {"needles"}
-    assert faults(needle_row(1, tokenizer, task, [*said, said[0]], closing, answer)) == {"needles"}
-    assert faults(needle_row(1, tokenizer, task, said[1:], closing, answer)) == {"needles"}
-    assert "leak" in faults(needle_row(1, tokenizer, task, said, f"{closing} 1234567?", answer))
-    other = "niah-multivalue" if task != "niah-multivalue" else "niah-multiquery"
-    assert faults(needle_row(1, tokenizer, other, said, closing, answer)) == {"needles"}
+def test_needles_must_give_the_answer(
+    task: str, needles: list[str], closing: str, answer: str, phrases: tuple[str, ...], tokenizer: str
+) -> None:
+    def found(said: list[str], answer: str, task: str = task, closing: str = closing) -> set[str]:
+        return faults(needle_row(1, tokenizer, task, said, closing, answer))
+
+    said = [phrases[0].format(*needle.split()) for needle in needles]
+    assert found(said, answer) == set()
+    assert found(said, "7654322") == {"needles"}
+    assert found(said, ", ".join(reversed(answer.split(", ")))) == ({"needles"} if "," in answer else set())
+    assert found([*said, said[0]], answer) == {"needles"}
+    assert found(said[1:], answer) == {"needles"}
+    assert "leak" in found(said, answer, closing=f"{closing} 1234567?")
+    assert found(said, answer, "niah-multivalue" if task != "niah-multivalue" else "niah-multiquery") == {"needles"}
 
 
-def test_variables_must_give_the_answer(tokenizer: str) -> None:
-    said = ["VAR AB = 12345.", "VAR CD = VAR AB.", "VAR EF = VAR CD.", "VAR GH = 54321."]
-    closing = "Which variables hold 12345?"
+@pytest.mark.parametrize("phrases", [RULER, FILED])
+def test_variables_must_give_the_answer(phrases: tuple[str, ...], tokenizer: str) -> None:
+    def found(answer: str, *assigned: str) -> set[str]:
+        said = [phrases[2 - value.isdigit()].format(name, value) for name, value in map(str.split, assigned)]
+        return faults(needle_row(1, tokenizer, "variable-tracking", said, "Which variables hold 12345?", answer))
 
-    def found(said: list[str], answer: str) -> set[str]:
-        return faults(needle_row(1, tokenizer, "variable-tracking", said, closing, answer))
-
-    assert found(said, "AB, CD, EF") == set()
-    assert found(said, "AB, CD") == {"needles"}
-    assert found(said, "AB, CD, EF, GH") == {"needles"}
-    assert found([*said[:3], "VAR AB = 54321."], "AB, CD, EF") == {"needles"}
-    assert found([*said[:3], "VAR GH = VAR GH."], "AB, CD, EF") == {"needles"}
-    assert found(said[1:], "CD, EF") == {"needles"}
+    right = ("AB 12345", "CD AB", "EF CD", "GH 54321")
+    assert found("AB, CD, EF", *right) == set()
+    assert found("AB, CD", *right) == {"needles"}
+    assert found("AB, EF, CD", *right) == {"needles"}
+    assert found("AB, CD, EF, GH", *right) == {"needles"}
+    assert found("AB, CD, EF", *right[:3], "AB 54321") == {"needles"}
+    assert found("AB, CD, EF", *right[:3], "GH GH") == {"needles"}
+    assert found("CD, EF", *right[1:]) == {"needles"}
