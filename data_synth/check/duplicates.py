@@ -36,14 +36,16 @@ _WORDS = re.compile(r"\w+")
 
 
 class Duplicates:
-    """Exact duplicates by question, answer and gold documents; near ones by MinHash over the same."""
+    """Exact duplicates by question, answer and gold documents; near ones by MinHash (Broder, 1997) over the same."""
 
     def __init__(self) -> None:
-        self.seen: dict[Any, int] = {}
-        self.ids: dict[str, int] = {}
         self.rows = 0
-        self.shingles: dict[int, frozenset[str]] = {}
-        self.bands: dict[Any, list[int]] = defaultdict(list)
+        self.seen: dict[bytes, int] = {}
+        self.ids: dict[str, int] = {}
+        self.numbers: list[int] = []
+        self.shingles: list[Hashes] = []
+        """Of each of the rows `numbers`: hashes of its gold documents and of its question's pairs of words."""
+        self.signatures: list[Hashes] = []
         lot = np.random.default_rng(0)
         self.factors = lot.integers(0, 2**64, HASHES, dtype=np.uint64) | np.uint64(1)
         self.terms = lot.integers(0, 2**64, HASHES, dtype=np.uint64)
@@ -54,29 +56,37 @@ class Duplicates:
         self.rows += 1
         gold = sorted(parsed.passages[place].digest for place in parsed.gold)
         question = normalised(row.question)
-        earlier = self.seen.setdefault((row.task, question, normalised(row.answer), *gold), number)
+        asked = "\n".join([row.task, question, normalised(row.answer), *gold])
+        earlier = self.seen.setdefault(_digest(asked), number)
         if earlier != number:
             yield Fault("duplicate", f"row {earlier} has the same question, answer and gold documents")
         same_id = self.ids.setdefault(row.id, number)
         if same_id != number:
             yield Fault("duplicate", f"row {same_id} has the same id")
         if row.task in QUESTIONS and earlier == number:
-            words = question.split()
-            self._remember(number, frozenset([*gold, *(f"{a} {b}" for a, b in pairwise(words))]))
+            self.remember(number, {*gold, *(f"{a} {b}" for a, b in pairwise(question.split()))})
 
-    def _remember(self, number: int, shingles: frozenset[str]) -> None:
+    def remember(self, number: int, shingles: set[str]) -> None:
+        """Keep a row's signature, to be compared with the others in the end."""
         if not shingles:
             return
-        hashes = np.array([int.from_bytes(blake2b(s.encode(), digest_size=8).digest()) for s in shingles], np.uint64)
-        signature = ((hashes[:, None] * self.factors + self.terms) >> np.uint64(16)).min(axis=0)
-        self.shingles[number] = shingles
-        for band, part in enumerate(signature.reshape(BANDS, -1)):
-            self.bands[band, part.tobytes()].append(number)
+        hashes = np.array([int.from_bytes(_digest(shingle)) for shingle in shingles], np.uint64)
+        self.numbers.append(number)
+        self.shingles.append(hashes)
+        self.signatures.append(((hashes[:, None] * self.factors + self.terms) >> np.uint64(32)).min(axis=0))
 
     def near(self) -> list[tuple[int, int]]:
         """Pairs of rows that are nearly alike."""
-        candidates = {pair for rows in self.bands.values() if len(rows) > 1 for pair in combinations(rows, 2)}
-        return sorted((a, b) for a, b in candidates if _jaccard(self.shingles[a], self.shingles[b]) >= SIMILAR)
+        candidates: set[tuple[int, int]] = set()
+        bands = np.array(self.signatures, np.uint64).reshape(-1, BANDS, HASHES // BANDS)
+        for band in range(BANDS):
+            together = defaultdict(list)
+            for place, part in enumerate(bands[:, band]):
+                together[part.tobytes()].append(place)
+            for places in together.values():
+                candidates.update(combinations(places, 2))
+        pairs = [(a, b) for a, b in candidates if _jaccard(self.shingles[a], self.shingles[b]) >= SIMILAR]
+        return sorted((self.numbers[a], self.numbers[b]) for a, b in pairs)
 
     def result(self) -> SetResult:
         pairs = self.near()
@@ -88,8 +98,13 @@ class Duplicates:
         return SetResult("near-duplicates", rows <= NEAR_SHARE * self.rows, detail, numbers)
 
 
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b)
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _jaccard(a: Hashes, b: Hashes) -> float:
+    shared = np.intersect1d(a, b, assume_unique=True).size
+    return shared / (a.size + b.size - shared)
 
 
 class Contamination:

@@ -175,8 +175,9 @@ def link_depths(parsed: Parsed) -> Iterator[float]:
     ends = [slot_ends(passage.text) for passage in parsed.passages]
     total = sum(map(len, ends))
     before = 0
+    starts = [link.start for link in parsed.links]
     for passage, here in zip(parsed.passages, ends, strict=True):
-        inside = [k.start for k in parsed.links if passage.span.start <= k.start < passage.span.end] if true else []
+        inside = starts[bisect_left(starts, passage.span.start) : bisect_left(starts, passage.span.end)]
         for start, place in zip(inside, passage.places, strict=False):
             if start in true:
                 yield (before + bisect_left(here, place) + lot.random()) / total

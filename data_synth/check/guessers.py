@@ -10,8 +10,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data_synth.check.parsed import Parsed
-from data_synth.check.text import contains_words, normalised, title_of
+from data_synth.check.text import normalised, title_of
 
 K1, B = 1.5, 0.75
 """Okapi BM25's usual saturation and length normalisation."""
@@ -20,6 +23,8 @@ COMMON = 0.5
 BEST = 2
 """Documents that count for a question: a multi-hop question needs at least so many."""
 
+Places = NDArray[np.intp]
+Gains = NDArray[np.float64]
 Guesser = Callable[[Parsed], list[float]]
 """A score for each question of `parsed.questions`, in their order."""
 
@@ -27,9 +32,11 @@ Guesser = Callable[[Parsed], list[float]]
 def by_titles(parsed: Parsed) -> list[float]:
     """How many documents' titles a question names, longer titles first among equals."""
     titles = {normalised(title_of(passage.text)) for passage in parsed.passages} - {""}
+    longest = max((title.count(" ") + 1 for title in titles), default=0)
     scores = []
-    for question in map(normalised, parsed.questions):
-        named = [title for title in titles if contains_words(question, title)]
+    for words in (normalised(question).split() for question in parsed.questions):
+        runs = {" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(len(words), i + longest) + 1)}
+        named = titles & runs
         scores.append(len(named) + sum(map(len, named)) / 1e6)
     return scores
 
@@ -50,7 +57,8 @@ class Index:
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
         self.size = len(documents)
         mean = sum(map(len, documents)) / max(1, self.size)
-        self.norms = [K1 * (1 - B + B * len(document) / max(1.0, mean)) for document in documents]
+        self.norms = np.array([K1 * (1 - B + B * len(document) / max(1.0, mean)) for document in documents])
+        self._known: dict[str, tuple[Places, Gains]] = {}
         self.postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for place, document in enumerate(documents):
             for word, count in Counter(document).items():
@@ -65,15 +73,22 @@ class Index:
 
     def share(self, query: Sequence[str]) -> float:
         """The mean score of the `BEST` best documents, in [0, 1] of the highest there could be."""
-        scores: dict[int, float] = defaultdict(float)
+        scores = np.zeros(max(BEST, self.size))
         most = 0.0
         for word in dict.fromkeys(query):
             weight = self.idf(word)
             most += weight * (K1 + 1)
-            for place, count in self.postings.get(word, ()) if weight else ():
-                scores[place] += weight * count * (K1 + 1) / (count + self.norms[place])
-        best = sorted(scores.values(), reverse=True)[:BEST]
-        return sum(best) / BEST / most if most else 0.0
+            if weight and word in self.postings:
+                places, gains = self._gains(word, weight)
+                scores[places] += gains
+        return float(np.partition(scores, -BEST)[-BEST:].sum()) / BEST / most if most else 0.0
+
+    def _gains(self, word: str, weight: float) -> tuple[Places, Gains]:
+        """The documents that hold the word, and what it adds to their scores; each word worked out once."""
+        if word not in self._known:
+            places, counts = np.array(self.postings[word]).T
+            self._known[word] = places, weight * counts * (K1 + 1) / (counts + self.norms[places])
+        return self._known[word]
 
 
 def expected_accuracy(scores: Sequence[float], true: int) -> float:

@@ -53,6 +53,6 @@ def _from_vocabulary(name: str) -> Counter:
     found = next((known_name for known_name in (name, f"{name}_base") if known_name in known), None)
     if found is None:
         names = ", ".join(known)
-        raise UnknownTokenizer(f"no tokenizer {name!r}; give a tokenizer.json, its folder, or one of {names}")
+        raise UnknownTokenizer(f"no tokenizer {name!r}; name a tokenizer.json, its folder, or one of {names}")
     encoding = get_encoding(found)
     return lambda texts: [len(encoding.encode_ordinary(text)) for text in texts]

@@ -173,7 +173,7 @@ def test_pairs_of_similar_rows_are_those_of_a_plain_search() -> None:
     sets += [frozenset([*sorted(s)[1:], "new"]) for s in sets[:30]]
     found = Duplicates()
     for number, shingles in enumerate(sets):
-        found._remember(number, shingles)
+        found.remember(number, set(shingles))
     plain = [
         (a, b) for a in range(90) for b in range(a + 1, 90) if len(sets[a] & sets[b]) / len(sets[a] | sets[b]) >= 0.9
     ]
