@@ -14,13 +14,10 @@ import typer
 from rl.errors import UserError
 from rl.method_commands import Json, Settings, write_json
 
-synth = typer.Typer(help="Make, check and filter synthetic long-context problems.")
-
 Rows = Annotated[Path, typer.Argument(metavar="FILE", help="A .parquet or .jsonl file, or a folder of shards.")]
 Quiet = Annotated[bool, typer.Option(help="No progress bar.")]
 
 
-@synth.command()
 def verify(
     file: Rows,
     tokenizer: Annotated[
@@ -71,7 +68,6 @@ def summary(verdict: Any) -> list[str]:
     return lines
 
 
-@synth.command()
 def stats(
     file: Rows,
     plots: Annotated[Path | None, typer.Option(help="Draw PNG files into this folder.")] = None,
@@ -107,7 +103,6 @@ def stats(
         write_json(json_file, found)
 
 
-@synth.command()
 def show(
     file: Rows,
     row: Annotated[int, typer.Option(min=0, help="Number of the row, from 0.")] = 0,
@@ -128,7 +123,6 @@ def show(
     Console().print(shown(parse(found), full))
 
 
-@synth.command(name="filter")
 def filter_(
     file: Rows,
     out: Annotated[Path, typer.Option(help="Where the kept rows go, as parquet; results are kept beside it.")],
@@ -192,6 +186,18 @@ def filter_(
         print(line)
     if json_file:
         write_json(json_file, result)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Hang these commands under `lengthwise synth`."""
+    app.command()(verify)
+    app.command()(stats)
+    app.command()(show)
+    app.command("filter")(filter_)
+
+
+synth = typer.Typer(help="Make, check and filter synthetic long-context problems.")
+add_commands(synth)
 
 
 @contextmanager

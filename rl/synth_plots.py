@@ -63,8 +63,8 @@ def _depths(tasks: Tasks, name: str, numbers: Numbers, title: str) -> dict[str, 
     for number, (task, values) in enumerate(found.items()):
         counts, _ = np.histogram(values, bins=10, range=(0, 1))
         places = np.arange(10) + (number - (len(found) - 1) / 2) * width
-        axes.bar(places, 100 * counts / counts.sum(), width, label=task)
-    axes.axhline(10, color="black", linewidth=0.8, linestyle="--")
+        axes.bar(places, 100 * counts / counts.sum(), width, label=task, zorder=2)
+    axes.axhline(10, color="black", linewidth=0.8, linestyle="--", zorder=3)
     axes.set_xticks(range(10), [f"{10 * i}-{10 * i + 10}" for i in range(10)], fontsize=7)
     axes.set(xlabel="depth in the context (%)", ylabel=f"{title.lower()} (%)", title=f"{title} by depth")
     axes.legend()

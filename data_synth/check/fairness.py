@@ -19,7 +19,7 @@ from data_synth.check.chances import (
     normal_tails,
 )
 from data_synth.check.guessers import GUESSERS, expected_accuracy
-from data_synth.check.parsed import LINKED, QUESTIONS, Parsed
+from data_synth.check.parsed import LINKED, Parsed
 from data_synth.check.text import slot_ends
 
 CHANCE = 1e-4
@@ -28,7 +28,7 @@ DECILES = 10
 FEWEST = 50
 """Positions below which a distribution is not tested: five a decile."""
 TOLERANCE = 0.02
-"""A distance of link depths below this is no fault: the slots read here may not be quite the builder's."""
+"""A distance of link depths that is no fault: the ends read here may not be quite the builder's."""
 SIGMAS = 3
 
 
@@ -94,7 +94,7 @@ class GoldDepth:
         self.counts = [0] * DECILES
 
     def add(self, parsed: Parsed) -> None:
-        if parsed.row.task in QUESTIONS and parsed.passages:
+        if parsed.passages:
             for depth in gold_depths(parsed):
                 self.counts[min(DECILES - 1, int(DECILES * depth))] += 1
 
@@ -110,24 +110,54 @@ class GoldDepth:
 
 
 class LinkDepth:
-    """Whether the true chain's links are spread evenly over the sentence and line ends of the documents."""
+    """Whether the true chain's links are spread evenly over the sentence and line ends of the documents.
+
+    The builder may leave out ends that are read here (titles, abbreviations), so a distance of one end
+    and `TOLERANCE` is no fault.
+    """
 
     def __init__(self) -> None:
         self.depths: list[float] = []
+        self.rows = self.ends = 0
 
     def add(self, parsed: Parsed) -> None:
         if parsed.row.task == LINKED:
-            self.depths += link_depths(parsed)
+            depths, ends = link_depths(parsed)
+            self.depths += depths
+            self.ends += ends
+            self.rows += 1
 
     def result(self) -> SetResult:
-        size = len(self.depths)
-        if size < FEWEST:
-            return SetResult("link-depth", None, f"{size} links of true chains are too few", {"links": size})
-        distance = kolmogorov_smirnov(self.depths)
-        chance = kolmogorov_smirnov_tail(distance, size)
-        detail = f"links of true chains: distance from uniform {distance:.3f} (p = {chance:.2g})"
-        fair = chance >= CHANCE or distance < TOLERANCE
-        return SetResult("link-depth", fair, detail, {"links": size, "distance": distance, "p": chance})
+        allowed = TOLERANCE + self.rows / max(1, self.ends)
+        return _even("link-depth", "links of true chains over the text", self.depths, allowed)
+
+
+class LinkRank:
+    """Whether the true chain's links are spread evenly among all links, whatever places these have."""
+
+    def __init__(self) -> None:
+        self.ranks: list[float] = []
+
+    def add(self, parsed: Parsed) -> None:
+        if parsed.row.task == LINKED:
+            lot, wanted = random.Random(f"link rank of {parsed.row.id}"), set(parsed.row.chain)
+            places = [place for place, link in enumerate(parsed.links) if link.key in wanted]
+            self.ranks += [(place + lot.random()) / len(parsed.links) for place in places]
+
+    def result(self) -> SetResult:
+        return _even("link-rank", "links of true chains among all", self.ranks, 0.0)
+
+
+def _even(name: str, what: str, values: list[float], allowed: float) -> SetResult:
+    """Kolmogorov and Smirnov's test of values in [0, 1); distances up to `allowed` are none."""
+    size = len(values)
+    if size < FEWEST:
+        return SetResult(name, None, f"{size} links of true chains are too few", {"links": size})
+    distance = kolmogorov_smirnov(values)
+    chance = kolmogorov_smirnov_tail(distance, size)
+    detail = f"{what}: distance from even {distance:.3f} (p = {chance:.2g})"
+    numbers = {"links": size, "distance": distance, "allowed": allowed, "p": chance}
+    return SetResult(name, chance >= CHANCE or distance <= allowed, detail, numbers)
 
 
 class Shortcuts:
@@ -167,18 +197,19 @@ def gold_depths(parsed: Parsed) -> Iterator[float]:
         yield (place + lot.random()) / len(parsed.passages)
 
 
-def link_depths(parsed: Parsed) -> Iterator[float]:
-    """Depths in [0, 1) of the true chain's links among the places where a link could stand."""
+def link_depths(parsed: Parsed) -> tuple[list[float], int]:
+    """Depths in [0, 1) of the true chain's links among the places where a link could stand, and how many these are."""
     lot = random.Random(f"link depth of {parsed.row.id}")
     wanted = set(parsed.row.chain)
     true = {link.start for link in parsed.links if link.key in wanted}
-    ends = [slot_ends(passage.text) for passage in parsed.passages]
-    total = sum(map(len, ends))
-    before = 0
     starts = [link.start for link in parsed.links]
+    ends = [slot_ends(passage.text) for passage in parsed.passages]
+    total, before = sum(map(len, ends)), 0
+    depths = []
     for passage, here in zip(parsed.passages, ends, strict=True):
         inside = starts[bisect_left(starts, passage.span.start) : bisect_left(starts, passage.span.end)]
         for start, place in zip(inside, passage.places, strict=False):
             if start in true:
-                yield (before + bisect_left(here, place) + lot.random()) / total
+                depths.append((before + bisect_left(here, place) + lot.random()) / total)
         before += len(here)
+    return depths, total

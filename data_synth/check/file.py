@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_synth.check.duplicates import Contamination, Duplicates
-from data_synth.check.fairness import GoldDepth, LinkDepth, LinkOrder, OverSet, SetResult, Shortcuts
+from data_synth.check.fairness import GoldDepth, LinkDepth, LinkOrder, LinkRank, OverSet, SetResult, Shortcuts
 from data_synth.check.guessers import GUESSERS
 from data_synth.check.parsed import QUESTIONS, Parsed, parse
 from data_synth.check.questions import answer_places, second_evidence
@@ -92,6 +92,7 @@ def verify(
     duplicates, contamination = Duplicates(), Contamination(tests, evaluations)
     fairness: list[OverSet] = [
         LinkOrder(),
+        LinkRank(),
         LinkDepth(),
         *map(Shortcuts, GUESSERS),
         *([] if any_position else [GoldDepth()]),

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_synth.check.chains import heads
 from data_synth.check.fairness import gold_depths, link_depths
-from data_synth.check.parsed import LINKED, QUESTIONS, parse
+from data_synth.check.parsed import LINKED, parse
 from data_synth.check.rows import BadFile, Row
 from data_synth.check.text import normalised
 
@@ -41,13 +41,13 @@ class TaskStats:
         self.fill.append(row.n_tokens / max(1, row.target))
         self.documents.append(len(row.documents))
         self.answers[normalised(row.answer)] += 1
-        if row.task in QUESTIONS and parsed.passages:
+        if parsed.passages:
             self.gold_depths += gold_depths(parsed)
         if row.task == LINKED:
             self.chains.append(len(heads(parsed)))
             self.hops.append(len(row.chain))
             self.answerable.append(sum(distractor.answerable for distractor in row.distractors))
-            self.link_depths += link_depths(parsed)
+            self.link_depths += link_depths(parsed)[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Minimum, mean and maximum of each list that is not empty, and the commonest answers."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +74,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[Raw] = []
         self.keys: list[str | None] = []
         self.golds: dict[str, str] = {}
+        self.waiting = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,6 +88,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(self.server.failures.pop(0), "busy")
             return
         gold = self.server.golds.get(body["messages"][-1]["content"], "nobody")
+        if gold == "wait":
+            self.server.waiting.wait(60)
+            return
         count = min(body["n"], self.server.most)
         right = round(self.server.right * count)
         texts = [f"<think>so</think> \\boxed{{{gold if i < right else 'elsewhere'}}}" for i in range(count)]
@@ -219,6 +227,28 @@ def test_a_local_model_answers_the_same_each_time() -> None:
         assert found["rows"] == 3
         rates.append(Path(f"{out}.pass_rates.jsonl").read_text())
     assert rates[0] == rates[1]
+
+
+def test_ctrl_c_ends_it_at_once_with_one_line_and_keeps_the_results(rows: list[Raw]) -> None:
+    with serving(rows) as (server, url):
+        server.golds[rows[3]["prompt"][-1]["content"]] = "wait"
+        command = [
+            sys.executable,
+            "-c",
+            "from rl.cli import run_command; run_command()",
+            *asked(url, "--parallel", "1"),
+        ]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        results = Path("kept.parquet.pass_rates.jsonl")
+        while not results.is_file() or len(results.read_text().splitlines()) < 4 or len(server.requests) < 4:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        server.waiting.set()
+    assert process.returncode == 130
+    assert said.splitlines() == [f"stopped; the same command goes on from {results}"]
+    assert len(results.read_text().splitlines()) == 4
+    assert not Path("kept.parquet").exists()
 
 
 @pytest.mark.parametrize(

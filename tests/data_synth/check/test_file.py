@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synth_rows import Plan, Raw, plan, render, write_parquet, write_tokenizer
+from synth_rows import Plan, Raw, plan, render, sentence_ends, write_parquet, write_tokenizer
 
 from data_synth.check import BadFile, Row, Verdict, load_counter, read_rows, verify
 from data_synth.check.chances import chi_square, chi_square_tail, kolmogorov_smirnov, kolmogorov_smirnov_tail
@@ -48,7 +49,7 @@ def test_a_fair_set_passes(fair: list[Raw]) -> None:
     assert found.to_dict()["faults"] == {}
     assert set(over_set(found).values()) == {True}
     assert set(over_set(found)) == {
-        "link-order", "link-depth", "gold-depth", "shortcut-title-match", "shortcut-bm25", "near-duplicates",
+        "link-order", "link-rank", "link-depth", "gold-depth", "shortcut-title-match", "shortcut-bm25", "near-duplicates",
     }  # fmt: skip
     assert found.to_dict()["answer_in_gold"] == 1
     assert found.to_dict()["answer_elsewhere"] == 0
@@ -92,7 +93,21 @@ def test_links_that_lie_late_are_found(tokenizer: str) -> None:
         true_last = sorted(p.links, key=lambda k: (k.key in p.chain, k.key))
         for link, (document, place) in zip(true_last, spots, strict=True):
             link.document, link.place = document, place
-    assert over_set(verdict(rows(plans, tokenizer)))["link-depth"] is False
+    found = over_set(verdict(rows(plans, tokenizer)))
+    assert found["link-rank"] is False
+    assert found["link-depth"] is False
+
+
+def test_links_in_the_first_half_of_the_text_are_found(tokenizer: str) -> None:
+    plans = [plan(seed, chains=3, hops=2) for seed in range(150)]
+    for p in plans:
+        half = len(p.documents) // 2
+        spots = [(d, place) for d in range(half) for place in sentence_ends(p.documents[d])]
+        for link, (document, place) in zip(p.links, random.Random(p.seed).sample(spots, len(p.links)), strict=True):
+            link.document, link.place = document, place
+    found = over_set(verdict(rows(plans, tokenizer)))
+    assert found["link-rank"] is True
+    assert found["link-depth"] is False
 
 
 @pytest.mark.parametrize("guesser", ["title-match", "bm25"])
