@@ -178,14 +178,17 @@ def _parquet_rows(file: Path, columns: Sequence[str] | None) -> Iterator[tuple[s
     table = _open_parquet(file)
     wanted = None if columns is None else [c for c in columns if c in table.schema_arrow.names]
     number = 0
-    for batch in table.iter_batches(batch_size=BATCH, columns=wanted):
-        for raw in batch.to_pylist():
-            yield f"{file}, row {number}", raw
-            number += 1
+    try:
+        for batch in table.iter_batches(batch_size=BATCH, columns=wanted):
+            for raw in batch.to_pylist():
+                yield f"{file}, row {number}", raw
+                number += 1
+    except (OSError, ValueError) as error:
+        raise BadFile(f"{file}: cannot read on from row {number}: {str(error).splitlines()[0]}") from error
 
 
 def _json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -194,5 +197,5 @@ def _json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             except ValueError as error:
                 raise BadFile(f"{file}, line {number}: not JSON: {error}") from error
             if not isinstance(raw, dict):
-                raise BadFile(f"{file}, line {number}: expected an object, got {line.strip()[:40]!r}")
+                raise BadFile(f"{file}, line {number}: expected an object, got {str(raw)[:40]!r}")
             yield f"{file}, line {number}", raw

@@ -255,8 +255,22 @@ def test_a_column_of_another_kind_is_named_by_its_row(fair: list[Raw], tmp_path:
     path.write_text(json.dumps(fair[0]) + "\n{")
     with pytest.raises(BadFile, match="line 2: not JSON"):
         list(read_rows(path))
+    path.write_bytes(b'{"id": "\xff"}')
+    with pytest.raises(BadFile, match="line 1: not JSON"):
+        list(read_rows(path))
+    path.write_text("[1]")
+    with pytest.raises(BadFile, match="line 1: expected an object"):
+        list(read_rows(path))
     path.write_text(json.dumps({**fair[0], "prompt": [{"role": "system", "content": "x"}]}))
     with pytest.raises(BadFile, match="the prompt has no user turn"):
+        list(read_rows(path))
+
+
+def test_a_damaged_file_is_named_by_the_row_it_fails_at(fair: list[Raw], tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "rows.parquet", fair)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + bytes(2000) + whole[2004:])
+    with pytest.raises(BadFile, match="cannot read on from row 0"):
         list(read_rows(path))
 
 
