@@ -157,35 +157,38 @@ def filter_(
         raise UserError("--endpoint needs --model, the name the server knows its model by")
     if not above < below:
         raise UserError(f"--above {above:g} must lie below --below {below:g}; no row could be kept")
-    judge = synth_filter.Judge(load_verifier(verifier, parse_settings(settings or [])))
+    judges = load_verifier(verifier, parse_settings(settings or []))
     options = synth_filter.Sampled(samples, max_tokens, temperature, seed)
+    asked = {"endpoint": endpoint, "model": model, "verifier": [verifier, *(settings or [])]}
     with bad_files_are_mistakes(), _progress(file, quiet) as advance:
         synth_filter.check_output(file, out)
         if rates:
             found = synth_filter.known_rates(rates, file)
         else:
-            assert model
-            asked: dict[str, Any] = {"endpoint": endpoint, "model": model, "verifier": [verifier, *(settings or [])]}
-            if endpoint:
-                from rl.synth_endpoint import Endpoint
-
-                source: synth_filter.Answerer = Endpoint(endpoint, model, options, retries, timeout)
-            else:
-                from rl.synth_local import LocalModel
-
-                source, parallel = LocalModel(model, options), 1
+            source = _answerer(endpoint, str(model), options, retries, timeout)
+            rows_at_once = parallel if endpoint else 1
             try:
-                found = synth_filter.measured_rates(file, out, source, judge, options, asked, parallel, advance)
+                found = synth_filter.measured_rates(file, out, source, judges, options, asked, rows_at_once, advance)
             except KeyboardInterrupt:
                 print(f"stopped; the same command goes on from {synth_filter.results_of(out)}", file=sys.stderr)
                 raise typer.Exit(130) from None
         result = synth_filter.keep(file, out, found, above, below)
-    for line in (f"kept {result['kept']} of {result['rows']} rows in {out}",
-                 f"{result['too_hard']} at or below {above:g}, {result['too_easy']} at or above {below:g}, "
-                 f"{result['unjudged']} not judged"):  # fmt: skip
-        print(line)
+    hard, easy, unjudged = result["too_hard"], result["too_easy"], result["unjudged"]
+    print(f"kept {result['kept']} of {result['rows']} rows in {out}")
+    print(f"{hard} rows at or below {above:g}, {easy} at or above {below:g}, {unjudged} not judged")
     if json_file:
         write_json(json_file, result)
+
+
+def _answerer(endpoint: str | None, model: str, options: Any, retries: int, timeout: float) -> Any:
+    """Who answers: a server, or a model on this machine."""
+    if endpoint:
+        from rl.synth_endpoint import Endpoint
+
+        return Endpoint(endpoint, model, options, retries, timeout)
+    from rl.synth_local import LocalModel
+
+    return LocalModel(model, options)
 
 
 def add_commands(app: typer.Typer) -> None:

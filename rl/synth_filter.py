@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from data_synth.check.rows import BATCH, BadFile, files_of, read_raw
 from rewards import Verdict
-from rewards.verifier import Verifier
+from rewards.verifier import Isolated, Verifier
 from rl.errors import UserError
 from rl.judging import judge
 
@@ -44,20 +44,14 @@ class Answerer(Protocol):
     def answers(self, id: str, messages: Sequence[Mapping[str, str]]) -> list[str]: ...
 
 
-class Judge:
-    """The share of completions that match the answer or one of its aliases."""
-
-    def __init__(self, verifier: Verifier) -> None:
-        self.verifier = verifier
-
-    def rate(self, golds: Sequence[str], texts: Sequence[str]) -> float | None:
-        """In [0, 1]; None where none could be judged, through no fault of the model."""
-        right, judged = [False] * len(texts), [False] * len(texts)
-        for gold in golds:
-            for place, verdict in enumerate(judge(self.verifier, [gold] * len(texts), texts)):
-                right[place] |= verdict is Verdict.CORRECT
-                judged[place] |= verdict.worth is not None
-        return sum(right) / sum(judged) if any(judged) else None
+def pass_rate(verifier: Verifier, golds: Sequence[str], texts: Sequence[str]) -> float | None:
+    """The share of completions that match one of `golds`; None where none could be judged."""
+    right, judged = [False] * len(texts), [False] * len(texts)
+    for gold in golds:
+        for place, verdict in enumerate(judge(verifier, [gold] * len(texts), texts)):
+            right[place] |= verdict is Verdict.CORRECT
+            judged[place] |= verdict.worth is not None
+    return sum(right) / sum(judged) if any(judged) else None
 
 
 def known_rates(rates: Path, rows: Path) -> Rates:
@@ -80,7 +74,7 @@ def measured_rates(
     rows: Path,
     out: Path,
     source: Answerer,
-    judge: Judge,
+    verifier: Verifier,
     options: Sampled,
     asked: Mapping[str, Any],
     parallel: int,
@@ -88,13 +82,17 @@ def measured_rates(
 ) -> Rates:
     """Ask for answers to every row that has no result yet; each result is written as it comes."""
     with Results(results_of(out), {**asked, **asdict(options)}) as results:
-        for id, rate in _ask(rows, results.rates, source, judge, parallel, advance):
-            results.add(id, rate)
+        try:
+            for id, rate in _ask(rows, results.rates, source, verifier, parallel, advance):
+                results.add(id, rate)
+        finally:
+            if isinstance(verifier, Isolated):
+                verifier.close()
         return results.rates
 
 
 def _ask(
-    rows: Path, done: Rates, source: Answerer, judge: Judge, parallel: int, advance: Callable[[int], object]
+    rows: Path, done: Rates, source: Answerer, verifier: Verifier, parallel: int, advance: Callable[[int], object]
 ) -> Iterator[tuple[str, float | None]]:
     """Results as they come, of at most `parallel` rows at once."""
     answered: SimpleQueue[tuple[dict[str, Any], list[str] | BaseException]] = SimpleQueue()
@@ -110,7 +108,7 @@ def _ask(
         if isinstance(texts, BaseException):
             raise texts
         advance(1)
-        return raw["id"], judge.rate([raw["answer"], *(raw.get("aliases") or ())], texts)
+        return raw["id"], pass_rate(verifier, [raw["answer"], *(raw.get("aliases") or ())], texts)
 
     begun, running = set(done), 0
     for _, raw in asked_rows(rows):
