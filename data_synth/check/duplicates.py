@@ -45,7 +45,7 @@ class Duplicates:
         self.numbers: list[int] = []
         self.shingles: list[Hashes] = []
         """Of each of the rows `numbers`: hashes of its gold documents and of its question's pairs of words."""
-        self.signatures: list[Hashes] = []
+        self.signatures: list[NDArray[np.uint32]] = []
         lot = np.random.default_rng(0)
         self.factors = lot.integers(0, 2**64, HASHES, dtype=np.uint64) | np.uint64(1)
         self.terms = lot.integers(0, 2**64, HASHES, dtype=np.uint64)
@@ -73,12 +73,13 @@ class Duplicates:
         hashes = np.array([int.from_bytes(_digest(shingle)) for shingle in shingles], np.uint64)
         self.numbers.append(number)
         self.shingles.append(hashes)
-        self.signatures.append(((hashes[:, None] * self.factors + self.terms) >> np.uint64(32)).min(axis=0))
+        mixed = (hashes[:, None] * self.factors + self.terms) >> np.uint64(32)
+        self.signatures.append(mixed.min(axis=0).astype(np.uint32))
 
     def near(self) -> list[tuple[int, int]]:
         """Pairs of rows that are nearly alike."""
         candidates: set[tuple[int, int]] = set()
-        bands = np.array(self.signatures, np.uint64).reshape(-1, BANDS, HASHES // BANDS)
+        bands = np.array(self.signatures, np.uint32).reshape(-1, BANDS, HASHES // BANDS)
         for band in range(BANDS):
             together = defaultdict(list)
             for place, part in enumerate(bands[:, band]):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -117,13 +118,13 @@ class LinkDepth:
     """
 
     def __init__(self) -> None:
-        self.depths: list[float] = []
+        self.depths = array("d")
         self.rows = self.ends = 0
 
     def add(self, parsed: Parsed) -> None:
         if parsed.row.task == LINKED:
             depths, ends = link_depths(parsed)
-            self.depths += depths
+            self.depths.extend(depths)
             self.ends += ends
             self.rows += 1
 
@@ -136,19 +137,19 @@ class LinkRank:
     """Whether the true chain's links are spread evenly among all links, whatever places these have."""
 
     def __init__(self) -> None:
-        self.ranks: list[float] = []
+        self.ranks = array("d")
 
     def add(self, parsed: Parsed) -> None:
         if parsed.row.task == LINKED:
             lot, wanted = random.Random(f"link rank of {parsed.row.id}"), set(parsed.row.chain)
             places = [place for place, link in enumerate(parsed.links) if link.key in wanted]
-            self.ranks += [(place + lot.random()) / len(parsed.links) for place in places]
+            self.ranks.extend((place + lot.random()) / len(parsed.links) for place in places)
 
     def result(self) -> SetResult:
         return _even("link-rank", "links of true chains among all", self.ranks, 0.0)
 
 
-def _even(name: str, what: str, values: list[float], allowed: float) -> SetResult:
+def _even(name: str, what: str, values: Sequence[float], allowed: float) -> SetResult:
     """Kolmogorov and Smirnov's test of values in [0, 1); distances up to `allowed` are none."""
     size = len(values)
     if size < FEWEST:

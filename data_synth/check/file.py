@@ -81,7 +81,7 @@ def verify(
     any_position: bool = False,
     advance: Callable[[int], object] | None = None,
 ) -> Verdict:
-    """Check rows one by one and as a set; memory is flat but for a few numbers a row.
+    """Check rows one by one and as a set; memory grows by about 2 KB a row.
 
     `tokenizer` counts in place of the one a row names. `tests` are files of rows whose gold documents
     these rows may not have, `evaluations` any files whose texts they may not quote. `any_position`:
