@@ -20,8 +20,6 @@ K1, B = 1.5, 0.75
 """Okapi BM25's usual saturation and length normalisation."""
 COMMON = 0.5
 """A word in more than this share of the documents says nothing about any."""
-BEST = 2
-"""Documents that count for a question: a multi-hop question needs at least so many."""
 
 Places = NDArray[np.intp]
 Gains = NDArray[np.float64]
@@ -42,7 +40,11 @@ def by_titles(parsed: Parsed) -> list[float]:
 
 
 def by_bm25(parsed: Parsed) -> list[float]:
-    """BM25 of a question's best documents, as a share of what a document with all of its words could score."""
+    """BM25 of a question's best document, as a share of what a document with all of its words could score.
+
+    The share tells more than the score, and the best document more than the best two together: a
+    question whose name stands nowhere in the documents cannot make up for that by its other words.
+    """
     documents = [words.split() for words in parsed.words]
     index = Index(documents)
     return [index.share(question.split()) for question in map(normalised, parsed.questions)]
@@ -72,8 +74,8 @@ class Index:
         return math.log(1 + (self.size - found + 0.5) / (found + 0.5))
 
     def share(self, query: Sequence[str]) -> float:
-        """The mean score of the `BEST` best documents, in [0, 1] of the highest there could be."""
-        scores = np.zeros(max(BEST, self.size))
+        """The score of the best document, in [0, 1] of the highest there could be."""
+        scores = np.zeros(max(1, self.size))
         most = 0.0
         for word in dict.fromkeys(query):
             weight = self.idf(word)
@@ -81,7 +83,7 @@ class Index:
             if weight and word in self.postings:
                 places, gains = self._gains(word, weight)
                 scores[places] += gains
-        return float(np.partition(scores, -BEST)[-BEST:].sum()) / BEST / most if most else 0.0
+        return float(scores.max()) / most if most else 0.0
 
     def _gains(self, word: str, weight: float) -> tuple[Places, Gains]:
         """The documents that hold the word, and what it adds to their scores; each word worked out once."""
