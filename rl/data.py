@@ -102,7 +102,9 @@ def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Mapping[str, An
 
 
 def _problem(row: Mapping[str, Any], where: str, columns: Mapping[str, str], form: PromptPart, chat: bool) -> Problem:
-    problem_key = _column(row, columns.get("problem"), PROBLEM_COLUMNS, "problem", where)
+    # Turns of a chat are what a model is given, whatever a `question` beside them says.
+    asked = columns.get("problem") or ("prompt" if isinstance(row.get("prompt"), list) else None)
+    problem_key = _column(row, asked, PROBLEM_COLUMNS, "problem", where)
     answer_key = _column(row, columns.get("answer"), ANSWER_COLUMNS, "answer", where)
     text = row[problem_key]
     answer = final_answer(str(row[answer_key]))

@@ -60,6 +60,13 @@ def test_columns_are_mapped_by_name(tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", problem="q", answer="gold") == [("1+1", "2")]
 
 
+def test_turns_of_a_chat_are_the_problem_whatever_stands_beside_them(tmp_path: Path) -> None:
+    row = {"question": "bare", "prompt": [{"role": "user", "content": "a long text, and a question"}], "answer": "2"}
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    assert read(tmp_path / "a.json") == [("a long text, and a question", "2")]
+    assert read(tmp_path / "a.json", problem="question") == [("bare", "2")]
+
+
 def test_unreadable_answers_and_copies_are_left_out_and_counted(tmp_path: Path) -> None:
     rows = [*ROWS, ROWS[0], {"problem": "?", "answer": "$$"}]
     (tmp_path / "a.json").write_text(json.dumps(rows))

@@ -1,0 +1,193 @@
+"""KeyChain: a question that must be found before it can be answered (LoongRL, arXiv 2510.19363, section 3).
+
+Chains of links run through the documents. Each link leads from a key to the next key, the last one of a chain
+to a question. The prompt names the first key of one chain; the questions of all others are distractors, some
+of which the documents answer just as well, so that no question can be told to be the right one by what
+the documents are about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from data_synth.corpus import Corpus, Question
+from data_synth.errors import SynthError
+from data_synth.frames import keychain_frame
+from data_synth.keys import KeyFormat, key_format, stray
+from data_synth.packing import Frame, Packed, Reject, Shelf, fixed_tokens, pack
+from data_synth.rows import Built
+from data_synth.settings import Settings
+from data_synth.text import mentions, normalised
+from data_synth.tokens import Tokenizer
+
+ANSWERABLE = 7
+"""Answerable distractors of a row, where there are as many chains and the target has room for them."""
+
+_RESERVE = 12
+"""One token in so many is kept for filling when documents of distractors are put in."""
+
+
+@dataclass(frozen=True)
+class Chains:
+    """All chains of a prompt. `keys[c]` are a chain's keys in the order of lookup, `ends[c]` its question."""
+
+    keys: Sequence[Sequence[str]]
+    ends: Sequence[str]
+    true: int
+
+    @property
+    def start(self) -> str:
+        """The key that the prompt names."""
+        return self.keys[self.true][0]
+
+    def links(self) -> list[dict[str, str]]:
+        """Every link, chain by chain and hop by hop."""
+        return [
+            {key: value}
+            for keys, end in zip(self.keys, self.ends, strict=True)
+            for key, value in zip(keys, [*keys[1:], end], strict=True)
+        ]
+
+
+class KeyChain:
+    """Builds rows of the task `keychain`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.chains, self.hops = settings.all_chains, settings.hops
+        self.form: KeyFormat = key_format(settings.key)
+
+    def check(self, tokenizer: Tokenizer, corpus: Corpus) -> None:
+        """Refuse settings by which no row could be built. Errors: SynthError."""
+        if len(corpus.questions) < self.chains:
+            raise SynthError(
+                f"the source has {len(corpus.questions)} questions for {self.chains} chains, each of which ends in "
+                "one of its own; lower --chains or give more questions"
+            )
+        rng = Random(0)
+        picked = rng.sample(range(len(corpus.questions)), self.chains)
+        chains = self._chains(rng, [corpus.questions[i].text for i in picked])
+        least = fixed_tokens(tokenizer, self._frame(chains.start), _texts(chains))
+        if least >= self.settings.tokens:
+            raise SynthError(
+                f"{self.settings.tokens} tokens cannot hold {self.chains} chains of {self.hops} links, which alone "
+                f"take about {least}; raise --tokens or lower --chains or --hops"
+            )
+
+    def build(self, shelf: Shelf, rng: Random, question: int) -> Built:
+        """One row's parts. Raises Reject."""
+        corpus = shelf.corpus
+        asked = corpus.questions[question]
+        if mentions(asked.text, asked.answer):
+            raise Reject("the answer stands in the question")
+        others = self._distractors(corpus, rng, asked)
+        order = [asked, *others]
+        rng.shuffle(order)
+        chains = self._chains(rng, [q.text for q in order], order.index(asked))
+        frame, texts = self._frame(chains.start), _texts(chains)
+        room = self.settings.tokens - fixed_tokens(shelf.tokenizer, frame, texts)
+        core, answerable = self._core(shelf, asked, others, room)
+        packed = pack(
+            shelf,
+            rng,
+            self.settings.tokens,
+            frame,
+            core,
+            texts,
+            excluded=[g for q in others for g in q.gold],
+            accept=lambda packed: _sound(packed, chains, asked.text, self.form),
+        )
+        return Built(
+            frame,
+            packed,
+            asked.text,
+            asked.answer,
+            asked.gold,
+            asked.aliases,
+            chains.start,
+            chains.keys[chains.true],
+            [_described(q, q in answerable) for q in order if q is not asked],
+            [
+                {"char_offset": offset, "chain": i // self.hops, "hop": i % self.hops}
+                for i, offset in enumerate(packed.inserted)
+            ],
+        )
+
+    def _chains(self, rng: Random, ends: Sequence[str], true: int = 0) -> Chains:
+        keys = self.form.draw(rng, len(ends) * self.hops)
+        return Chains([keys[i : i + self.hops] for i in range(0, len(keys), self.hops)], ends, true)
+
+    def _frame(self, start: str) -> Frame:
+        return keychain_frame(self.settings.prompt_style, start)
+
+    def _distractors(self, corpus: Corpus, rng: Random, asked: Question) -> list[Question]:
+        """Questions of other texts, of other documents, and with answers that a reward tells from the true one."""
+        total = len(corpus.questions)
+        seen = {normalised(asked.text)}
+        chosen: list[Question] = []
+        for i in rng.sample(range(total), min(total, 4 * self.chains + 100)):
+            if len(chosen) == self.chains - 1:
+                break
+            other, text = corpus.questions[i], normalised(corpus.questions[i].text)
+            if text not in seen and set(other.gold) != set(asked.gold) and not _alike(other, asked):
+                seen.add(text)
+                chosen.append(other)
+        if len(chosen) < self.chains - 1:
+            raise Reject("too few distractors with other answers")
+        return chosen
+
+    def _core(
+        self, shelf: Shelf, asked: Question, others: Sequence[Question], room: int
+    ) -> tuple[list[int], list[Question]]:
+        """The documents that must be in the prompt, and the distractors that they answer."""
+        wanted = self.settings.answerable
+        core = dict.fromkeys(asked.gold)
+        room -= sum(map(shelf.tokens, core)) + self.settings.tokens // _RESERVE
+        chosen: list[Question] = []
+        for other in others:
+            if len(chosen) == (ANSWERABLE if wanted is None else wanted):
+                break
+            if any(_alike(other, q) for q in chosen):
+                continue
+            new = [g for g in dict.fromkeys(other.gold) if g not in core]
+            needed = sum(map(shelf.tokens, new))
+            if needed > room:
+                break
+            room -= needed
+            core |= dict.fromkeys(new)
+            chosen.append(other)
+        if wanted is not None and len(chosen) < wanted:
+            raise Reject("the documents of its answerable distractors do not fit")
+        return list(core), [q for q in others if set(q.gold) <= set(core)]
+
+
+def _alike(one: Question, other: Question) -> bool:
+    """Whether an answer to one might pass for an answer to the other."""
+    return any(
+        a in b or b in a
+        for a in map(normalised, (one.answer, *one.aliases))
+        for b in map(normalised, (other.answer, *other.aliases))
+    )
+
+
+def _described(question: Question, answerable: bool) -> dict[str, Any]:
+    return {"question": question.text, "answer": question.answer, "answerable": answerable}
+
+
+def _texts(chains: Chains) -> list[str]:
+    return [f"{json.dumps(link, ensure_ascii=False)}." for link in chains.links()]
+
+
+def _sound(packed: Packed, chains: Chains, question: str, form: KeyFormat) -> bool:
+    """Whether every link reads back as it was meant, and no key and not the question stands anywhere else."""
+    decode = json.JSONDecoder().raw_decode
+    links = chains.links()
+    read = [decode(packed.user, offset)[0] for offset in packed.inserted]
+    times = Counter(key for keys in chains.keys for key in (*keys, *keys[1:]))
+    times[chains.start] += 1
+    return read == links and packed.user.count(question) <= 1 and not stray(packed.user, form, times.elements())

@@ -1,0 +1,36 @@
+"""Plain questions over long context: KeyChain without its chains, as LoongRL mixes them in."""
+
+from __future__ import annotations
+
+from random import Random
+
+from data_synth.corpus import Corpus
+from data_synth.errors import SynthError
+from data_synth.frames import question_frame
+from data_synth.packing import Reject, Shelf, fixed_tokens, pack
+from data_synth.rows import Built
+from data_synth.settings import Settings
+from data_synth.text import mentions
+from data_synth.tokens import Tokenizer
+
+
+class MultiHop:
+    """Builds rows of the task `multihop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def check(self, tokenizer: Tokenizer, corpus: Corpus) -> None:
+        """Refuse a target that holds no documents. Errors: SynthError."""
+        least = fixed_tokens(tokenizer, question_frame(self.settings.prompt_style, ""), ())
+        if least >= self.settings.tokens:
+            raise SynthError(f"{self.settings.tokens} tokens hold no documents: raise --tokens above {least}")
+
+    def build(self, shelf: Shelf, rng: Random, question: int) -> Built:
+        """One row's parts. Raises Reject."""
+        asked = shelf.corpus.questions[question]
+        if mentions(asked.text, asked.answer):
+            raise Reject("the answer stands in the question")
+        frame = question_frame(self.settings.prompt_style, asked.text)
+        packed = pack(shelf, rng, self.settings.tokens, frame, list(dict.fromkeys(asked.gold)))
+        return Built(frame, packed, asked.text, asked.answer, asked.gold, asked.aliases)

@@ -1,0 +1,93 @@
+"""The made-up world: its answers follow from its documents, its splits share nothing."""
+
+import re
+
+import pytest
+
+from data_synth.facts import Composer, Fact, Reader, Relation
+from data_synth.settings import row_rng
+from data_synth.sources.phantom import RELATIONS, Phantom
+
+PHRASES = {relation.name: re.compile(re.escape(relation.phrase).replace(r"\{\}", "(.+)")) for relation in RELATIONS}
+
+
+def answer(question: str, documents: dict[str, str]) -> tuple[str, list[str]]:
+    """The naive way: unwrap the question from the outside, then look every fact up in its document."""
+    name = re.fullmatch(
+        r"(?:What is the name of|What is shown on|(?:Who|What|Where|Which \w+) (?:is|was)) (.+)\?", question
+    )
+    assert name
+    inner, asked = name[1], list[str]()
+    while inner not in documents:
+        relation, found = next((r, f) for r, form in PHRASES.items() if (f := form.fullmatch(inner)))
+        inner = found[1]
+        asked.append(relation)
+    visited = []
+    for relation in reversed(asked):
+        visited.append(inner)
+        patterns = next(r.patterns for r in RELATIONS if r.name == relation)
+        body = documents[inner].split("\n", 1)[1]
+        forms = [
+            re.escape(p).replace(r"\{s\}", f"(?:{inner}|He|She|It)").replace(r"\{o\}", "([^.]+)") for p in patterns
+        ]
+        hits = {m[1] for form in forms for m in re.finditer(f"(?:^|(?<=\\. )){form}", body)}
+        assert len(hits) == 1, (relation, body)
+        inner = hits.pop()
+    return inner, visited
+
+
+def test_answers_are_what_the_documents_say() -> None:
+    corpus = Phantom(seed=3, size=400, questions=200).corpus(0, 1)
+    documents = {d.text.split("\n")[0]: d.text for d in corpus.documents}
+    assert len(documents) == len(corpus.documents) == 400
+    assert len(corpus.questions) == 200
+    for question in corpus.questions:
+        found, visited = answer(question.text, documents)
+        assert found == question.answer
+        assert [corpus.documents[g].text.split("\n")[0] for g in question.gold] == visited
+
+
+def test_questions_take_two_to_four_documents() -> None:
+    corpus = Phantom(questions=300).corpus(0, 1)
+    assert {len(set(q.gold)) for q in corpus.questions} == {2, 3, 4}
+    assert {len(q.gold) for q in Phantom(questions=50, hops=(3,)).corpus(0, 1).questions} == {3}
+
+
+def test_a_world_is_a_function_of_its_seed_and_shard() -> None:
+    one, again = Phantom(seed=1).corpus(2, 3), Phantom(seed=1).corpus(2, 9)
+    assert one.documents == again.documents
+    assert one.questions == again.questions
+    assert not {d.id for d in one.documents} & {d.id for d in Phantom(seed=1).corpus(0, 3).documents}
+
+
+def test_train_and_test_share_no_subject_whatever_the_seed() -> None:
+    subjects = [
+        {d.text.split("\n")[0] for seed in range(4) for d in Phantom(seed=seed, split=split).corpus(0, 1).documents}
+        for split in ("train", "test")
+    ]
+    assert not subjects[0] & subjects[1]
+
+
+def test_a_fact_stated_twice_is_not_asked_for() -> None:
+    relation = Relation("mayor", ("{s} has {o} as mayor.",), "the mayor of {}", "Who is {}?")
+    facts = [Fact("Aton", "mayor", "Bela", 0), Fact("Bela", "mayor", "Caro", 1), Fact("Bela", "mayor", "Dora", 2)]
+    assert Composer([relation], facts, (2,)).questions(row_rng(0, "", 0), 5) == []
+    (question,) = Composer([relation], facts[:2], (2,)).questions(row_rng(0, "", 0), 5)
+    assert question.text == "Who is the mayor of the mayor of Aton?"
+    assert question.answer == "Caro"
+    assert question.gold == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "objects"),
+    [
+        ("Aton has Bela as mayor. It has Caro as mayor.", ["Bela", "Caro"]),
+        ("Caro has Bela as mayor. Aton has no mayor.", []),
+        ("Aton is a town.\nAton has Bela as mayor.", ["Bela"]),
+    ],
+)
+def test_a_reader_finds_only_facts_about_the_title(body: str, objects: list[str]) -> None:
+    relation = Relation("mayor", ("{s} has {o} as mayor.",), "the mayor of {}", "Who is {}?")
+    facts = list(Reader([relation], ("It",)).read(f"Aton\n{body}", 5))
+    assert [fact.object for fact in facts] == objects
+    assert all((fact.subject, fact.document) == ("Aton", 5) for fact in facts)
