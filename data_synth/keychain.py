@@ -57,6 +57,8 @@ class Chains:
 class KeyChain:
     """Builds rows of the task `keychain`."""
 
+    asks = True
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.chains, self.hops = settings.all_chains, settings.hops

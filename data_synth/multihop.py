@@ -7,7 +7,7 @@ from random import Random
 from data_synth.corpus import Corpus
 from data_synth.errors import SynthError
 from data_synth.frames import question_frame
-from data_synth.packing import Reject, Shelf, fixed_tokens, pack
+from data_synth.packing import Reject, Shelf, pack
 from data_synth.rows import Built
 from data_synth.settings import Settings
 from data_synth.text import mentions
@@ -17,14 +17,15 @@ from data_synth.tokens import Tokenizer
 class MultiHop:
     """Builds rows of the task `multihop`."""
 
+    asks = True
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def check(self, tokenizer: Tokenizer, corpus: Corpus) -> None:
-        """Refuse a target that holds no documents. Errors: SynthError."""
-        least = fixed_tokens(tokenizer, question_frame(self.settings.prompt_style, ""), ())
-        if least >= self.settings.tokens:
-            raise SynthError(f"{self.settings.tokens} tokens hold no documents: raise --tokens above {least}")
+        """Refuse a source that asks nothing. Errors: SynthError."""
+        if not corpus.questions:
+            raise SynthError("the source has no questions of this split and of these hops")
 
     def build(self, shelf: Shelf, rng: Random, question: int) -> Built:
         """One row's parts. Raises Reject."""

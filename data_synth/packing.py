@@ -230,3 +230,8 @@ def _joined(
     parts.append(frame.closing)
     user = "".join(parts)
     return Packed(user, tuple(placed), tuple(offsets), shelf.tokenizer.count(frame.rendered(user)))
+
+
+def holding(packed: Packed, offsets: Sequence[int]) -> list[int]:
+    """The documents (by index into the corpus) in which these offsets lie, each once, in text order."""
+    return [p.index for p in packed.placed if any(p.start <= offset < p.end for offset in offsets)]

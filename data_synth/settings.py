@@ -42,7 +42,7 @@ class Settings:
     chains: int | None = None
     """Chains, or chains of assignments; None: 4 for each 1,024 tokens (variable-tracking: 1)."""
     hops: int = 4
-    """Lookups from the start key to the question, or assignments of a chain."""
+    """Lookups from the start key to the question; in variable-tracking, how often a value is handed on."""
     key: str = "hex8"
     answerable: int | None = None
     """Wrong questions that the documents also answer; None: up to 7 or as many as fit."""

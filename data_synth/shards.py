@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,12 +24,14 @@ from data_synth.corpus import Corpus, Source
 from data_synth.errors import SynthError
 from data_synth.keychain import KeyChain
 from data_synth.multihop import MultiHop
+from data_synth.niah import Needles
 from data_synth.packing import Reject, Shelf
 from data_synth.rows import SCHEMA, Built, row
 from data_synth.settings import Settings, row_rng
 from data_synth.sources.load import load_source
 from data_synth.text import mentions
 from data_synth.tokens import Tokenizer, load_tokenizer
+from data_synth.variables import VariableTracking
 
 _GROUP = 32
 """Rows of a row group: what a worker holds in memory at a time."""
@@ -39,7 +41,13 @@ MOST_REJECTS = 60
 
 
 class Builder(Protocol):
-    """A task: it checks its settings against a corpus, and makes a row of a question."""
+    """A task: it checks its settings against a corpus, and makes a row of a question.
+
+    `asks` says whether it takes the source's questions, or makes its own and needs only documents.
+    """
+
+    @property
+    def asks(self) -> bool: ...
 
     def check(self, tokenizer: Tokenizer, corpus: Corpus) -> None:
         """Refuse settings by which no row could be built. Errors: SynthError."""
@@ -83,7 +91,7 @@ def make_plan(settings: Settings) -> Plan:
     tokenizer = load_tokenizer(settings.tokenizer)
     builder = _builder(settings)
     source = load_source(settings)
-    if source.capacity is not None and source.capacity < settings.n:
+    if builder.asks and source.capacity is not None and source.capacity < settings.n:
         raise SynthError(
             f"too few questions: {settings.source} has {source.capacity} in split {settings.split!r} for "
             f"{settings.n} rows; lower --n or give more questions"
@@ -93,7 +101,11 @@ def make_plan(settings: Settings) -> Plan:
 
 
 def _builder(settings: Settings) -> Builder:
-    return KeyChain(settings) if settings.task == "keychain" else MultiHop(settings)
+    if settings.task == "keychain":
+        return KeyChain(settings)
+    if settings.task == "multihop":
+        return MultiHop(settings)
+    return VariableTracking(settings) if settings.task == "variable-tracking" else Needles(settings)
 
 
 def rows(plan: Plan, shard: int, report: Report, shelf: Shelf | None = None) -> Iterator[dict[str, Any]]:
@@ -101,7 +113,7 @@ def rows(plan: Plan, shard: int, report: Report, shelf: Shelf | None = None) -> 
     settings = plan.settings
     corpus = plan.source.corpus(shard, settings.shards)
     shelf = shelf.serving(corpus) if shelf else Shelf(corpus, plan.tokenizer)
-    questions = iter(corpus.own)
+    questions = iter(corpus.own if plan.builder.asks else repeat(0))
     for index in settings.rows_of(shard):
         rng = row_rng(settings.seed, plan.config, index)
         built = None

@@ -97,6 +97,55 @@ def multihop(
     _run("multihop", tokens, n, out, options, workers, resume, json_file, quiet)
 
 
+@synth.command()
+def niah(
+    tokens: Tokens,
+    n: Rows,
+    out: Out,
+    kind: Annotated[str, typer.Option(help="single, multikey, multivalue or multiquery.")] = "single",
+    needles: Annotated[int, typer.Option(help="Needles, where the kind has more than one.")] = 4,
+    source: SourceName = "phantom",
+    filler: Filler = None,
+    seed: Seed = 0,
+    tokenizer: TokenizerName = "cl100k",
+    prompt_style: Style = "default",
+    split: SplitName = "train",
+    workers: Workers = 1,
+    resume: Resume = False,
+    shard_rows: ShardRows = 128,
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Numbers filed under names, to be found in unrelated documents."""
+    options = _common(source, filler, tokenizer, seed, split, prompt_style, "2,3,4", False, shard_rows)
+    _run(f"niah-{kind}", tokens, n, out, {**options, "needles": needles}, workers, resume, json_file, quiet)
+
+
+@synth.command()
+def variable_tracking(
+    tokens: Tokens,
+    n: Rows,
+    out: Out,
+    chains: Annotated[int, typer.Option(help="Chains of assignments, one of which is asked for.")] = 1,
+    hops: Annotated[int, typer.Option(help="How often a value is handed on.")] = 4,
+    source: SourceName = "phantom",
+    filler: Filler = None,
+    seed: Seed = 0,
+    tokenizer: TokenizerName = "cl100k",
+    prompt_style: Style = "default",
+    split: SplitName = "train",
+    workers: Workers = 1,
+    resume: Resume = False,
+    shard_rows: ShardRows = 128,
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Variables whose value is handed on through the text: which ones have it?"""
+    options = _common(source, filler, tokenizer, seed, split, prompt_style, "2,3,4", False, shard_rows)
+    options |= {"chains": chains, "hops": hops}
+    _run("variable-tracking", tokens, n, out, options, workers, resume, json_file, quiet)
+
+
 def _common(
     source: str,
     filler: str | None,

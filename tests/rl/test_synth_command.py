@@ -22,12 +22,19 @@ def synth(*arguments: str) -> tuple[str, ...]:
     return ("synth", arguments[0], "--tokens", "1024", "--n", "8", "--out", "out", "--quiet", *arguments[1:])
 
 
-@pytest.mark.parametrize("task", ["keychain", "multihop"])
+@pytest.mark.parametrize("task", ["keychain", "multihop", "variable-tracking"])
 def test_a_task_writes_rows_of_its_kind(task: str) -> None:
     assert run(*synth(task)) == {"rows": 8, "files": 1, "rejects": {}}
     rows = pq.read_table("out/train-00000-of-00001.parquet").to_pylist()
     assert [row["task"] for row in rows] == [task] * 8
     assert run(*synth(task, "--resume"))["rows"] == 8
+
+
+def test_needles_are_of_a_kind() -> None:
+    assert run(*synth("niah", "--kind", "multiquery", "--needles", "3"))["rows"] == 8
+    (row, *_) = pq.read_table("out/train-00000-of-00001.parquet").to_pylist()
+    assert row["task"] == "niah-multiquery"
+    assert len(row["answer"].split(", ")) == 3
 
 
 def test_rows_are_problems_to_train_on_as_they_are() -> None:
