@@ -14,13 +14,16 @@ from random import Random
 
 from data_synth.corpus import Question, askable
 from data_synth.errors import SynthError
-from data_synth.text import mentions
+from data_synth.text import words
 
 HOPS = (2, 3, 4)
 """Numbers of hops that questions may have: documents that each is answered from."""
 
 _SUBJECT = "§"
-_TRIES = 40
+_DRY = 3000
+"""Walks in a row that give nothing new, after which there is taken to be nothing more."""
+_REPEATS = 5
+"""Questions that may have one answer, or a hundredth of all where that is more."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class Reader:
             for sentence in line.removesuffix(".").split(". "):
                 found = self._form.fullmatch(f"{sentence.replace(subject, _SUBJECT)}.")
                 if found and found.lastgroup:
-                    yield Fact(subject, self._relation[found.lastgroup], found[found.lastgroup], document)
+                    value = found[found.lastgroup].replace(_SUBJECT, subject)
+                    yield Fact(subject, self._relation[found.lastgroup], value, document)
 
 
 class Composer:
@@ -92,14 +96,18 @@ class Composer:
     def questions(self, rng: Random, count: int) -> list[Question]:
         """Up to `count` different questions; fewer where the facts do not hold so many."""
         found: dict[str, Question] = {}
-        for _ in range(_TRIES * count):
-            if len(found) == count or not self._subjects:
-                break
+        answers: Counter[str] = Counter()
+        dry = 0
+        while len(found) < count and dry < _DRY and self._subjects:
+            dry += 1
             walk = self._walk(rng, rng.choice(self._hops))
             if walk:
                 question = self._asked(walk)
-                if askable(question) and not mentions(question.text, question.answer):
-                    found.setdefault(question.text, question)
+                new = question.text not in found and answers[question.answer] < max(_REPEATS, count // 100)
+                if new and askable(question) and not _hinted(question):
+                    found[question.text] = question
+                    answers[question.answer] += 1
+                    dry = 0
         return list(found.values())
 
     def _walk(self, rng: Random, hops: int) -> list[Fact] | None:
@@ -122,3 +130,9 @@ class Composer:
             phrase = self._relations[fact.relation].phrase.format(phrase)
         ask = self._relations[walk[-1].relation].ask.format(phrase)
         return Question(ask, walk[-1].object, tuple(fact.document for fact in walk))
+
+
+def _hinted(question: Question) -> bool:
+    """Whether a word of the answer, short ones apart, stands in the question already."""
+    asked = set(words(question.text))
+    return any(word in asked for word in words(question.answer) if len(word) > 3)

@@ -6,7 +6,7 @@ from data_synth.corpus import Filled, Source
 from data_synth.errors import SynthError
 from data_synth.settings import Settings
 
-EMBEDDED = ("phantom",)
+EMBEDDED = ("phantom", "atlas")
 
 
 def load_source(settings: Settings) -> Source:
@@ -22,4 +22,9 @@ def _load(spec: str, settings: Settings, filler: bool = False) -> Source:
         size = max(600, settings.tokens // 20)
         questions = 4 * settings.all_chains + 2 * settings.shard_rows + 100
         return Phantom(settings.seed, settings.split, size, 0 if filler else questions, settings.question_hops)
+    if spec == "atlas":
+        from data_synth.sources.atlas import atlas
+
+        questions = settings.n + settings.n // 4 + 4 * settings.all_chains + 200
+        return atlas(settings.seed, settings.split, 0 if filler else questions, settings.question_hops)
     raise SynthError(f"unknown source {spec!r}; give one of {', '.join(EMBEDDED)}")
