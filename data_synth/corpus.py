@@ -80,8 +80,9 @@ def usable(document: Document) -> bool:
 
 
 def askable(question: Question) -> bool:
-    """Whether an answer is long enough to be told from chance."""
-    return len(normalised(question.answer)) >= SHORTEST_ANSWER
+    """Whether an answer is long enough to be told from chance. "no" is not, so "yes" must go with it."""
+    answer = normalised(question.answer)
+    return len(answer) >= SHORTEST_ANSWER and answer != "yes"
 
 
 def in_split(identity: str, split: Split) -> bool:
