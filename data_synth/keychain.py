@@ -62,6 +62,7 @@ class KeyChain:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.chains, self.hops = settings.all_chains, settings.hops
+        self.wanted = min(ANSWERABLE, self.chains - 1) if settings.answerable is None else settings.answerable
         self.form: KeyFormat = key_format(settings.key)
 
     def check(self, tokenizer: Tokenizer, corpus: Corpus) -> None:
@@ -128,17 +129,23 @@ class KeyChain:
         return keychain_frame(self.settings.prompt_style, start)
 
     def _distractors(self, corpus: Corpus, rng: Random, asked: Question) -> list[Question]:
-        """Questions of other texts, of other documents, and with answers that a reward tells from the true one."""
+        """Questions of other texts, of other documents, and with answers that a reward tells from the true one.
+
+        First come as many as may be made answerable that take as many documents as the true one: whoever
+        guesses by how much of a question the documents cover must not see a difference.
+        """
         total = len(corpus.questions)
         seen = {normalised(asked.text)}
-        chosen: list[Question] = []
+        like: list[Question] = []
+        unlike: list[Question] = []
         for i in rng.sample(range(total), min(total, 4 * self.chains + 100)):
-            if len(chosen) == self.chains - 1:
+            if len(like) + len(unlike) >= self.chains - 1 and len(like) >= self.wanted:
                 break
             other, text = corpus.questions[i], normalised(corpus.questions[i].text)
             if text not in seen and set(other.gold) != set(asked.gold) and not _alike(other, asked):
                 seen.add(text)
-                chosen.append(other)
+                (like if len(other.gold) == len(asked.gold) else unlike).append(other)
+        chosen = [*like[: self.wanted], *unlike, *like[self.wanted :]][: self.chains - 1]
         if len(chosen) < self.chains - 1:
             raise Reject("too few distractors with other answers")
         return chosen
@@ -147,12 +154,11 @@ class KeyChain:
         self, shelf: Shelf, asked: Question, others: Sequence[Question], room: int
     ) -> tuple[list[int], list[Question]]:
         """The documents that must be in the prompt, and the distractors that they answer."""
-        wanted = self.settings.answerable
         core = dict.fromkeys(asked.gold)
         room -= sum(map(shelf.tokens, core)) + self.settings.tokens // _RESERVE
         chosen: list[Question] = []
         for other in others:
-            if len(chosen) == (ANSWERABLE if wanted is None else wanted):
+            if len(chosen) == self.wanted:
                 break
             if any(_alike(other, q) for q in chosen):
                 continue
@@ -163,7 +169,7 @@ class KeyChain:
             room -= needed
             core |= dict.fromkeys(new)
             chosen.append(other)
-        if wanted is not None and len(chosen) < wanted:
+        if self.settings.answerable is not None and len(chosen) < self.wanted:
             raise Reject("the documents of its answerable distractors do not fit")
         return list(core), [q for q in others if set(q.gold) <= set(core)]
 

@@ -191,3 +191,28 @@ def test_settings_that_cannot_be_built_are_refused_in_one_line(options: dict[str
     with pytest.raises(SynthError, match=re.escape(says)) as error:
         make_plan(Settings(**given))  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("source", "tokens"), [("phantom", 2048), ("atlas", 2048), ("phantom", 8192)])
+def test_matching_titles_does_not_tell_the_true_question(source: str, tokens: int) -> None:
+    hits, chance, count = 0.0, 0.0, 250 if tokens == 2048 else 80
+    for row in build(tokens=tokens, n=count, source=source):
+        text = without_links(user(row))
+        titles = [text_of.split("\n")[1] for text_of in text.split("\n\n")[1:-1]]
+        questions = [row["question"], *(d["question"] for d in row["distractors"])]
+        matches = [sum(title in question for title in titles) for question in questions]
+        best = [i for i, match in enumerate(matches) if match == max(matches)]
+        hits += (0 in best) / len(best)
+        chance += 1 / (1 + sum(d["answerable"] for d in row["distractors"]))
+    assert chance / count < 0.25
+    assert hits / count < chance / count + 3 * sqrt(chance / count / count)
+
+
+def test_answerable_distractors_take_as_many_documents_as_the_true_question() -> None:
+    def hops(question: str) -> int:
+        return question.replace("the name of ", "").count("the ")
+
+    for row in build(tokens=16384, n=6):
+        assert hops(row["question"]) == len(row["gold_docs"])
+        alike = [d for d in row["distractors"] if d["answerable"] and hops(d["question"]) == hops(row["question"])]
+        assert len(alike) >= 7
