@@ -1,0 +1,153 @@
+"""KeyChain rows a second a core, by length and source, and what a large data set takes.
+
+    python experiments/benchmarks/keychain.py
+
+A rate counts everything a shard costs: making its world or reading its questions, building, the check that every
+link reads back and no key stands elsewhere, the exact count of the whole prompt, and writing the parquet file.
+It is rows by CPU seconds of one process, so that other work on the machine moves it less; the median over
+shards of their own process. The first shard of a process, in which a fixed source's documents are tokenised for
+the first time, is shown apart. Fill is from a recount of every prompt, outside the timing. The data set is built by
+two workers through the same function as the command's, by wall time; its memory is the largest worker's.
+Writes results/keychain.json and results/keychain.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from data_synth.corpus import Corpus
+from data_synth.packing import Shelf
+from data_synth.settings import Settings, Task
+from data_synth.shards import generate, make_plan, write_shard
+
+RESULTS = Path(__file__).with_name("results")
+SHARDS = 4
+CASES: tuple[tuple[Task, str, int, int], ...] = (
+    ("keychain", "phantom", 16_384, 64),
+    ("keychain", "atlas", 16_384, 64),
+    ("keychain", "phantom", 131_072, 16),
+    ("keychain", "atlas", 131_072, 16),
+    ("keychain", "phantom", 2_048, 128),
+    ("multihop", "atlas", 16_384, 64),
+    ("niah-multikey", "atlas", 16_384, 64),
+    ("variable-tracking", "atlas", 16_384, 64),
+)
+"""Task, source, target in tokens, rows of a shard."""
+
+LARGE, WANTED = 1_024, 10_000
+
+
+def rate(task: Task, source: str, tokens: int, rows: int, tokenizer: str = "cl100k") -> dict[str, Any]:
+    """Rows a CPU second of a shard, the first one apart, and how full the prompts are."""
+    plan = make_plan(Settings(task, tokens, rows * SHARDS, source=source, tokenizer=tokenizer, shard_rows=rows))
+    shelf = Shelf(Corpus([], [], []), plan.tokenizer)
+    seconds: list[float] = []
+    fill: list[float] = []
+    rejects = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for shard in range(SHARDS):
+            started = time.process_time()
+            report = write_shard(plan, shard, Path(folder), shelf)
+            seconds.append(time.process_time() - started)
+            rejects += report.rejects.total()
+        for file in Path(folder).glob("*.parquet"):
+            for turns in pq.read_table(file, columns=["prompt"])["prompt"].to_pylist():
+                fill.append(plan.tokenizer.count("\n".join(turn["content"] for turn in turns)) / tokens)
+        size = sum(file.stat().st_size for file in Path(folder).glob("*.parquet"))
+    return {
+        "task": task,
+        "source": source,
+        "tokens": tokens,
+        "tokenizer": tokenizer,
+        "rows": len(fill),
+        "rows_a_second": rows / statistics.median(seconds[1:]),
+        "first_shard": rows / seconds[0],
+        "least_fill": min(fill),
+        "most_fill": max(fill),
+        "over_budget": sum(share > 1 for share in fill),
+        "rejects": rejects,
+        "kilobytes_a_row": size / len(fill) / 1024,
+    }
+
+
+def data_set(workers: int) -> dict[str, Any]:
+    """Seconds of wall time and memory for `LARGE` rows of 16K tokens."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        generate(Settings("keychain", 16_384, LARGE), Path(folder) / "out", workers)
+        seconds = time.perf_counter() - started
+    return {
+        "rows": LARGE,
+        "workers": workers,
+        "seconds": seconds,
+        "extrapolated_rows": WANTED,
+        "extrapolated_seconds": seconds * WANTED / LARGE,
+        "peak_megabytes_of_a_worker": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+    }
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "KeyChain rows a CPU second of one process, final count, structural check and parquet included; "
+        f"load of the machine when it was measured: {results['load']:.1f} on {results['cores']} cores.",
+        "",
+        "| task | source | tokens | tokenizer | rows/s | first shard | fill | over budget | KB a row |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for case in results["cases"]:
+        lines.append(
+            f"| {case['task']} | {case['source']} | {case['tokens']:,} | {case['tokenizer']} "
+            f"| {case['rows_a_second']:.1f} | {case['first_shard']:.1f} "
+            f"| {case['least_fill']:.2%} to {case['most_fill']:.2%} | {case['over_budget']} of {case['rows']} "
+            f"| {case['kilobytes_a_row']:.0f} |"
+        )
+    large = results["data_set"]
+    lines += [
+        "",
+        f"{large['rows']:,} rows of 16K tokens by {large['workers']} workers took {large['seconds']:.0f} s of wall "
+        f"time, {large['peak_megabytes_of_a_worker']:.0f} MB a worker at most. "
+        f"{large['extrapolated_rows']:,} rows were not run: at that rate they take "
+        f"{large['extrapolated_seconds']:.0f} s.",
+        "",
+        "Made by `python experiments/benchmarks/keychain.py`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write the results."""
+    load = os.getloadavg()[0]
+    cases = []
+    for task, source, tokens, rows in CASES:
+        cases.append(rate(task, source, tokens, rows))
+        print(json.dumps(cases[-1]), flush=True)
+    cases.append(rate("keychain", "phantom", 16_384, 64, "o200k"))
+    results = {
+        "cases": cases,
+        "data_set": data_set(2),
+        "load": load,
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "machine": platform.machine(),
+        "bpe-openai": version("bpe-openai"),
+    }
+    (RESULTS / "keychain.json").write_text(json.dumps(results, indent=2) + "\n")
+    (RESULTS / "keychain.md").write_text(table(results))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
