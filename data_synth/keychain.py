@@ -29,7 +29,7 @@ ANSWERABLE = 7
 """Answerable distractors of a row, where there are as many chains and the target has room for them."""
 
 _RESERVE = 12
-"""One token in so many is kept for filling when documents of distractors are put in."""
+"""One token in so many, and room for a document at least, is kept for filling when distractors get theirs."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ class KeyChain:
     ) -> tuple[list[int], list[Question]]:
         """The documents that must be in the prompt, and the distractors that they answer."""
         core = dict.fromkeys(asked.gold)
-        room -= sum(map(shelf.tokens, core)) + self.settings.tokens // _RESERVE
+        lengths = [shelf.tokens(index) for index in core]
+        room -= sum(lengths) + max(self.settings.tokens // _RESERVE, *lengths)
         chosen: list[Question] = []
         for other in others:
             if len(chosen) == self.wanted:

@@ -21,7 +21,7 @@ FILL = 0.995
 """Least share of the target that a prompt fills."""
 
 _ATTEMPTS = 12
-_MARGIN = 0.001
+_MARGIN = 0.0015
 _SOME = 50
 _CANDIDATES = 400
 _PAIRS = 100
@@ -69,6 +69,7 @@ class Shelf:
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer) -> None:
         self.corpus, self.tokenizer = corpus, tokenizer
         self._tokens: list[int] = [0] * len(corpus.documents)
+        self._headings: list[int] = []
         self._ends: list[list[int] | None] = [None] * len(corpus.documents)
 
     def serving(self, corpus: Corpus) -> Shelf:
@@ -83,6 +84,13 @@ class Shelf:
         if not self._tokens[index]:
             self._tokens[index] = self.tokenizer.count(f"{heading(1)}{self.corpus.documents[index].text}\n\n")
         return self._tokens[index]
+
+    def heading_tokens(self, number: int) -> int:
+        """Tokens that a heading takes beyond those of the first one."""
+        while len(self._headings) <= number:
+            extra = self.tokenizer.count(heading(len(self._headings))) - self.tokenizer.count(heading(1))
+            self._headings.append(extra)
+        return self._headings[number]
 
     def ends(self, index: int) -> list[int]:
         """The places in a document where something may be put in, as character offsets."""
@@ -121,11 +129,11 @@ def pack(
     fill. Raises Reject.
     """
     room = target - round(_MARGIN * target) - fixed_tokens(shelf.tokenizer, frame, inserts)
-    room -= sum(map(shelf.tokens, core))
+    room -= sum(map(shelf.tokens, core)) + sum(map(shelf.heading_tokens, range(1, len(core) + 1)))
     if room < 0:
         raise Reject("its documents do not fit")
     filler = _Filler(shelf, rng, {*core, *excluded}, room)
-    bulk, room = filler.bulk(room)
+    bulk, room = filler.bulk(room, len(core))
     for _ in range(_ATTEMPTS):
         last = filler.closing(room)
         documents = [*core, *bulk, *last]
@@ -153,11 +161,11 @@ class _Filler:
         wanted = 3 * room // self.typical + _CANDIDATES + len(taken)
         self.order = [i for i in rng.sample(range(total), min(total, wanted)) if i not in taken]
 
-    def bulk(self, room: int) -> tuple[list[int], int]:
-        """Random documents until about three more would fill the room; and the room left."""
+    def bulk(self, room: int, before: int) -> tuple[list[int], int]:
+        """Random documents, after so many others, until about three more would fill the room; and the room left."""
         chosen: list[int] = []
         for index in self.order:
-            tokens = self.shelf.tokens(index)
+            tokens = self.shelf.tokens(index) + self.shelf.heading_tokens(before + len(chosen) + 1)
             if room - tokens < 3 * self.typical:
                 break
             chosen.append(index)
