@@ -8,7 +8,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Literal, Protocol
 
-from data_synth.text import normalised, one_line, paragraphs
+from data_synth.text import mentions, normalised, one_line, paragraphs
 
 Split = Literal["train", "test", "all"]
 TEST_SHARE = 5
@@ -83,6 +83,11 @@ def askable(question: Question) -> bool:
     """Whether an answer is long enough to be told from chance. "no" is not, so "yes" must go with it."""
     answer = normalised(question.answer)
     return len(answer) >= SHORTEST_ANSWER and answer != "yes"
+
+
+def told(question: Question) -> bool:
+    """Whether the question already says an answer to it."""
+    return any(mentions(question.text, answer) for answer in (question.answer, *question.aliases))
 
 
 def in_split(identity: str, split: Split) -> bool:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from data_synth.corpus import Corpus, Question
+from data_synth.corpus import Corpus, Question, told
 from data_synth.errors import SynthError
 from data_synth.frames import keychain_frame
-from data_synth.keys import KeyFormat, key_format, stray
+from data_synth.keys import KeyFormat, draw, key_format, stray
 from data_synth.packing import Frame, Packed, Reject, Shelf, fixed_tokens, pack
 from data_synth.rows import Built
 from data_synth.settings import Settings
-from data_synth.text import mentions, normalised
+from data_synth.text import normalised
 from data_synth.tokens import Tokenizer
 
 ANSWERABLE = 7
@@ -86,7 +86,7 @@ class KeyChain:
         """One row's parts. Raises Reject."""
         corpus = shelf.corpus
         asked = corpus.questions[question]
-        if mentions(asked.text, asked.answer):
+        if told(asked):
             raise Reject("the answer stands in the question")
         others = self._distractors(corpus, rng, asked)
         order = [asked, *others]
@@ -122,7 +122,7 @@ class KeyChain:
         )
 
     def _chains(self, rng: Random, ends: Sequence[str], true: int = 0) -> Chains:
-        keys = self.form.draw(rng, len(ends) * self.hops)
+        keys = draw(self.form, rng, len(ends) * self.hops)
         return Chains([keys[i : i + self.hops] for i in range(0, len(keys), self.hops)], ends, true)
 
     def _frame(self, start: str) -> Frame:
@@ -199,4 +199,4 @@ def _sound(packed: Packed, chains: Chains, question: str, form: KeyFormat) -> bo
     read = [decode(packed.user, offset)[0] for offset in packed.inserted]
     times = Counter(key for keys in chains.keys for key in (*keys, *keys[1:]))
     times[chains.start] += 1
-    return read == links and packed.user.count(question) <= 1 and not stray(packed.user, form, times.elements())
+    return read == links and packed.user.count(question) <= 1 and not stray(packed.user, form, times)

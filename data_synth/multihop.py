@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
-from data_synth.corpus import Corpus
+from data_synth.corpus import Corpus, told
 from data_synth.errors import SynthError
 from data_synth.frames import question_frame
 from data_synth.packing import Reject, Shelf, pack
 from data_synth.rows import Built
 from data_synth.settings import Settings
-from data_synth.text import mentions
 from data_synth.tokens import Tokenizer
 
 
@@ -30,7 +29,7 @@ class MultiHop:
     def build(self, shelf: Shelf, rng: Random, question: int) -> Built:
         """One row's parts. Raises Reject."""
         asked = shelf.corpus.questions[question]
-        if mentions(asked.text, asked.answer):
+        if told(asked):
             raise Reject("the answer stands in the question")
         frame = question_frame(self.settings.prompt_style, asked.text)
         packed = pack(shelf, rng, self.settings.tokens, frame, list(dict.fromkeys(asked.gold)))

@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice, repeat
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -161,6 +162,19 @@ def write_shard(plan: Plan, shard: int, out: Path, shelf: Shelf | None = None) -
     finally:
         temporary.unlink(missing_ok=True)
     return report
+
+
+def build_shard(settings: Settings, shard: int, out: Path) -> Report:
+    """`write_shard` for an engine that calls functions in processes of its own, on one machine or many.
+
+    What the settings name is loaded once a process. Shards of one data set must share a folder or a store.
+    """
+    return write_shard(_loaded(settings), shard, out)
+
+
+@lru_cache(maxsize=1)
+def _loaded(settings: Settings) -> Plan:
+    return make_plan(settings)
 
 
 def read_report(path: Path, config: str) -> Report:

@@ -13,9 +13,7 @@ import typer
 from rl.errors import UserError
 from rl.method_commands import Json, write_json
 
-synth = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Build long-context problems: KeyChain, multi-hop, needles."
-)
+synth = typer.Typer(add_completion=False, help="Build long-context problems: KeyChain, multi-hop, needles.")
 
 Tokens = Annotated[int, typer.Option(help="Tokens of a whole prompt: never more, at least 99.5 % of it.")]
 Rows = Annotated[int, typer.Option("--n", help="Rows.")]
@@ -53,7 +51,7 @@ def keychain(
     tokenizer: TokenizerName = "cl100k",
     chains: Annotated[int | None, typer.Option(help="Chains; 4 for each 1,024 tokens by default.")] = None,
     hops: Annotated[int, typer.Option(help="Lookups from the start key to the question.")] = 4,
-    key: Annotated[str, typer.Option(help="hex8, hex32 or uuid36.")] = "hex8",
+    key: Annotated[str, typer.Option(help="hex8, hex32, uuid36 or word.")] = "hex8",
     answerable_distractors: Annotated[
         int | None, typer.Option(help="Wrong questions that the documents answer too; up to 7, as fit, by default.")
     ] = None,

@@ -8,9 +8,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from data_synth.corpus import Document, Fixed, Question, Split, document, restricted
+from data_synth.corpus import SHORTEST_ANSWER, Document, Fixed, Question, Split, document, restricted
 from data_synth.errors import SynthError
-from data_synth.text import one_line
+from data_synth.text import normalised, one_line
 
 Record = Mapping[str, Any]
 _KINDS = (".json", ".jsonl", ".parquet")
@@ -106,11 +106,12 @@ class Gathering:
         return place
 
     def question(self, text: str, answer: str, gold: list[int], aliases: list[str]) -> None:
-        """Take a question, once."""
+        """Take a question, once; aliases too short to be told from chance are dropped."""
         asked = one_line(text)
         documents = tuple(dict.fromkeys(gold))
-        others = tuple(dict.fromkeys(map(one_line, aliases)))
-        made = Question(asked, one_line(answer), documents, tuple(a for a in others if a and a != one_line(answer)))
+        first = one_line(answer)
+        others = (a for a in dict.fromkeys(map(one_line, aliases)) if len(normalised(a)) >= SHORTEST_ANSWER)
+        made = Question(asked, first, documents, tuple(a for a in others if a != first))
         self._questions.setdefault((asked, documents), made)
 
     def fixed(self, split: Split, seed: int, licence: str, attribution: str) -> Fixed:
