@@ -107,11 +107,11 @@ def test_gold_says_which_documents_an_answer_needs(tmp_path: Path) -> None:
         "question": "Who?",
         "answer": "Bela",
         "documents": ["Title\nText one.", {"title": "B", "text": "It is Bela."}],
-        "aliases": ["B."],
+        "aliases": ["Bela B.", "B."],
     }
     file.write_text(json.dumps(row) + "\n\n" + json.dumps({**row, "gold": [1]}))
     every, one = questions(str(file), "all", 0).questions
-    assert (every.gold, one.gold, one.aliases) == ((0, 1), (1,), ("B.",))
+    assert (every.gold, one.gold, one.aliases) == ((0, 1), (1,), ("Bela B.",))
 
 
 def test_a_folder_of_text_fills_prompts(tmp_path: Path) -> None:
