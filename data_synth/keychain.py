@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from random import Random
 from typing import Any
 
@@ -145,7 +146,7 @@ class KeyChain:
             if text not in seen and set(other.gold) != set(asked.gold) and not _alike(other, asked):
                 seen.add(text)
                 (like if len(other.gold) == len(asked.gold) else unlike).append(other)
-        chosen = [*like[: self.wanted], *unlike, *like[self.wanted :]][: self.chains - 1]
+        chosen = [*like, *unlike][: self.chains - 1]
         if len(chosen) < self.chains - 1:
             raise Reject("too few distractors with other answers")
         return chosen
@@ -157,22 +158,29 @@ class KeyChain:
         core = dict.fromkeys(asked.gold)
         lengths = [shelf.tokens(index) for index in core]
         room -= sum(lengths) + max(self.settings.tokens // _RESERVE, *lengths)
-        chosen: list[Question] = []
+        chosen, answerable = 0, _answered(others, core)
         for other in others:
-            if len(chosen) == self.wanted:
+            if chosen == self.wanted:
                 break
-            if any(_alike(other, q) for q in chosen):
-                continue
-            new = [g for g in dict.fromkeys(other.gold) if g not in core]
-            needed = sum(map(shelf.tokens, new))
+            wider = core | dict.fromkeys(other.gold)
+            needed = sum(shelf.tokens(index) for index in wider if index not in core)
             if needed > room:
                 break
-            room -= needed
-            core |= dict.fromkeys(new)
-            chosen.append(other)
-        if self.settings.answerable is not None and len(chosen) < self.wanted:
+            found = _answered(others, wider)
+            if not any(_alike(a, b) for a, b in combinations(found, 2)):
+                room -= needed
+                core, answerable = wider, found
+                chosen += 1
+        if self.settings.answerable is not None and chosen < self.wanted:
             raise Reject("the documents of its answerable distractors do not fit")
-        return list(core), [q for q in others if set(q.gold) <= set(core)]
+        if any(_alike(a, b) for a, b in combinations(answerable, 2)):
+            raise Reject("two of its distractors have the same documents and one answer")
+        return list(core), answerable
+
+
+def _answered(questions: Sequence[Question], documents: Mapping[int, None]) -> list[Question]:
+    """The questions that these documents answer, whether put there for them or for others."""
+    return [question for question in questions if all(g in documents for g in question.gold)]
 
 
 def _alike(one: Question, other: Question) -> bool:

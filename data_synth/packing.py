@@ -225,7 +225,9 @@ def _joined(
         while following < len(slots) and slots[following] < before[number]:
             end = ends[number - 1][slots[following] - before[number - 1]]
             insert = inserts[order[following]]
-            parts += (text[cut:end], " ", insert)
+            # A sentence after a line that is none starts a line of its own; a link is told by its brackets.
+            gap = " " if insert[0] == "{" or text[end - 1] in ".?!" else "\n"
+            parts += (text[cut:end], gap, insert)
             length += end - cut + 1
             offsets[order[following]] = length
             length += len(insert)

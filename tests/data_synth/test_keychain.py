@@ -98,8 +98,9 @@ def test_links_are_listed_with_their_chain_and_hop() -> None:
         assert [next(iter(found[true, hop])) for hop in range(4)] == row["chain"]
 
 
-def test_answerable_distractors_have_their_documents_and_other_answers() -> None:
-    for row in build(tokens=16384, n=6):
+@pytest.mark.parametrize(("source", "split"), [("phantom", "train"), ("atlas", "test")])
+def test_answerable_distractors_have_their_documents_and_other_answers(source: str, split: str) -> None:
+    for row in build(tokens=16384, n=20, source=source, split=split):
         answerable = [d for d in row["distractors"] if d["answerable"]]
         assert 7 <= len(answerable) <= 12
         assert len(row["distractors"]) == 63
@@ -108,6 +109,7 @@ def test_answerable_distractors_have_their_documents_and_other_answers() -> None
         for d in row["distractors"]:
             assert normalised(row["answer"]) not in normalised(d["answer"])
             assert normalised(d["answer"]) not in normalised(row["answer"])
+        assert len({normalised(d["answer"]) for d in answerable}) == len(answerable)
         for d in answerable:
             assert normalised(d["answer"]) in normalised(without_links(user(row)))
 

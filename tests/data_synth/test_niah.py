@@ -35,6 +35,13 @@ def test_gold_documents_hold_the_needles_asked_for_and_no_others_do(kind: str) -
             assert any(value in inside for value in row["answer"].split(", ")) == (span["doc_id"] in gold)
 
 
+@pytest.mark.parametrize("task", ["niah-multikey", "variable-tracking"])
+def test_a_needle_never_stands_inside_a_sentence(task: str) -> None:
+    for row in build(task, n=30, source="atlas"):
+        for found in re.finditer(r"(The number filed|Variable [A-Z]{5} is set)", user(row).rsplit("\n\n", 1)[0]):
+            assert user(row)[: found.start()].endswith((". ", "? ", "! ", "\n"))
+
+
 @pytest.mark.parametrize("chains", [1, 3])
 def test_following_the_assignments_in_their_order_gives_the_variables(chains: int) -> None:
     for row in build("variable-tracking", n=15, chains=chains):
