@@ -34,7 +34,7 @@ def load_source(settings: Settings) -> Source:
 def _load(spec: str, settings: Settings, filler: bool = False) -> Source:
     seed, split, hops = settings.seed, settings.split, settings.question_hops
     if spec == "phantom":
-        size = max(600, settings.tokens // 20)
+        size = max(600, settings.tokens // 20, 2 * settings.shard_rows)
         wanted = 4 * settings.all_chains + 2 * settings.shard_rows + 100
         return Phantom(seed, split, size, 0 if filler else wanted, hops)
     if spec == "atlas":
