@@ -11,11 +11,13 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice, repeat
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -207,7 +209,8 @@ def generate(
         raise SynthError(f"{out} already holds {found[0].name}; --resume goes on with it, or give another --out")
     plan = make_plan(settings)
     names = [plan.name(shard) for shard in range(settings.shards)]
-    foreign = sorted({path.name for path in found} - set(names))
+    present = {path.name for path in found}
+    foreign = sorted(present - set(names))
     if foreign:
         raise SynthError(f"{out / foreign[0]} was built from other settings; give the same ones, or another --out")
     total = Report()
@@ -215,7 +218,7 @@ def generate(
         total.add(read_report(path, plan.config))
     if total.rows:
         progress(total.rows)
-    missing = [shard for shard, name in enumerate(names) if not (out / name).exists()]
+    missing = [shard for shard, name in enumerate(names) if name not in present]
     made = [path for path in (out, *out.parents) if not path.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -257,10 +260,12 @@ def _forked(plan: Plan, shards: Sequence[int], out: Path, workers: int) -> Itera
         raise SynthError("several workers need a system that can fork; give --workers 1")
     context = multiprocessing.get_context("fork")
     running: dict[Connection, Any] = {}
+    lifeline, held = context.Pipe(duplex=False)
     try:
         for number in range(workers):
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_work, args=(plan, shards[number::workers], out, theirs, os.getpid()))
+            given = (plan, shards[number::workers], out, theirs, lifeline, held)
+            process = context.Process(target=_work, args=given)
             process.start()
             theirs.close()
             running[ours] = process
@@ -282,14 +287,25 @@ def _forked(plan: Plan, shards: Sequence[int], out: Path, workers: int) -> Itera
         for process in running.values():
             process.terminate()
             process.join()
+        held.close()
+        lifeline.close()
 
 
-def _work(plan: Plan, shards: Sequence[int], out: Path, tell: Connection, parent: int) -> None:
+def _work(
+    plan: Plan, shards: Sequence[int], out: Path, tell: Connection, lifeline: Connection, held: Connection
+) -> None:
+    held.close()
+    Thread(target=_end_with_the_parent, args=(lifeline,), daemon=True).start()
     shelf = Shelf(Corpus([], [], []), plan.tokenizer)
     try:
         for shard in shards:
-            if os.getppid() != parent:
-                return
             tell.send(write_shard(plan, shard, out, shelf))
     except SynthError as error:
         tell.send(str(error))
+
+
+def _end_with_the_parent(lifeline: Connection) -> None:
+    """Nothing is ever sent: waiting ends when the process that holds the other end does, even by a kill."""
+    with suppress(EOFError):
+        lifeline.recv()
+    os._exit(1)
