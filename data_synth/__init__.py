@@ -1,1 +1,1 @@
-"""Problems to train on: the demo's arithmetic task. Knows no trainer."""
+"""Problems to train on: the demo's arithmetic task, and long-context synthesis. Knows no trainer."""
