@@ -199,10 +199,6 @@ def add_commands(app: typer.Typer) -> None:
     app.command("filter")(filter_)
 
 
-synth = typer.Typer(help="Make, check and filter synthetic long-context problems.")
-add_commands(synth)
-
-
 @contextmanager
 def bad_files_are_mistakes() -> Iterator[None]:
     """The checker's own errors about files and tokenizers as the user's mistakes."""

@@ -13,7 +13,9 @@ import typer
 from rl.errors import UserError
 from rl.method_commands import Json, write_json
 
-synth = typer.Typer(add_completion=False, help="Build long-context problems: KeyChain, multi-hop, needles.")
+synth = typer.Typer(
+    add_completion=False, help="Build, check and filter long-context problems: KeyChain, multi-hop, needles."
+)
 
 Tokens = Annotated[int, typer.Option(help="Tokens of a whole prompt: never more, at least 99.5 % of it.")]
 Rows = Annotated[int, typer.Option("--n", help="Rows.")]

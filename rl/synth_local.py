@@ -10,7 +10,7 @@ from rewards import Problem
 from rl.evaluation import encode_prompts, end_ids
 from rl.judging import texts_of
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
-from rl.rollouts import Sampling, generate
+from rl.rollouts import Sampling, generate, stable_seed
 from rl.synth_filter import Sampled, seed_of
 
 
@@ -39,6 +39,6 @@ class LocalModel:
             [self.options.max_tokens] * count,
             Sampling(self.options.temperature),
             eos_ids=self.ends,
-            seed=seed_of(self.options.seed, id),
+            seeds=[stable_seed(seed_of(self.options.seed, id), place) for place in range(count)],
         )
         return texts_of(self.tokenizer, completions)
