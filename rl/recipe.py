@@ -89,6 +89,12 @@ def _gather_options(*own: str) -> BeforeValidator:
 
 
 Plugin = Annotated[PluginPart, _gather_options("name")]
+Judge = Annotated[
+    PluginPart,
+    _gather_options("name"),
+    BeforeValidator(lambda value: {"name": "math", **value} if isinstance(value, Mapping) else value),
+]
+"""Options alone are the default verifier's."""
 Reward = Annotated[RewardPart, _gather_options("name", "weight", "term")]
 Budget = Annotated[BudgetPart, _gather_options("name", "in_prompt", "cap", "cap_factor")]
 
@@ -195,7 +201,7 @@ class Recipe:
     data: DataPart
     rewards: list[Reward]
     budget: Budget
-    verifier: Plugin = field(default_factory=lambda: PluginPart("math"))
+    verifier: Judge = field(default_factory=lambda: PluginPart("math"))
     """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead` or `none`."""

@@ -16,6 +16,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
+from rewards.verifier import Isolated
 from rl import checkpoints
 from rl.data import ProblemSet
 from rl.evaluation import evaluate
@@ -47,8 +48,13 @@ def train(
     cleared = overwrite and run.recipe.is_file()
     if not cleared and run.status(recipe) == "finished":
         return run
-    with locked(run.path):
-        _train_locked(recipe, plan, run, overwrite, quiet)
+    try:
+        with locked(run.path):
+            _train_locked(recipe, plan, run, overwrite, quiet)
+    finally:
+        for prepared, _ in plan:
+            if isinstance(prepared.verifier, Isolated):
+                prepared.verifier.close()
     return run
 
 

@@ -82,7 +82,14 @@ def small(recipe: Recipe) -> dict[str, Any]:
     if recipe.data.monitor:
         data["monitor"] = stand_in("monitor")
         data["monitor"]["options"]["n"] = 2
-    return {"trainer": few, "stages": stages, "rewards": rewards, "data": data, "evaluation": {"budget": 60}}
+    return {
+        "trainer": few,
+        "stages": stages,
+        "rewards": rewards,
+        "data": data,
+        "evaluation": {"budget": 60},
+        "verifier": {"name": "math", "workers": 1},
+    }
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,26 @@ def model() -> PreTrainedModel:
 
 
 @pytest.fixture(scope="session")
-def problems() -> list[Problem]:
+def verifier() -> Iterator[MathVerifier]:
+    """One for all trainers: each of its own would start processes of its own."""
+    shared = MathVerifier()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(scope="session")
+def problems(verifier: MathVerifier) -> list[Problem]:
     source = SourcePart("demo", options={"split": "train", "n": 64, "seed": 5})
-    return load_problems(source, PromptPart(), MathVerifier()).problems
+    return load_problems(source, PromptPart(), verifier).problems
 
 
 TrainerMaker = Callable[..., LengthGRPOTrainer]
 
 
 @pytest.fixture
-def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: list[Problem]) -> TrainerMaker:
+def make_trainer(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: list[Problem], verifier: MathVerifier
+) -> TrainerMaker:
     """A trainer of the demo model, small enough for a test: 4 groups of 4, two updates a round."""
 
     def make(
@@ -51,7 +61,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
         budget: Budgets | None = None,
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
-        verifier: Verifier | None = None,
+        verifier: Verifier = verifier,
         peft_config: Any = None,
         **settings: Any,
     ) -> LengthGRPOTrainer:
@@ -79,7 +89,7 @@ def make_trainer(tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: l
             problems=problems_ or problems,
             rewards=rewards or [Correct()],
             budget=budget or load_budget("constant", {"tokens": tokens}),
-            verifier=verifier or MathVerifier(),
+            verifier=verifier,
             processing_class=tokenizer,
             order=order,
             monitor=monitor,

@@ -13,6 +13,7 @@ from rl.models import resolve_model
 from rl.recipe_files import load_recipe, shipped_recipes
 
 TINY = [
+    "verifier.workers=1",
     "trainer.max_steps=2",
     "trainer.per_device_train_batch_size=8",
     "trainer.num_generations=4",

@@ -104,6 +104,7 @@ def test_a_recipe_chooses_its_verifier_and_what_counts_as_an_answer(tmp_path: Pa
     assert prepared.verifier.reading.places == ["tag", "box"]
     assert recipe.to_dict()["verifier"] == {"name": "exact", "places": ["tag", "box"]}
     assert load_recipe("demo-grpo").to_dict()["verifier"] == {"name": "math"}
+    assert load_recipe("demo-grpo", ["verifier.seconds=1"]).to_dict()["verifier"] == {"name": "math", "seconds": 1}
     with pytest.raises(UserError, match="unknown verifier"):
         prepare(load_recipe("demo-grpo", ["verifier=exakt"]), tmp_path)
 
