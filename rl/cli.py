@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import method_commands, synth_check_commands, synth_commands, verify_command
+from rl import method_commands, verify_command
 from rl.errors import UserError, user_errors_exit_2
 from rl.method_commands import Json, Settings
+from rl.synth import building, checking
 
 app = typer.Typer(
     add_completion=False,
@@ -117,8 +118,8 @@ for command in (
     verify_command.verify,
 ):
     app.command()(command)
-synth_check_commands.add_commands(synth_commands.synth)
-app.add_typer(synth_commands.synth, name="synth")
+checking.add_commands(building.synth)
+app.add_typer(building.synth, name="synth")
 
 
 def _write_json(path: Path | None, values: object) -> None:

@@ -21,8 +21,8 @@ from synth_rows import Raw, plan, render, write_parquet, write_tokenizer
 
 from rl.cli import run_command
 from rl.errors import UserError
-from rl.synth_endpoint import Endpoint
-from rl.synth_filter import Sampled
+from rl.synth.endpoint import Endpoint
+from rl.synth.filter import Sampled
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rl.errors import UserError
-from rl.synth_filter import Sampled
+from rl.synth.filter import Sampled
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between two tries: doubled each time, up to the second."""

@@ -95,7 +95,7 @@ def stats(
         table.add_row("", f"commonest answer {answer[:30]!r}", "", f"{share:.2%}", "")
     Console().print(table)
     if plots:
-        from rl.synth_plots import draw
+        from rl.synth.plots import draw
 
         for path in draw(tasks, plots):
             print(f"plot: {path}")
@@ -114,7 +114,7 @@ def show(
     from data_synth.check import read_rows
     from data_synth.check.parsed import parse
     from data_synth.check.rows import count_rows
-    from rl.synth_show import shown
+    from rl.synth.show import shown
 
     with bad_files_are_mistakes():
         found = next(islice(read_rows(file), row, None), None)
@@ -146,9 +146,9 @@ def filter_(
     json_file: Json = None,
 ) -> None:
     """Keep rows that a model solves sometimes: the same command again goes on where it was stopped."""
-    from rl import synth_filter
     from rl.offline import parse_settings
     from rl.plugins import load_verifier
+    from rl.synth import filter as filtering
 
     _writable(json_file)
     if sum(given is not None for given in (rates, endpoint or model)) != 1:
@@ -158,21 +158,21 @@ def filter_(
     if not above < below:
         raise UserError(f"--above {above:g} must lie below --below {below:g}; no row could be kept")
     judges = load_verifier(verifier, parse_settings(settings or []))
-    options = synth_filter.Sampled(samples, max_tokens, temperature, seed)
+    options = filtering.Sampled(samples, max_tokens, temperature, seed)
     asked = {"endpoint": endpoint, "model": model, "verifier": [verifier, *(settings or [])]}
     with bad_files_are_mistakes(), _progress(file, quiet) as advance:
-        synth_filter.check_output(file, out)
+        filtering.check_output(file, out)
         if rates:
-            found = synth_filter.known_rates(rates, file)
+            found = filtering.known_rates(rates, file)
         else:
             source = _answerer(endpoint, str(model), options, retries, timeout)
             rows_at_once = parallel if endpoint else 1
             try:
-                found = synth_filter.measured_rates(file, out, source, judges, options, asked, rows_at_once, advance)
+                found = filtering.measured_rates(file, out, source, judges, options, asked, rows_at_once, advance)
             except KeyboardInterrupt:
-                print(f"stopped; the same command goes on from {synth_filter.results_of(out)}", file=sys.stderr)
+                print(f"stopped; the same command goes on from {filtering.results_of(out)}", file=sys.stderr)
                 raise typer.Exit(130) from None
-        result = synth_filter.keep(file, out, found, above, below)
+        result = filtering.keep(file, out, found, above, below)
     hard, easy, unjudged = result["too_hard"], result["too_easy"], result["unjudged"]
     print(f"kept {result['kept']} of {result['rows']} rows in {out}")
     print(f"{hard} rows at or below {above:g}, {easy} at or above {below:g}, {unjudged} not judged")
@@ -183,10 +183,10 @@ def filter_(
 def _answerer(endpoint: str | None, model: str, options: Any, retries: int, timeout: float) -> Any:
     """Who answers: a server, or a model on this machine."""
     if endpoint:
-        from rl.synth_endpoint import Endpoint
+        from rl.synth.endpoint import Endpoint
 
         return Endpoint(endpoint, model, options, retries, timeout)
-    from rl.synth_local import LocalModel
+    from rl.synth.local import LocalModel
 
     return LocalModel(model, options)
 

@@ -11,7 +11,7 @@ from rl.evaluation import encode_prompts, end_ids
 from rl.judging import texts_of
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.rollouts import Sampling, generate, stable_seed
-from rl.synth_filter import Sampled, seed_of
+from rl.synth.filter import Sampled, seed_of
 
 
 class LocalModel:

@@ -1,0 +1,1 @@
+"""`lengthwise synth`: build, check, show and filter long-context problems."""
