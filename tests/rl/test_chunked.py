@@ -128,13 +128,14 @@ def with_head(model: PreTrainedModel) -> PreTrainedModel:
 def test_log_probs_and_entropies_have_the_ordinary_gradient(
     chunk: int, length: int, pads: list[tuple[int, int]], tied: bool
 ) -> None:
-    model = build("LlamaConfig", {"tie_word_embeddings": tied, "num_key_value_heads": 1})
+    # Double weights: in single ones two short sequences already differ by 1e-5, by the order of sums alone.
+    model = build("LlamaConfig", {"tie_word_embeddings": tied, "num_key_value_heads": 1}).double()
     ours, theirs = with_head(copy.deepcopy(model)), with_head(model)
     chunk_sequence(ours, chunk)
     ids, mask = padded([(left % length, right % max(1, length - left % length)) for left, right in pads], length)
     for each in (ours, theirs):
         log_prob_gradients(each, ids, mask, prompt=length // 4)
-    assert worst(ours, theirs) < 1e-5
+    assert worst(ours, theirs) < 1e-6
 
 
 @pytest.mark.parametrize("chunk", [3, 7])
