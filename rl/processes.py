@@ -24,11 +24,11 @@ def start_training(recipe: Recipe, run: RunFolder) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel end this process when its parent ends, kill -9 included (Linux)."""
     PR_SET_PDEATHSIG = 1
     if sys.platform == "linux":

@@ -31,6 +31,7 @@ from trl.kernels import ChunkedLogProbFunction
 from trl.trainer.utils import add_fused_lm_head, entropy_from_logits, selective_log_softmax
 
 from rl.chunked import chunk_sequence
+from rl.processes import die_with_parent
 
 RESULTS = Path(__file__).with_name("results")
 PROMPT, CHUNK, LONG = 32, 256, 8192
@@ -130,7 +131,8 @@ def measure(way: str, completion: int) -> Row:
 def in_a_process(way: str, completion: int) -> Row:
     environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": "2"}
     command = [sys.executable, __file__, way, str(completion)]
-    row: Row = json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    row: Row = json.loads(done.stdout)
     print(f"{way:16} {completion:5} tokens  {row['peak_mb']:5.0f} MB", file=sys.stderr)
     return row
 
