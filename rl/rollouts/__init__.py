@@ -1,6 +1,7 @@
 """Rollout engines: prompts and budgets in, completions out."""
 
+from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.streams import stable_seed
 from rl.rollouts.transformers import Completion, Sampling, generate
 
-__all__ = ["Completion", "Sampling", "generate", "stable_seed"]
+__all__ = ["Completion", "Engine", "Sampling", "TransformersEngine", "generate", "stable_seed"]
