@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from rewards.history import HistoryView
 from rewards.types import Group, Values
@@ -48,7 +48,7 @@ class Substring:
         self.mode = mode
 
     def __call__(self, group: Group, history: HistoryView) -> Values:
-        golds = [group.problem.answer, *_aliases(group.problem.columns.get("aliases"))]
+        golds = group.problem.golds
         if group.rollouts and not any(golds):
             raise ValueError(f"problem {group.problem.id!r} has no answer to compare with")
         return [self.score(r.text, golds) for r in group.rollouts]
@@ -93,12 +93,6 @@ def _enumerates(prediction: str, gold: set[str]) -> bool:
     """Whether it has several parts; "and" and "or" part it only where the gold has them not."""
     parts = [_exact_words(part) for part in _SEPARATORS.split(_THOUSANDS.sub("", _plain(prediction)))]
     return sum(map(bool, parts)) > 1 or any({"and", "or"} & set(part) - gold for part in parts)
-
-
-def _aliases(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, str) else [str(alias) for alias in value]
 
 
 def _plain(text: str) -> str:

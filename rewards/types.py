@@ -42,6 +42,12 @@ class Problem:
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Further columns of the data set, e.g. `difficulty`."""
 
+    @property
+    def golds(self) -> list[str]:
+        """The answer, and the column `aliases`: one text or several that say the same in other words."""
+        aliases = self.columns.get("aliases") or []
+        return [self.answer, *([aliases] if isinstance(aliases, str) else map(str, aliases))]
+
 
 @dataclass(frozen=True)
 class Rollout:

@@ -23,7 +23,7 @@ from rewards.verifier import MathVerifier, Verifier
 from rl.budgets import Budgets
 from rl.data import problem_id
 from rl.errors import UserError
-from rl.judging import judge, raw_reward
+from rl.judging import judge_problems, raw_reward
 from rl.plugins import score_one
 
 
@@ -92,7 +92,7 @@ class TRLReward:
         self, problems: Sequence[Problem], completions: Sequence[Any], ids: Sequence[Sequence[int]], step: int
     ) -> list[Rollout]:
         texts = [c if isinstance(c, str) else "".join(str(turn["content"]) for turn in c) for c in completions]
-        verdicts = judge(self.verifier, [problem.answer for problem in problems], texts)
+        verdicts = judge_problems(self.verifier, problems, texts)
         found = []
         for problem, text, token_ids, verdict in zip(problems, texts, ids, verdicts, strict=True):
             ended = bool(token_ids) and token_ids[-1] in self.eos_ids

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def _rows(source: SourcePart) -> Iterable[Mapping[str, Any]]:
     path = Path(name)
     if path.suffix in FILE_KINDS:
         return _file_rows(path)
+    if path.is_dir():
+        return _folder_rows(path)
     if ":" in name:
         rows = load_object(name, "data factory")
         try:
@@ -70,6 +73,14 @@ def _rows(source: SourcePart) -> Iterable[Mapping[str, Any]]:
     if path.exists() or path.suffix:
         raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")
     return _hub_rows(name, source.options)
+
+
+def _folder_rows(path: Path) -> Iterable[Mapping[str, Any]]:
+    """The rows of a folder's parquet shards, as `lengthwise synth` writes them, in the order of their names."""
+    shards = sorted(path.glob("*.parquet"))
+    if not shards:
+        raise UserError(f"data folder {str(path)!r} holds no .parquet file; check `data` in the recipe")
+    return chain.from_iterable(map(_file_rows, shards))
 
 
 def _file_rows(path: Path) -> Iterable[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from rewards import Problem, Rollout
 from rewards.verifier import Verifier
 from rl.checkpoints import sync
 from rl.data import load_problems
-from rl.judging import judge, texts_of
+from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.recipe import EvaluationPart, PromptPart, SourcePart
@@ -103,7 +103,7 @@ def evaluate(
             batch_size=part.batch_size,
         )
         texts = texts_of(tokenizer, completions)
-        verdicts = judge(verifier, [problem.answer for problem in local], texts)
+        verdicts = judge_problems(verifier, local, texts)
         rollouts = as_rollouts(local, completions, texts, [part.budget] * len(local), verdicts, [], "judge")
     gathered = gather_object(rollouts)
     return Evaluation([_row(p, r) for p, r in zip(problems, gathered, strict=True)])

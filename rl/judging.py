@@ -32,6 +32,20 @@ def judge(verifier: Verifier, answers: Sequence[str], texts: Sequence[str]) -> l
     return verdicts
 
 
+def judge_problems(verifier: Verifier, problems: Sequence[Problem], texts: Sequence[str]) -> list[Verdict]:
+    """One verdict a completion, aliases of its problem's answer counted where the verifier takes them."""
+    verdicts = judge(verifier, [problem.answer for problem in problems], texts)
+    if not getattr(verifier, "takes_aliases", False):
+        return verdicts
+    wrong = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.WRONG]
+    asked = [(place, alias) for place in wrong for alias in problems[place].golds[1:]]
+    found = judge(verifier, [alias for _, alias in asked], [texts[place] for place, _ in asked])
+    for (place, _), verdict in zip(asked, found, strict=True):
+        if verdict is Verdict.CORRECT:
+            verdicts[place] = verdict
+    return verdicts
+
+
 def readable(verifier: Verifier, answers: Sequence[str]) -> list[bool]:
     """Which gold answers somebody could be right by. Errors: UserError naming a verifier that raises."""
     try:

@@ -34,7 +34,7 @@ from rl.budgets import Budgets
 from rl.chunked import chunk_sequence
 from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
-from rl.judging import judge, texts_of
+from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.packed import PackedGRPOTrainer
 from rl.packed_round import Example
@@ -248,7 +248,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         texts = texts_of(self.processing_class, completions)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
         started = time.perf_counter()
-        verdicts = judge(self.verifier, [problem.answer for problem in problems], texts)
+        verdicts = judge_problems(self.verifier, problems, texts)
         self._judging += time.perf_counter() - started
         return as_rollouts(problems, completions, texts, budgets, verdicts, self.rewards, self.args.truncated, hooks)
 

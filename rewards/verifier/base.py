@@ -17,7 +17,10 @@ CACHED = 16384
 
 
 class Verifier(Protocol):
-    """Judges completions against their answers, one verdict each; never raises for a bad completion."""
+    """Judges completions against their answers, one verdict each; never raises for a bad completion.
+
+    One that has `takes_aliases = True` is asked again about an answer that is wrong, with every alias of its problem.
+    """
 
     def judge(self, answers: Sequence[str], completions: Sequence[str]) -> list[Verdict]: ...
 

@@ -17,6 +17,7 @@ class ExactMatch(InProcess):
     """
 
     name = "exact"
+    takes_aliases = True
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ class SubstringMatch(InProcess):
     """Whether gold answer or prediction contains the other; `mode` as `rewards.substring.Substring` has it."""
 
     name = "substring"
+    takes_aliases = True
 
     def __init__(
         self,

@@ -5,9 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from data_synth.settings import Settings
+from data_synth.shards import generate
 from rewards.verifier import MathVerifier
 from rl.data import final_answer, load_problems
 from rl.errors import UserError
+from rl.plugins import load_verifier
 from rl.recipe import PromptPart, SourcePart
 
 VERIFIER = MathVerifier()
@@ -138,3 +141,21 @@ def test_published_files_are_read_as_they_are(real_data: Path, file: str, count:
     found = load_problems(SourcePart(str(real_data / file)), PromptPart(), VERIFIER)
     assert len(found.problems) + found.unreadable + found.duplicates == count
     assert found.unreadable < 0.02 * count
+
+
+def test_synthetic_rows_are_problems_as_they_are_by_file_and_by_folder(tmp_path: Path) -> None:
+    settings = Settings(task="keychain", tokens=1024, n=6, tokenizer="estimate", shard_rows=4)
+    generate(settings, tmp_path)
+    rows = [row for shard in sorted(tmp_path.glob("*.parquet")) for row in pq.read_table(shard).to_pylist()]
+    verifier = load_verifier("substring", {"mode": "paper"})
+    found = load_problems(SourcePart(str(tmp_path)), PromptPart(), verifier).problems
+    assert [(p.prompt, p.answer, p.columns["aliases"]) for p in found] == [
+        (row["prompt"], row["answer"], row["aliases"]) for row in rows
+    ]
+    first = load_problems(SourcePart(str(min(tmp_path.glob("*.parquet")))), PromptPart(), verifier).problems
+    assert first == found[:4]
+
+
+def test_a_folder_without_rows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no \.parquet file"):
+        load_problems(SourcePart(str(tmp_path)), PromptPart(), VERIFIER)

@@ -8,7 +8,7 @@ import pytest
 from makers import Rounds
 
 import rl.plugins
-from rewards import Verdict
+from rewards import Problem, Verdict
 from rewards.verifier import MathVerifier
 from rewards.verifier.exact import ExactMatch
 from rewards.verifier.function import FunctionVerifier
@@ -17,7 +17,7 @@ from rewards.verifier.numeric import NumericTolerance
 from rewards.verifier.within import SubstringMatch
 from rl.data import load_problems
 from rl.errors import UserError
-from rl.judging import judge, readable
+from rl.judging import judge, judge_problems, readable
 from rl.plugins import load_verifier
 from rl.prepare import prepare
 from rl.recipe import PromptPart, SourcePart
@@ -155,3 +155,24 @@ def test_a_rounds_metrics_say_how_much_was_judged_how_and_how_long_it_took(make_
         "verifier/crashed",
     } < set(logged[0])
     assert logged[0]["verifier/seconds"] >= 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("substring", r"\boxed{the Big Apple}", Verdict.CORRECT),
+        ("substring", r"\boxed{New York}", Verdict.CORRECT),
+        ("substring", r"\boxed{Boston}", Verdict.WRONG),
+        ("exact", r"\boxed{Big Apple}", Verdict.CORRECT),
+        ("math", r"\boxed{Big Apple}", Verdict.WRONG),
+    ],
+)
+def test_an_alias_of_the_answer_is_right_where_the_verifier_takes_them(name: str, text: str, expected: Verdict) -> None:
+    problem = Problem("p", "Which city?", "New York", {"aliases": ["Big Apple", "NYC"]})
+    assert judge_problems(load_verifier(name, {}), [problem], [text]) == [expected]
+
+
+def test_a_problem_has_no_golds_but_its_answer_where_there_are_no_aliases() -> None:
+    for aliases in ({}, {"aliases": None}, {"aliases": []}):
+        assert Problem("p", "q", "a", aliases).golds == ["a"]
+    assert Problem("p", "q", "a", {"aliases": "b"}).golds == ["a", "b"]
