@@ -33,10 +33,10 @@ def load_source(settings: Settings) -> Source:
 
 def _load(spec: str, settings: Settings, filler: bool = False) -> Source:
     seed, split, hops = settings.seed, settings.split, settings.question_hops
-    if spec == "phantom":
+    if spec in ("phantom", "phantom-terse"):
         size = max(600, settings.tokens // 20, 2 * settings.shard_rows)
         wanted = 4 * settings.all_chains + 2 * settings.shard_rows + 100
-        return Phantom(seed, split, size, 0 if filler else wanted, hops)
+        return Phantom(seed, split, size, 0 if filler else wanted, hops, terse=spec == "phantom-terse")
     if spec == "atlas":
         wanted = settings.n + settings.n // 4 + 4 * settings.all_chains + 200
         return atlas(seed, split, 0 if filler else wanted, hops)
@@ -46,4 +46,4 @@ def _load(spec: str, settings: Settings, filler: bool = False) -> Source:
     if Path(spec).is_dir():
         return folder(spec, split, seed)
     named = ", ".join(f"{form}:PATH" for form in _FORMATS)
-    raise SynthError(f"unknown source {spec!r}; give one of phantom, atlas, {named}")
+    raise SynthError(f"unknown source {spec!r}; give one of phantom, phantom-terse, atlas, {named}")

@@ -147,6 +147,8 @@ class Phantom:
     size: int = 800
     questions: int = 1200
     hops: Sequence[int] = HOPS
+    terse: bool = False
+    """Whether documents state facts and nothing else, for prompts of a few hundred tokens."""
     name: str = field(default="phantom", init=False)
     licence: str = field(default="Apache-2.0", init=False)
     attribution: str = field(default="Lengthwise's phantom world (made up)", init=False)
@@ -155,21 +157,23 @@ class Phantom:
     @property
     def fingerprint(self) -> str:
         """The settings that a world is a function of, and the version of its prose."""
-        return f"phantom-1/{self.seed}/{self.split}/{self.size}/{self.questions}/{','.join(map(str, self.hops))}"
+        hops = ",".join(map(str, self.hops))
+        kind = "/terse" if self.terse else ""
+        return f"phantom-1/{self.seed}/{self.split}/{self.size}/{self.questions}/{hops}{kind}"
 
     def corpus(self, shard: int, shards: int) -> Corpus:
         """The world of one shard."""
         digest = blake2b(f"{self.fingerprint}/{shard}".encode(), digest_size=16).digest()
         rng = Random(int.from_bytes(digest, "big"))
-        documents = _World(rng, self.split, self.size).documents()
+        documents = _World(rng, self.split, self.size, self.terse).documents()
         facts = [fact for i, d in enumerate(documents) for fact in _READER.read(d.text, i)]
         questions = Composer(RELATIONS, facts, self.hops).questions(rng, self.questions)
         return Corpus(documents, questions, range(len(questions)))
 
 
 class _World:
-    def __init__(self, rng: Random, split: Split, size: int) -> None:
-        self.rng, self.split = rng, split
+    def __init__(self, rng: Random, split: Split, size: int, terse: bool) -> None:
+        self.rng, self.split, self.terse = rng, split, terse
         self.taken: set[str] = set()
         firms, towns, works = size // 5, size // 6, size // 8
         self.people = [self.name(self.person) for _ in range(size - firms - towns - works)]
@@ -229,10 +233,10 @@ class _World:
             for relation, value in rng.sample(sorted(facts.items()), min(len(facts), rng.randint(2, 4)))
             if value != name
         ]
-        for aside in rng.sample(_ASIDES[kind], rng.randint(0, 2)):
+        for aside in rng.sample(_ASIDES[kind], 0 if self.terse else rng.randint(0, 2)):
             town, season = rng.choice(self.towns), rng.choice(_SEASONS)
             sentences.append(aside.format(town=town, season=season, number=rng.randint(3, 99)))
         rng.shuffle(sentences)
         opening = f"{name} is a {rng.choice(_JOBS)} by training." if kind == "person" else f"{name} is a {kind}."
         told = [s.replace("{s}", pronoun if s.startswith("{s}") and rng.random() < 0.6 else name) for s in sentences]
-        return document("phantom", name, " ".join([opening, *told]))
+        return document("phantom", name, " ".join(told if self.terse else [opening, *told]))
