@@ -68,6 +68,8 @@ class Rollout:
     """What reward functions that see one rank at a time (TRL's kind) said of it, by name."""
     logprobs: tuple[float, ...] = ()
     """The log-prob of each token as it was drawn, in nats, where the engine was asked for it."""
+    weight_version: int | None = None
+    """The optimiser step whose weights sampled it; of a logged rollout, None."""
 
 
 @dataclass(frozen=True)

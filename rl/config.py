@@ -35,6 +35,7 @@ MANAGED = {
     "filter_on": "sampling.filter_on",
     "truncated": "rollouts.truncated",
     "rollout_batch_size": "rollouts.batch_size",
+    "rollout_check_steps": "rollouts.check_every",
 }
 """Fields that a recipe sets in one place only, and which place that is."""
 
@@ -68,6 +69,9 @@ class LengthGRPOConfig(GRPOConfig):
         default="wrong", metadata={"help": "Raw reward of a truncated rollout: wrong (0), or judge its text."}
     )
     rollout_batch_size: int | None = field(default=None, metadata={"help": "Rollouts side by side on a rank."})
+    rollout_check_steps: int = field(
+        default=20, metadata={"help": "Steps between comparisons of an engine's weights with the trainer's."}
+    )
     sequence_chunk: int | None = field(
         default=None,
         metadata={
@@ -91,6 +95,8 @@ class LengthGRPOConfig(GRPOConfig):
                 raise UserError(f"sequence_chunk must be at least 1 token, not {self.sequence_chunk}")
             self.gradient_checkpointing = False
         Estimator(self.advantage, self.advantage_options)
+        if self.rollout_check_steps < 1:
+            raise UserError(f"rollout_check_steps must be at least 1 optimiser step, not {self.rollout_check_steps}")
         if self.max_sampling_rounds < 1:
             raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
         if (
@@ -211,6 +217,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         "filter_on": recipe.sampling.filter_on,
         "truncated": recipe.rollouts.truncated,
         "rollout_batch_size": recipe.rollouts.batch_size,
+        "rollout_check_steps": recipe.rollouts.check_every,
     }
     try:
         return LengthGRPOConfig(**settings)

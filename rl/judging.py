@@ -84,6 +84,7 @@ def rollouts(
             token_ids=completion.token_ids,
             given={name: values[i] for name, values in given.items()},
             logprobs=completion.logprobs,
+            weight_version=completion.weight_version,
         )
         for i, (problem, completion, text, budget, verdict) in enumerate(
             zip(problems, completions, texts, budgets, verdicts, strict=True)

@@ -163,13 +163,38 @@ class SamplingPart:
 
 
 @dataclass(frozen=True)
+class VllmPart:
+    """The vLLM engine in the trainer's own process, one on each rank."""
+
+    __pydantic_config__ = _STRICT
+    gpu_memory_utilization: float = 0.3
+    """Share of the device's memory that the engine may take, weights included; on a CPU, of the machine's."""
+    tensor_parallel_size: int = 1
+    """Ranks that share one engine; they sample each other's prompts."""
+    max_model_len: int | None = None
+    """Tokens of a prompt and its completion; by default what the longest prompt and the largest budget need."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: bfloat16 where the trainer computes in it, else float32."""
+    sleep: Literal[0, 1, 2] = 0
+    """Give memory back to the update: 1 keeps the weights in host memory, 2 drops them too. CUDA only."""
+    enforce_eager: bool = False
+    """No CUDA graphs; always so on a CPU."""
+    prefix_caching: bool = True
+    """Compute the prompt of a group once."""
+
+
+@dataclass(frozen=True)
 class RolloutPart:
     """How completions are sampled while training."""
 
     __pydantic_config__ = _STRICT
-    engine: Literal["transformers"] = "transformers"
+    engine: Literal["transformers", "vllm", "workers"] = "transformers"
     batch_size: int | None = None
-    """Rollouts that run side by side on one rank; all of a round by default."""
+    """Rollouts that the transformers engine runs side by side on one rank; all of a round by default."""
+    vllm: VllmPart = field(default_factory=VllmPart)
+    check_every: int = 20
+    """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
+    weights; the first weights are always compared."""
     truncated: Literal["wrong", "judge"] = "wrong"
     """The raw reward of a rollout cut at its budget: 0, or whatever the verifier says of its text."""
 

@@ -172,7 +172,7 @@ def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
                     "raw_reward": rollout.raw_reward,
                     "rewards": {name: None if value != value else value for name, value in rewards},
                     "advantage": next(advantages) if i < trained else None,
-                    "weight_version": scored.sampled.step,
+                    "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
                 }
             )
     return rows

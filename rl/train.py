@@ -27,6 +27,7 @@ from rl.progress import ProgressCallback
 from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe
 from rl.report import write_run_report
+from rl.rollouts.build import build_engine
 from rl.run_folder import RunFolder
 from rl.run_lock import locked
 from rl.trainer import LengthGRPOTrainer
@@ -155,6 +156,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
         monitor=prepared.monitor.problems if prepared.monitor else (),
         on_round=run.write_round,
         callbacks=callbacks,
+        engine=build_engine(prepared, source),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

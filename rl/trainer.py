@@ -38,7 +38,8 @@ from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.packed import PackedGRPOTrainer
 from rl.packed_round import Example
-from rl.rollouts import Sampling, generate, stable_seed
+from rl.rollouts import Engine, Sampling, TransformersEngine, stable_seed
+from rl.rollouts.check import WeightCheck
 from rl.rounds import (
     Round,
     Sampled,
@@ -59,7 +60,8 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
 
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
     weighted by `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the
-    controllers of rewards that have one; finished rounds go to `on_round`, if given. All of a run's
+    controllers of rewards that have one; finished rounds go to `on_round`, if given; `engine` samples,
+    by default from the trainer's own model. All of a run's
     own state (history, sampler position, groups left over, what estimator and alarms saw) is part of
     each checkpoint.
     """
@@ -79,6 +81,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         monitor: Sequence[Problem] = (),
         on_round: Any = None,
         callbacks: list[TrainerCallback] | None = None,
+        engine: Engine | None = None,
         **kwargs: Any,
     ) -> None:
         args.require_problems(len(problems), "train")
@@ -102,6 +105,8 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
         self._round: Round | None = None
+        self.engine: Engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
+        self._weight_check = WeightCheck(args.rollout_check_steps, half=args.bf16 or args.fp16)
         self._unlogged: dict[str, Any] | None = None
         super().__init__(
             model=model,
@@ -166,6 +171,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
         self._judging = 0.0
+        self._bring_weights(step)
         self._look(step)
         filled = self.sampling.fill(
             draw=lambda count, attempt: self._roll(
@@ -180,6 +186,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
             in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
             last=step + self.args.round_steps >= self.state.max_steps,
         )
+        self.engine.rest()
         observe(filled.visited(), self.rewards, self.history)
         self._remember(filled.visited())
         terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
@@ -228,23 +235,27 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(asked)]
         return [Sampled(group, budget, step) for group, budget in zip(groups, budgets, strict=True)]
 
+    def _bring_weights(self, step: int) -> None:
+        """Have the engine sample from this step's weights, and from time to time see that it does."""
+        self.engine.load_weights(self.whole_model, step)
+        if self._weight_check.due(step):
+            prompts = self._tokenize_prompts([problem.prompt for problem in self.problems[: WeightCheck.PROMPTS]])[0]
+            self._weight_check(self.engine, self.whole_model, prompts, self.eos_token_ids, step)
+
     def _sample(self, rows: Sequence[tuple[Problem, int]], seeds: Sequence[int]) -> list[Rollout]:
         problems = [problem for problem, _ in rows]
         budgets = [budget for _, budget in rows]
         prompts: list[Prompt] = [problem.prompt for problem in problems]
         prompt_ids = self._tokenize_prompts(prompts)[0] if rows else []
-        # A rank without rows goes through all of it too: gathering sharded weights takes every rank.
-        with self.whole_model() as model:
-            completions = generate(
-                model,
-                prompt_ids,
-                [self.budgets.cap_of(budget) for budget in budgets],
-                Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
-                eos_ids=self.eos_token_ids,
-                seeds=seeds,
-                batch_size=self.args.rollout_batch_size,
-                logprobs=self._asks_logprobs(self.state.global_step),
-            )
+        # A rank without rows asks too: an engine may need every rank.
+        completions = self.engine.generate(
+            prompt_ids,
+            [self.budgets.cap_of(budget) for budget in budgets],
+            Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
+            eos_ids=self.eos_token_ids,
+            seeds=seeds,
+            logprobs=self._asks_logprobs(self.state.global_step),
+        )
         texts = texts_of(self.processing_class, completions)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
         started = time.perf_counter()

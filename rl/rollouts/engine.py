@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from transformers import PreTrainedModel
 
 from rl.rollouts.transformers import Completion, Sampling, generate
+
+Weights = Callable[[], AbstractContextManager[PreTrainedModel]]
+"""The model as it stands, with whole weights while the context lasts; all ranks of a launch enter it together."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether an engine would answer, and from which weights."""
+
+    ready: bool
+    version: int | None
+    """Of the weights it samples with; None before the first `load_weights`."""
+    problem: str = ""
+    """Why it is not ready, in a few words."""
+    dtype: str = "float32"
+    """What it computes in: `float32`, `bfloat16` or `float16`."""
 
 
 class Engine(Protocol):
@@ -27,13 +44,28 @@ class Engine(Protocol):
         """One completion a prompt (token ids), of at most its budget (tokens); `seeds` are of 62 bits."""
         ...
 
+    def load_weights(self, weights: Weights, version: int) -> None:
+        """Sample from these weights from now on; completions carry `version`."""
+        ...
 
-@dataclass(frozen=True)
+    def rest(self) -> None:
+        """Free what the update may use: nothing is asked before the next `load_weights`."""
+        ...
+
+    def health(self) -> Health: ...
+
+    def copies(self) -> Sequence[Engine]:
+        """What samples from a copy of the weights that may go stale: itself, each of its workers, or nobody."""
+        ...
+
+
 class TransformersEngine:
     """The engine that needs nothing but the model, `batch_size` rows side by side (all of them by default)."""
 
-    model: PreTrainedModel
-    batch_size: int | None = None
+    def __init__(self, model: PreTrainedModel | None = None, batch_size: int | None = None) -> None:
+        self._weights: Weights | None = None if model is None else lambda: nullcontext(model)
+        self._version: int | None = None
+        self.batch_size = batch_size
 
     def generate(
         self,
@@ -45,13 +77,30 @@ class TransformersEngine:
         seeds: Sequence[int],
         logprobs: bool = False,
     ) -> list[Completion]:
-        return generate(
-            self.model,
-            prompts,
-            budgets,
-            sampling,
-            eos_ids=eos_ids,
-            seeds=seeds,
-            batch_size=self.batch_size,
-            logprobs=logprobs,
-        )
+        if self._weights is None:
+            raise RuntimeError("load_weights comes before generate")
+        # Entered without prompts too: gathering sharded weights takes every rank.
+        with self._weights() as model:
+            completions = generate(
+                model,
+                prompts,
+                budgets,
+                sampling,
+                eos_ids=eos_ids,
+                seeds=seeds,
+                batch_size=self.batch_size,
+                logprobs=logprobs,
+            )
+        return [replace(completion, weight_version=self._version) for completion in completions]
+
+    def load_weights(self, weights: Weights, version: int) -> None:
+        self._weights, self._version = weights, version
+
+    def rest(self) -> None:
+        """Its memory is the model's."""
+
+    def health(self) -> Health:
+        return Health(self._weights is not None, self._version, "" if self._weights else "no weights yet")
+
+    def copies(self) -> Sequence[Engine]:
+        return ()

@@ -50,6 +50,8 @@ class Completion:
     stop: Literal["eos", "length"]
     logprobs: tuple[float, ...] = ()
     """Of each token as it was drawn, in nats; empty unless asked for."""
+    weight_version: int | None = None
+    """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""
 
 
 def generate(
