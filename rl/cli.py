@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import method_commands, verify_command
+from rl import evaluate_command, method_commands, verify_command
 from rl.errors import UserError, user_errors_exit_2
-from rl.method_commands import Json, Settings
+from rl.method_commands import Json
 from rl.synth import building, checking
 
 app = typer.Typer(
@@ -69,35 +69,6 @@ def train(
 
 
 @app.command()
-def evaluate(
-    model: Annotated[str, typer.Option(help="A path, a hub name, or `demo`.")],
-    data: Annotated[str, typer.Option(help="A problem file, a hub name, module:factory, or `demo`.")],
-    budget: Annotated[int, typer.Option(help="Tokens a completion may have.")] = 1024,
-    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 is greedy.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Nucleus sampling; 1 is off.")] = 1.0,
-    batch_size: Annotated[int, typer.Option(help="Completions side by side.")] = 256,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many problems.")] = None,
-    verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
-    settings: Settings = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Write every answer to this parquet file.")] = None,
-    json_file: Json = None,
-) -> None:
-    """Answer held-out problems with a model: accuracy and tokens with 95 % intervals."""
-    from rl.evaluation import evaluate_model
-    from rl.offline import parse_settings
-    from rl.plugins import load_verifier
-    from rl.recipe import EvaluationPart
-
-    part = EvaluationPart(budget, temperature, top_p, batch_size)
-    result = evaluate_model(model, data, part, load_verifier(verifier, parse_settings(settings or [])), limit, seed)
-    if out:
-        result.save(out)
-    print(json.dumps(result.summary(), indent=2))
-    _write_json(json_file, result.summary())
-
-
-@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     out: Annotated[Path, typer.Option(help="Where to write the page, the plots and summary.json.")],
@@ -116,6 +87,7 @@ def compare(
 for command in (
     *(method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages),
     verify_command.verify,
+    evaluate_command.evaluate,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

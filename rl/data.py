@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from rewards import Problem
 from rewards.types import Prompt
 from rewards.verifier import Verifier, boxed_answer
+from rl.benchmarks import BENCHMARKS, known_row
 from rl.errors import UserError
 from rl.judging import readable
 from rl.plugins import load_object
@@ -33,6 +34,12 @@ class ProblemSet:
     source: str
     unreadable: int = 0
     duplicates: int = 0
+    contents: tuple[str, ...] = ()
+    """A hash of each problem's text and answer, whatever the prompt around it."""
+
+    def first(self, limit: int | None) -> ProblemSet:
+        """Only so many problems."""
+        return replace(self, problems=self.problems[:limit], contents=self.contents[:limit])
 
 
 def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True) -> ProblemSet:
@@ -42,24 +49,38 @@ def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, ch
     verifier cannot read is left out and counted, as is a second copy of a problem. `chat` says
     whether the model's tokenizer has a chat template; without one a prompt is plain text.
     """
+    return problems_of(rows_of(source), source, prompt, verifier, chat)
+
+
+def problems_of(
+    given: Iterable[Mapping[str, Any]], source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True
+) -> ProblemSet:
+    """The same from rows that have been read."""
     problems: dict[str, Problem] = {}
+    contents: dict[str, str] = {}
     rows = 0
-    for number, row in enumerate(_rows(source), 1):
+    for number, row in enumerate(given, 1):
         rows += 1
-        problem = _problem(row, f"{source.source}, row {number}", source.columns, prompt, chat)
+        problem, content = _problem(row, f"{source.source}, row {number}", source.columns, prompt, chat)
         problems.setdefault(problem.id, problem)
+        contents.setdefault(problem.id, content)
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
     can_be_judged = readable(verifier, [problem.answer for problem in problems.values()])
     kept = [problem for problem, can in zip(problems.values(), can_be_judged, strict=True) if can]
     if not kept:
         raise UserError(f"{source.source}: the verifier can read none of the {rows} answers; is `columns` right?")
-    return ProblemSet(kept, source.source, len(problems) - len(kept), rows - len(problems))
+    return ProblemSet(
+        kept, source.source, len(problems) - len(kept), rows - len(problems), tuple(contents[p.id] for p in kept)
+    )
 
 
-def _rows(source: SourcePart) -> Iterable[Mapping[str, Any]]:
+def rows_of(source: SourcePart) -> Iterable[Mapping[str, Any]]:
+    """The rows of a source as they stand there. Errors: UserError where it cannot be read."""
     name = EMBEDDED.get(source.source, source.source)
     path = Path(name)
+    if name in BENCHMARKS and not path.exists():
+        return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **source.options})
     if path.suffix in FILE_KINDS:
         return _file_rows(path)
     if path.is_dir():
@@ -112,7 +133,11 @@ def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Mapping[str, An
         raise UserError(f"no file and no hub data set {name!r}: {reason}") from error
 
 
-def _problem(row: Mapping[str, Any], where: str, columns: Mapping[str, str], form: PromptPart, chat: bool) -> Problem:
+def _problem(
+    row: Mapping[str, Any], where: str, columns: Mapping[str, str], form: PromptPart, chat: bool
+) -> tuple[Problem, str]:
+    """The problem, and a hash of what is asked and answered, whatever the form of the prompt."""
+    row = row if columns else known_row(row)
     # Turns of a chat are what a model is given, whatever a `question` beside them says.
     asked = columns.get("problem") or ("prompt" if isinstance(row.get("prompt"), list) else None)
     problem_key = _column(row, asked, PROBLEM_COLUMNS, "problem", where)
@@ -128,12 +153,8 @@ def _problem(row: Mapping[str, Any], where: str, columns: Mapping[str, str], for
         prompt = messages if chat else "\n\n".join(m["content"] for m in messages)
     else:
         prompt = text
-    return Problem(
-        id=problem_id(prompt, answer),
-        prompt=prompt,
-        answer=answer,
-        columns={k: v for k, v in row.items() if k not in (problem_key, answer_key)},
-    )
+    rest = {k: v for k, v in row.items() if k not in (problem_key, answer_key)}
+    return Problem(problem_id(prompt, answer), prompt, answer, rest), problem_id(text, answer)
 
 
 def problem_id(prompt: Prompt, answer: str) -> str:
@@ -147,7 +168,10 @@ def _column(row: Mapping[str, Any], asked: str | None, usual: tuple[str, ...], r
         if row.get(name) not in (None, ""):
             return str(name)
     wanted = repr(asked) if asked else " or ".join(map(repr, usual))
-    raise UserError(f"{where}: a problem without {role}: no value in column {wanted}; map it under `columns`")
+    there = ", ".join(map(repr, row)) or "none"
+    raise UserError(
+        f"{where}: a problem without {role}: no value in column {wanted}; map it under `columns` (there are: {there})"
+    )
 
 
 def final_answer(answer: str) -> str:

@@ -15,6 +15,7 @@ from rl.chunked import require_proven
 from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
+from rl.evaluation.recipes import recipe_protocol
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
@@ -78,6 +79,7 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     names = [reward.name for reward in rewards]
     if len(set(names)) < len(names):
         raise UserError(f"{recipe.name}: each reward may stand once in a recipe, got {', '.join(names)}")
+    recipe_protocol(recipe)  # raises where there can be no such evaluation
     part = recipe.budget
     schedule = load_budget(part.name, part.options, recipe.trainer.get("max_steps"))
     budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor)

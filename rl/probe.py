@@ -11,9 +11,10 @@ from accelerate import PartialState
 from transformers import PreTrainedModel
 
 from rewards import Problem
-from rl.evaluation import Evaluation, evaluate
+from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
 from rl.prepare import PROBED, Prepared
-from rl.recipe import EvaluationPart, ProbePart
+from rl.recipe import ProbePart
+from rl.rollouts import TransformersEngine
 from rl.run_folder import RunFolder
 
 
@@ -50,17 +51,19 @@ def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problem
     config = prepared.config
     budgets = [prepared.budgets.of(0, problem) for problem in problems]
     written = [prepared.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
-    asked = [problem for problem in written for _ in range(part.samples)]
-    sampling = EvaluationPart(
-        budget=prepared.budgets.cap_of(max(budgets)),
+    protocol = Protocol(
+        "probe",
+        cap=prepared.budgets.cap_of(max(budgets)),
+        samples=part.samples,
         temperature=config.temperature,
         top_p=config.top_p,
-        batch_size=config.rollout_batch_size or prepared.recipe.evaluation.batch_size,
+        seed=config.seed,
+        chat_options=config.chat_template_kwargs or {},
     )
     model.to(PartialState().device)
-    return evaluate(
-        model, prepared.tokenizer, asked, prepared.verifier, sampling, config.seed, config.chat_template_kwargs
-    )
+    engine = TransformersEngine(model, config.rollout_batch_size or prepared.recipe.evaluation.batch_size)
+    answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), prepared.recipe.model)
+    return evaluate(answerer, written, prepared.verifier, protocol)
 
 
 def measure(rows: Sequence[dict[str, Any]], truncated: str) -> dict[str, Measured]:

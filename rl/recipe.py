@@ -22,7 +22,7 @@ class SourcePart:
 
     __pydantic_config__ = _STRICT
     source: str
-    """A .jsonl, .json or .parquet file, a folder of .parquet, a hub name, `module:factory`, or `demo`."""
+    """A .jsonl, .json or .parquet file, a folder of .parquet, a benchmark, a hub name, `module:factory`, or `demo`."""
     columns: dict[str, str] = field(default_factory=dict)
     """Which column is the `problem` and which the `answer`, where the usual names do not hold."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -208,6 +208,8 @@ class EvaluationPart:
     """Tokens a completion may have; a setting of its own, whatever the training budget is."""
     temperature: float = 1.0
     top_p: float = 1.0
+    samples: int = 1
+    """Completions a problem."""
     batch_size: int = 256
     before: bool = True
     """Whether to evaluate the untrained model too."""

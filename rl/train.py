@@ -19,7 +19,8 @@ from transformers import PrinterCallback, TrainerCallback
 from rewards.verifier import Isolated
 from rl import checkpoints
 from rl.data import ProblemSet
-from rl.evaluation import evaluate
+from rl.evaluation import Answerer, end_ids, evaluate
+from rl.evaluation.recipes import data_in, recipe_protocol, stated
 from rl.models import load_model, quieten_libraries
 from rl.prepare import Prepared, prepare
 from rl.probe import probed
@@ -27,6 +28,7 @@ from rl.progress import ProgressCallback
 from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe
 from rl.report import write_run_report
+from rl.rollouts import TransformersEngine
 from rl.rollouts.build import build_engine
 from rl.run_folder import RunFolder
 from rl.run_lock import locked
@@ -166,18 +168,15 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     target = run.evaluation(when)
     if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
         return
-    part = prepared.recipe.evaluation
-    problems = [prepared.budgets.written(problem, part.prompt_budget) for problem in prepared.eval.problems]
+    recipe, source = prepared.recipe, prepared.recipe.data.eval
+    assert source is not None
+    protocol = recipe_protocol(recipe).of(data_in(source, prepared.eval), "transformers")
+    problems = [stated(problem, protocol.budget_text) for problem in prepared.eval.problems]
     with trainer.whole_model() as model:
-        result = evaluate(
-            model,
-            prepared.tokenizer,
-            problems,
-            prepared.verifier,
-            part,
-            prepared.recipe.seed,
-            prepared.config.chat_template_kwargs,
-        )
+        engine = TransformersEngine(model, recipe.evaluation.batch_size)
+        name = recipe.model if when == "before" else recipe.name
+        answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
+        result = evaluate(answerer, problems, prepared.verifier, protocol)
     if trainer.accelerator.is_main_process:
         result.save(target)
 

@@ -2,14 +2,12 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rl.cli import run_command
-from rl.models import resolve_model
 from rl.recipe_files import load_recipe, shipped_recipes
 
 TINY = [
@@ -188,19 +186,3 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(monkeypatch: pytest.Monk
     assert lines(resumed) == lines(whole)
     assert (resumed.final / "model.safetensors").read_bytes() == (whole.final / "model.safetensors").read_bytes()
     assert resumed.evaluation("after").read_bytes() == whole.evaluation("after").read_bytes()
-
-
-def test_evaluate_gives_the_numbers_of_a_model_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(resolve_model("demo"), "model")
-    Path("problems.jsonl").write_text(
-        '{"question": "2+3=?", "answer": "#### 5"}\n{"question": "4-1=?", "answer": "3"}\n'
-    )
-    run_command_to_its_end(
-        ["evaluate", "--model", "model", "--data", "problems.jsonl", "--budget", "200", "--temperature", "0",
-         "--json", "numbers.json", "--out", "answers.parquet"]
-    )  # fmt: skip
-    numbers = json.loads(Path("numbers.json").read_text())
-    assert numbers["n"] == 2
-    assert numbers["accuracy"] == 1.0
-    assert 10 < numbers["mean_tokens"] < 100
-    assert Path("answers.parquet").is_file()

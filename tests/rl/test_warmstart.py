@@ -7,12 +7,18 @@ from curricula import Constant
 from rewards.verifier import MathVerifier
 from rl.budgets import Budgets
 from rl.data import load_problems
-from rl.evaluation import evaluate
+from rl.evaluation import Answerer, Protocol, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.recipe import EvaluationPart, PromptPart, SourcePart
+from rl.recipe import PromptPart, SourcePart
+from rl.rollouts import TransformersEngine
 from rl.warmstart import build_model, traces, warm_start
 
 SHIPPED = Path(resolve_model("demo"))
+
+
+def shipped() -> Answerer:
+    model, tokenizer = load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED))
+    return Answerer(TransformersEngine(model, 256), tokenizer, end_ids(model, tokenizer))
 
 
 def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_path: Path) -> None:
@@ -46,9 +52,7 @@ def test_the_shipped_model_is_small_and_overthinks_and_its_checks_pay() -> None:
     verifier = MathVerifier()
     source = SourcePart("demo", options={"split": "validation", "n": 384})
     problems = load_problems(source, PromptPart(), verifier).problems
-    rows = evaluate(
-        load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED)), problems, verifier, EvaluationPart(budget=320)
-    ).rows
+    rows = evaluate(shipped(), problems, verifier, Protocol(cap=320)).rows
     checked = [
         row
         for row in rows
@@ -72,7 +76,6 @@ def test_a_stated_number_of_tokens_neither_helps_nor_disturbs_the_shipped_model(
     problems = load_problems(source, PromptPart(), verifier).problems
     budgets = Budgets(Constant(30), in_prompt="{prompt} ({budget} tokens)")
     stated = [budgets.written(problem, 30) for problem in problems]
-    model, tokenizer = load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED))
-    plain, told = (evaluate(model, tokenizer, p, verifier, EvaluationPart(budget=320)) for p in (problems, stated))
+    plain, told = (evaluate(shipped(), p, verifier, Protocol(cap=320)) for p in (problems, stated))
     assert abs(told.accuracy().mean - plain.accuracy().mean) < 0.1
     assert abs(told.tokens().mean - plain.tokens().mean) < 15

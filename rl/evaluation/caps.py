@@ -1,0 +1,46 @@
+"""One sampling, scored at every smaller cap: what each completion would have been, had it been stopped there.
+
+A rollout's tokens are a function of its own random stream, so a smaller budget gives a prefix, and cutting
+the token ids is the same as sampling again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from rewards import Problem
+from rewards.verifier import Verifier
+from rl.evaluation.rows import Row
+from rl.judging import judge_problems, raw_reward
+
+
+def at_cap(
+    rows: Sequence[Row],
+    cap: int,
+    problems: Mapping[str, Problem],
+    tokenizer: PreTrainedTokenizerBase,
+    verifier: Verifier,
+    truncated: str,
+) -> list[Row]:
+    """The rows as they would be with a cap of `cap` tokens; `problems` are by id.
+
+    A completion within the cap keeps its verdict, the others are cut, decoded and judged anew.
+    """
+    long = [i for i, row in enumerate(rows) if row["length"] > cap]
+    cut = [list(rows[i]["token_ids"][:cap]) for i in long]
+    texts = list(tokenizer.batch_decode(cut, skip_special_tokens=True)) if cut else []
+    verdicts = judge_problems(verifier, [problems[rows[i]["problem_id"]] for i in long], texts)
+    scored = list(rows)
+    for i, ids, text, verdict in zip(long, cut, texts, verdicts, strict=True):
+        scored[i] = {
+            **rows[i],
+            "token_ids": ids,
+            "completion": text,
+            "length": cap,
+            "stop": "length",
+            "verdict": str(verdict),
+            "correct": raw_reward(verdict, "length", truncated),
+        }
+    return scored

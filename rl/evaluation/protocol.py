@@ -1,0 +1,170 @@
+"""How held-out problems are answered and judged, as data: numbers of different protocols cannot be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+from rl.errors import UserError
+from rl.recipe import PluginPart
+
+PACKAGES = ("lengthwise", "torch", "transformers", "math-verify")
+RESCORED = ("name", "caps", "length_filter")
+"""What can change without sampling anew."""
+
+
+@dataclass(frozen=True)
+class LengthFilter:
+    """The bins of the length-filtered vote; see `rl.evaluation.votes`."""
+
+    bins: int = 5
+    """Bins a problem's answers are sorted into by length, as equal in size as ties allow."""
+    keep: int = 3
+    """Bins with the least entropy that vote."""
+    minimum: int = 3
+    """Answers a bin needs to be kept: one answer alone has no entropy, and would always be."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value < 1:
+                raise UserError(f"length filter: {name} must be at least 1, not {value}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which problems: their number, and a fingerprint of their texts and answers in order (16 hex digits)."""
+
+    name: str
+    source: str
+    problems: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything that the numbers of an evaluation depend on, but for the model.
+
+    Errors: UserError for a cap, samples, a temperature or top_p that cannot be.
+    """
+
+    name: str = "custom"
+    cap: int = 1024
+    """Tokens a completion may have when it is sampled."""
+    caps: tuple[int, ...] = ()
+    """Tokens it is scored at, ascending; the last is always `cap`."""
+    samples: int = 1
+    """Completions a problem."""
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int = 0
+    prompt: str = "{problem}"
+    """The user's turn."""
+    system: str | None = None
+    budget_text: str | None = None
+    """The user's turn with a budget stated in it, `{prompt}` standing for the turn without."""
+    verifier: PluginPart = field(default_factory=lambda: PluginPart("math"))
+    truncated: Literal["judge", "wrong"] = "judge"
+    """What a completion cut at its cap is worth: what the verifier says of its text, or nothing."""
+    data: Data | None = None
+    engine: str = "transformers"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    chat_options: Mapping[str, Any] = field(default_factory=dict)
+    """What the chat template was given, such as `enable_thinking`."""
+    length_filter: LengthFilter = field(default_factory=LengthFilter)
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise UserError(f"samples must be at least 1, not {self.samples}")
+        if not self.temperature >= 0:
+            raise UserError(f"temperature must not be negative, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+        for cap in (self.cap, *self.caps):
+            if cap < 1:
+                raise UserError(f"a cap must be at least 1 token, not {cap}")
+        over = [cap for cap in self.caps if cap > self.cap]
+        if over:
+            raise UserError(f"cannot score at {over[0]} tokens what was sampled at most {self.cap} long; raise the cap")
+        if self.truncated not in ("judge", "wrong"):
+            raise UserError(f"truncated must be 'judge' or 'wrong', not {self.truncated!r}")
+        if self.budget_text is not None and "{prompt}" not in self.budget_text:
+            raise UserError(f"budget text must hold {{prompt}}, not {self.budget_text!r}")
+        object.__setattr__(self, "caps", tuple(sorted({*self.caps, self.cap})))
+
+    def line(self) -> str:
+        """The protocol in one line, for tables, cards and plots."""
+        parts = [f"{self.name}: cap {self.cap}", f"{self.samples} sample{'s' * (self.samples > 1)}"]
+        parts += [f"T {self.temperature:g}", f"top-p {self.top_p:g}", f"seed {self.seed}"]
+        options = "".join(f" {key}={value}" for key, value in sorted(self.verifier.options.items()))
+        parts += [f"verifier {self.verifier.name}{options}", f"cut answers {_CUT[self.truncated]}"]
+        if self.data:
+            parts.append(f"{self.data.problems} problems of {self.data.name} ({self.data.fingerprint[:8]})")
+        asked = [part for part in (self.prompt != "{problem}" and self.prompt, self.system, self.budget_text) if part]
+        if asked or self.chat_options:
+            parts.append(f"prompt {_digest(json.dumps([asked, dict(self.chat_options)], sort_keys=True))[:8]}")
+        return ", ".join([*parts, self.engine])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: the verifier's options beside its name."""
+        plain = dataclasses.asdict(self)
+        plain["caps"] = list(self.caps)
+        plain["verifier"] = {"name": self.verifier.name, **self.verifier.options}
+        return plain
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> Protocol:
+        options = dict(values["verifier"])
+        name = options.pop("name")
+        given = {
+            **values,
+            "caps": tuple(values["caps"]),
+            "verifier": PluginPart(name, options),
+            "data": Data(**values["data"]) if values["data"] else None,
+            "length_filter": LengthFilter(**values["length_filter"]),
+        }
+        return Protocol(**given)
+
+    def difference(self, other: Protocol) -> str | None:
+        """Where the two would sample or judge differently: the first such field, and both values; None: nowhere."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        for values in (mine, theirs):
+            # What a file is called says nothing of what is in it.
+            values["data"] = (
+                values["data"] and f"{values['data']['problems']} problems ({values['data']['fingerprint']})"
+            )
+        for key in mine:
+            if key not in RESCORED and mine[key] != theirs[key]:
+                return f"{key} {theirs[key]}, not {mine[key]}"
+        return None
+
+    def of(self, data: Data, engine: str) -> Protocol:
+        """The protocol with what is only known when it is carried out."""
+        return replace(self, data=data, engine=engine, versions=versions())
+
+
+_CUT = {"judge": "judged", "wrong": "wrong"}
+
+
+def data_of(name: str, source: str, contents: Sequence[str]) -> Data:
+    """`contents`: a hash of each problem's text and answer."""
+    return Data(name, source, len(contents), _digest("\n".join(contents)))
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that the numbers may depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout
+            found[package] = "source"
+    return found
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()

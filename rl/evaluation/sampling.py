@@ -1,0 +1,132 @@
+"""Answer held-out problems: so many sampled completions each, with a cap of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rewards import Problem, Rollout
+from rewards.verifier import Verifier
+from rl.evaluation.parts import Parts
+from rl.evaluation.protocol import Protocol
+from rl.evaluation.rows import Evaluation, Row, row_of
+from rl.judging import judge_problems, texts_of
+from rl.judging import rollouts as as_rollouts
+from rl.rollouts import Engine, Sampling, stable_seed
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A model that can be asked: an engine, its tokenizer, and the ids that end a completion."""
+
+    engine: Engine
+    tokenizer: PreTrainedTokenizerBase
+    eos_ids: Sequence[int]
+    name: str = ""
+    """Of the model, as the rows' file keeps it."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One completion to sample."""
+
+    place: int
+    """Of its problem in the data."""
+    sample: int
+    prompt: list[int]
+
+    def seed(self, seed: int) -> int:
+        """The first sample's stream is the one that an evaluation with a single sample draws from."""
+        return stable_seed(seed, self.place, self.sample) if self.sample else stable_seed(seed, self.place)
+
+
+def evaluate(
+    answerer: Answerer,
+    problems: Sequence[Problem],
+    verifier: Verifier,
+    protocol: Protocol,
+    parts: Parts | None = None,
+    batch: int | None = None,
+) -> Evaluation:
+    """Sample and judge the protocol's completions of each problem; the ranks of a launch share them.
+
+    The longest prompts go first, together with their like. With `parts`, every `batch` completions (all by
+    default) are written as they are done, and those that are there are not sampled again. The same seed, model
+    and problems give the same completions, whatever the batches and on any number of ranks.
+    """
+    prompts = encode_prompts(answerer.tokenizer, problems, protocol.chat_options)
+    order = sorted(range(len(problems)), key=lambda i: -len(prompts[i]))
+    asked = [_Asked(i, sample, prompts[i]) for i in order for sample in range(protocol.samples)]
+    found: dict[tuple[int, int], Row] = {}
+    for number, chunk in enumerate(_chunks(asked, batch or max(1, len(asked)))):
+        rows = parts.load(number) if parts else None
+        PartialState().wait_for_everyone()  # none may see a part that another has only just written
+        if rows is None:
+            rows = _answer(answerer, chunk, problems, verifier, protocol)
+            if parts and PartialState().is_main_process:
+                parts.save(number, rows)
+        found.update(((one.place, one.sample), row) for one, row in zip(chunk, rows, strict=True))
+    return Evaluation([found[key] for key in sorted(found)], protocol, answerer.name)
+
+
+def _chunks(asked: Sequence[_Asked], size: int) -> Iterator[Sequence[_Asked]]:
+    for start in range(0, len(asked), size):
+        yield asked[start : start + size]
+
+
+def _answer(
+    answerer: Answerer, chunk: Sequence[_Asked], problems: Sequence[Problem], verifier: Verifier, protocol: Protocol
+) -> list[Row]:
+    """The rows of a chunk, on every rank."""
+    state = PartialState()
+    share = math.ceil(len(chunk) / state.num_processes)
+    local = chunk[share * state.process_index :][:share]
+    rollouts: list[Rollout] = []
+    if local:
+        budgets = [protocol.cap] * len(local)
+        completions = answerer.engine.generate(
+            [one.prompt for one in local],
+            budgets,
+            Sampling(protocol.temperature, protocol.top_p),
+            eos_ids=answerer.eos_ids,
+            seeds=[one.seed(protocol.seed) for one in local],
+        )
+        own = [problems[one.place] for one in local]
+        texts = texts_of(answerer.tokenizer, completions)
+        verdicts = judge_problems(verifier, own, texts)
+        rollouts = as_rollouts(own, completions, texts, budgets, verdicts, [], protocol.truncated)
+    gathered = gather_object(rollouts)
+    return [row_of(problems[one.place], one.sample, r) for one, r in zip(chunk, gathered, strict=True)]
+
+
+def encode_prompts(
+    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], chat_options: Mapping[str, Any] | None = None
+) -> list[list[int]]:
+    """Prompt token ids, as the trainer makes them: the chat template where the prompt is a chat and there is one."""
+    encoded: list[list[int]] = []
+    for problem in problems:
+        prompt = problem.prompt
+        if not isinstance(prompt, str) and tokenizer.chat_template is None:
+            prompt = "\n\n".join(turn["content"] for turn in prompt)
+        if isinstance(prompt, str):
+            encoded.append(tokenizer(prompt)["input_ids"])
+        else:
+            encoded.append(
+                tokenizer.apply_chat_template(
+                    prompt, add_generation_prompt=True, tokenize=True, return_dict=False, **(chat_options or {})
+                )
+            )
+    return encoded
+
+
+def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Every id that ends a completion: those the model declares, and the tokenizer's own."""
+    declared = model.generation_config.eos_token_id if model.generation_config else None
+    ids = [declared] if isinstance(declared, int) else list(declared or [])
+    return ids if tokenizer.eos_token_id in ids else [tokenizer.eos_token_id, *ids]
