@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import evaluate_command, method_commands, verify_command
+from rl import evaluate_command, merge_command, method_commands, verify_command
 from rl.errors import UserError, user_errors_exit_2
 from rl.method_commands import Json
 from rl.synth import building, checking
@@ -88,6 +88,7 @@ for command in (
     *(method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages),
     verify_command.verify,
     evaluate_command.evaluate,
+    merge_command.merge,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

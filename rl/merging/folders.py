@@ -1,0 +1,153 @@
+"""Model folders to merge: found, checked against each other, and what else of a model goes along."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rl.errors import UserError
+from rl.merging.shards import FLOATS, Stored, read_weights
+
+ALONG = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "tokenizer*", "chat_template*")
+"""Tokenizer, configurations and code of a model: all small files beside its weights."""
+
+NOT_ALONG = ("*.index.json", "merge.json", "trainer_state.json", "length_state.json", "adapter_*", "*all_results.json")
+HEADS = ("lm_head.weight", "embed_out.weight")
+"""Names of an output layer, which a model with tied embeddings may store or leave out."""
+
+
+def find_model(name: str) -> Path:
+    """The folder of a model by path, hub name or `demo`."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    from huggingface_hub import snapshot_download
+
+    from rl.models import resolve_model
+
+    found = resolve_model(name)
+    if Path(found).is_dir():
+        return Path(found)
+    try:
+        return Path(snapshot_download(found, allow_patterns=["*.safetensors", *ALONG]))
+    except Exception as error:
+        raise UserError(f"model {name!r}: no such folder, and not found on the hub ({type(error).__name__})") from error
+
+
+def known_as(name: str) -> str:
+    """What a model is called in public: its hub name, or the last part of its path."""
+    path = Path(name).expanduser()
+    return path.absolute().name if path.exists() else name
+
+
+@dataclass(frozen=True)
+class Models:
+    """A base model and models trained from it, tensor by tensor of the same shape; in order of the names."""
+
+    base: dict[str, Stored]
+    trained: tuple[dict[str, Stored], ...]
+
+    def merged_names(self) -> list[str]:
+        return [name for name, tensor in self.base.items() if tensor.merges]
+
+    def elements(self) -> int:
+        return sum(self.base[name].elements for name in self.merged_names())
+
+    def delta(self, place: int, name: str, first: int, last: int) -> Tensor:
+        """(last - first,) float32: trained model `place` less the base."""
+        trained, base = (side[name].read(first, last).float() for side in (self.trained[place], self.base))
+        return trained.sub_(base)
+
+
+def pair(base: Path, trained: Sequence[Path], dtype: str | None) -> Models:
+    """Read where the weights lie and check that they fit. `dtype`: the result's, in the files' words."""
+    sides = [read_weights(folder) for folder in (base, *trained)]
+    folders = (base, *trained)
+    for side, folder in zip(sides, folders, strict=True):
+        _leave_out_tied_head(side, folder)
+    first = sides[0]
+    for side, folder in zip(sides[1:], folders[1:], strict=True):
+        _require_fit(first, base, side, folder, dtype)
+    if not any(tensor.merges for tensor in first.values()):
+        raise UserError(f"{base} holds no weights that can be merged ({', '.join(FLOATS)})")
+    order = sorted(first)
+    ordered = [{name: side[name] for name in order} for side in sides]
+    return Models(ordered[0], tuple(ordered[1:]))
+
+
+def _require_fit(base: dict[str, Stored], base_at: Path, other: dict[str, Stored], at: Path, dtype: str | None) -> None:
+    for one, one_at, two, two_at in ((base, base_at, other, at), (other, at, base, base_at)):
+        absent = sorted(set(one) - set(two))
+        if absent:
+            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            raise UserError(f"{two_at} has no tensor {absent[0]}{more}, which {one_at} has: not the same model")
+    for name, tensor in base.items():
+        twin = other[name]
+        if tensor.shape != twin.shape:
+            shapes = f"{list(tensor.shape)} in {base_at} and {list(twin.shape)} in {at}"
+            raise UserError(f"{name} is {shapes}: models of different shapes cannot be merged")
+        if tensor.merges and twin.merges:
+            if tensor.dtype != twin.dtype and dtype is None:
+                dtypes = f"{tensor.dtype} in {base_at} and {twin.dtype} in {at}"
+                raise UserError(f"{name} is {dtypes}: name the result's type with --dtype")
+        elif tensor.dtype != twin.dtype or tensor.dtype.startswith("F"):
+            raise UserError(
+                f"{name} is of type {tensor.dtype} and {twin.dtype}: only {', '.join(FLOATS)} can be merged"
+            )
+        elif not _same(tensor, twin):
+            raise UserError(f"{name}, of type {tensor.dtype}, differs between {base_at} and {at} and cannot be merged")
+
+
+def _same(one: Stored, two: Stored) -> bool:
+    return one.dtype == two.dtype and all(torch.equal(one.read(*p), two.read(*p)) for p in one.pieces())
+
+
+def _leave_out_tied_head(weights: dict[str, Stored], folder: Path) -> None:
+    """Where the config ties the embeddings, a stored output layer is a copy: merge it once."""
+    config = read_json(folder / "config.json")
+    text = config.get("text_config") or {}
+    if not config.get("tie_word_embeddings", text.get("tie_word_embeddings", False)):
+        return
+    for name in [name for name in weights if name.endswith(HEADS)]:
+        head = weights[name]
+        twins = [tensor for tensor in weights.values() if tensor.shape == head.shape and tensor is not head]
+        if not any(_same(head, twin) for twin in twins):
+            raise UserError(f"{folder}: config.json ties the embeddings, but {name} is not the input embedding")
+        del weights[name]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a file; empty where there is no such file."""
+    try:
+        found = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no JSON object")
+    return found
+
+
+def files_along(model: Path) -> list[Path]:
+    """Tokenizer, configurations and code beside a model's weights."""
+    found = {path for pattern in ALONG for path in model.glob(pattern) if path.is_file()}
+    return sorted(path for path in found if not any(path.match(pattern) for pattern in NOT_ALONG))
+
+
+def copy_along(model: Path, out: Path, dtype: str | None) -> None:
+    """Put them beside merged weights; the config then names the weights' dtype, if it was given."""
+    for path in files_along(model):
+        shutil.copyfile(path, out / path.name)
+    if dtype is None:
+        return
+    config = read_json(out / "config.json")
+    for key in ("dtype", "torch_dtype"):
+        if key in config:
+            config[key] = str(FLOATS[dtype]).removeprefix("torch.")
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -1,0 +1,85 @@
+"""Fold a LoRA adapter into its base model, one tensor at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rl.errors import UserError
+from rl.merging.folders import read_json
+from rl.merging.shards import Stored, read_weights
+
+ADAPTER, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_PREFIX = "base_model.model."
+_OTHER_KINDS = ("use_dora", "use_qalora", "alora_invocation_tokens", "layer_replication", "modules_to_save")
+
+
+def is_adapter(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()
+
+
+def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], Tensor], dict[str, Any]]:
+    """What turns each tensor of the base into the folded one, flat, and what there is to say about it.
+
+    W + scaling · B A (arXiv 2106.09685, section 4.1), computed as `peft` does when it merges.
+    Errors: UserError when the adapter is of another kind than plain LoRA, or of another model.
+    """
+    config = read_json(adapter / CONFIG)
+    weights = read_weights(adapter, ADAPTER)
+    _require_plain(config, weights, adapter)
+    modules = sorted({name.rpartition(".lora_")[0] for name in weights})
+    targets = {}
+    for module in modules:
+        target = f"{module.removeprefix(_PREFIX)}.weight"
+        down, up = (weights.get(f"{module}.lora_{side}.weight") for side in "AB")
+        if target not in base or down is None or up is None:
+            raise UserError(f"{adapter} adapts {target}, which the base model has not: another model's adapter")
+        turned = bool(config.get("fan_in_fan_out"))
+        shape = (up.shape[0], down.shape[1])
+        if base[target].shape != (shape[::-1] if turned else shape):
+            raise UserError(
+                f"{adapter} adapts {target} as {list(shape)}; the base model's is {list(base[target].shape)}"
+            )
+        targets[target] = down, up, scaling(config, target.removesuffix(".weight"), down.shape[0]), turned
+
+    def folded(tensor: Stored) -> Tensor:
+        whole = tensor.read()
+        if tensor.name not in targets:
+            return whole
+        down, up, scale, turned = targets[tensor.name]
+        product = _matrix(up) @ _matrix(down)
+        delta = (product.T if turned else product) * scale
+        return whole.float().add_(delta.to(_dtype(up)).flatten())
+
+    return folded, {"adapted": len(targets)}
+
+
+def scaling(config: dict[str, Any], module: str, rank: int) -> float:
+    """What an adapter's product is multiplied by: α / r, or α / √r with rsLoRA (arXiv 2312.03732)."""
+    from peft.utils.other import get_pattern_key
+
+    pattern = config.get("alpha_pattern") or {}
+    alpha = pattern.get(get_pattern_key(pattern.keys(), module), config["lora_alpha"])
+    return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
+
+
+def _require_plain(config: dict[str, Any], weights: dict[str, Stored], adapter: Path) -> None:
+    other = [key for key in _OTHER_KINDS if config.get(key)]
+    strange = [name for name in weights if not name.endswith((".lora_A.weight", ".lora_B.weight"))]
+    if config.get("peft_type") != "LORA" or "lora_alpha" not in config or other or strange:
+        what = (other or strange or [f"peft_type {config.get('peft_type')}"])[0]
+        raise UserError(f"{adapter} is not plain LoRA ({what}): fold it with peft's merge_and_unload")
+
+
+def _matrix(stored: Stored) -> Tensor:
+    return stored.read().float().view(stored.shape)
+
+
+def _dtype(stored: Stored) -> Any:
+    from rl.merging.shards import FLOATS
+
+    return FLOATS[stored.dtype]

@@ -1,0 +1,82 @@
+"""Merge models on the disk into a new one, in the memory of a few pieces of a tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rl.errors import UserError
+from rl.merging.folders import copy_along, find_model, known_as, pair
+from rl.merging.lora import folding, is_adapter
+from rl.merging.methods import Method
+from rl.merging.shards import FLOATS, Stored, Writer, read_weights
+from rl.whole_folder import require_new, whole_folder
+
+RECORD = "merge.json"
+"""How a merged model was made, beside its weights."""
+
+
+def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: str | None = None) -> dict[str, Any]:
+    """Write base and trained models, merged, to the folder `out`; gives what `merge.json` says.
+
+    The files are cut as the base's are; tokenizer and configurations are the (first) trained
+    model's. `dtype` (F32, BF16, F16) is the result's; by default the base's. All arithmetic is in
+    float32, rounded once. Errors: UserError; then nothing is written.
+    """
+    require_new(out)
+    folders = [find_model(name) for name in trained]
+    for name, folder in zip(trained, folders, strict=True):
+        if is_adapter(folder):
+            raise UserError(f"{name} is an adapter: fold it into its base first, with --method lora")
+    models = pair(find_model(base), folders, dtype)
+    merged = method.start(models)
+    results = {name: tensor.to(dtype) for name, tensor in models.base.items()}
+    with whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
+        copy_along(folders[0], folder, dtype)
+        with Writer(folder, list(results.values())) as writer:
+            for name, tensor in models.base.items():
+                for first, last in tensor.pieces():
+                    values = merged(name, first, last) if tensor.merges else tensor.read(first, last)
+                    writer.write(name, first, values.to(_dtype(results[name])) if tensor.merges else values)
+        return _record(folder, base, trained, method.name, method.facts(), dtype)
+
+
+def fold(base: str, adapter: str, out: Path, dtype: str | None = None) -> dict[str, Any]:
+    """Write the base with a LoRA adapter folded in to `out`, as `merge` does; one tensor in memory at a time."""
+    require_new(out)
+    base_at, adapter_at = find_model(base), find_model(adapter)
+    if not is_adapter(adapter_at):
+        raise UserError(f"{adapter} is not an adapter: it has no adapter_config.json")
+    weights = read_weights(base_at)
+    folded, facts = folding(weights, adapter_at)
+    results = {name: tensor.to(dtype) for name, tensor in weights.items()}
+    with whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
+        copy_along(base_at, folder, dtype)
+        copy_along(adapter_at, folder, None)
+        with Writer(folder, list(results.values())) as writer:
+            for name, tensor in weights.items():
+                values = folded(tensor)
+                writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
+        return _record(folder, base, [adapter], "lora", facts, dtype)
+
+
+def _dtype(tensor: Stored) -> Any:
+    return FLOATS[tensor.dtype]
+
+
+def _record(
+    folder: Path, base: str, trained: Sequence[str], method: str, facts: dict[str, Any], dtype: str | None
+) -> dict[str, Any]:
+    record = {
+        "method": method,
+        "base": known_as(base),
+        "trained": [known_as(name) for name in trained],
+        **facts,
+        "dtype": dtype,
+        "versions": {name: version(name) for name in ("lengthwise", "torch")},
+    }
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    return record

@@ -1,0 +1,76 @@
+"""Which entries of a difference are kept: the largest by magnitude, exactly so many, from a stream.
+
+The bits of a float's magnitude are ordered as the magnitudes are. So a histogram of their upper 16
+bits, and one of the lower 16 bits of those that share the threshold's upper ones, give the k-th
+largest magnitude of any number of entries exactly, in two passes and a megabyte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+INFINITY = 0x7F800000
+"""The bits of infinity; those of NaN are larger."""
+_HALF = 1 << 16
+
+
+class NotFinite(ValueError):
+    """A difference holds an infinity or a NaN, so its entries have no order."""
+
+
+@dataclass
+class Selection:
+    """Keeps magnitudes above a threshold, and the first `ties` of those that equal it.
+
+    `threshold` is the bits of a float32. Pieces must come in the order of the stream.
+    """
+
+    threshold: int
+    ties: int
+
+    def keep(self, delta: Tensor) -> Tensor:
+        """(n,) float32 -> (n,) bool: which of the next entries are kept."""
+        bits = magnitude_bits(delta)
+        kept = bits > self.threshold
+        if self.ties:
+            equal = (bits == self.threshold).nonzero()[:, 0][: self.ties]
+            kept[equal] = True
+            self.ties -= len(equal)
+        return kept
+
+
+def magnitude_bits(delta: Tensor) -> Tensor:
+    """(n,) float32 -> (n,) int32 that are ordered as the magnitudes are."""
+    return delta.view(torch.int32) & 0x7FFFFFFF
+
+
+def select_largest(stream: Callable[[], Iterable[Tensor]], count: int) -> Selection:
+    """Keep exactly the `count` largest magnitudes of a stream of float32 pieces; of equals, the first.
+
+    `stream` gives the same pieces at every call. Errors: NotFinite.
+    """
+    if count <= 0:
+        return Selection(INFINITY, 0)
+    upper = torch.zeros(_HALF, dtype=torch.int64)
+    for delta in stream():
+        upper += torch.bincount(magnitude_bits(delta) >> 16, minlength=_HALF)
+        if upper[INFINITY >> 16 :].any():
+            raise NotFinite
+    top, above = _bin_of(upper, count)
+    lower = torch.zeros(_HALF, dtype=torch.int64)
+    for delta in stream():
+        bits = magnitude_bits(delta)
+        lower += torch.bincount(bits[bits >> 16 == top] & 0xFFFF, minlength=_HALF)
+    bottom, more = _bin_of(lower, count - above)
+    return Selection(top << 16 | bottom, count - above - more)
+
+
+def _bin_of(histogram: Tensor, count: int) -> tuple[int, int]:
+    """The bin that holds the `count`-th largest entry, and how many entries lie in higher bins."""
+    from_above = histogram.flip(0).cumsum(0)
+    place = int(torch.searchsorted(from_above, count))
+    return len(histogram) - 1 - place, int(from_above[place] - histogram[-1 - place])

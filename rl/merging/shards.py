@@ -1,0 +1,200 @@
+"""A model's weights as they lie in safetensors files: read and written in pieces, never held whole.
+
+A safetensors file is the length of its header (8 bytes, little endian), the header in JSON (name ->
+dtype, shape, first and last byte), and the tensors, each in row-major order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from rl.errors import UserError
+
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+FLOATS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+"""What can be merged, by its name in the files."""
+
+PIECE = 1 << 20
+"""Elements worked on at a time: a few buffers of them stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor in a file: `start` and `size` are bytes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: Path
+    start: int
+    size: int
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def merges(self) -> bool:
+        return self.dtype in FLOATS
+
+    def read(self, first: int = 0, last: int | None = None) -> Tensor:
+        """The elements from `first` to before `last` in a row; of a dtype that does not merge, its bytes."""
+        dtype = FLOATS.get(self.dtype, torch.uint8)
+        width = dtype.itemsize
+        last = self.size // width if last is None else last
+        piece = torch.empty(last - first, dtype=dtype)
+        if len(piece) == 0:
+            return piece
+        with self.file.open("rb", buffering=0) as file:
+            file.seek(self.start + first * width)
+            _fill(file, piece.view(torch.uint8).numpy().data)
+        return piece
+
+    def pieces(self) -> Iterator[tuple[int, int]]:
+        """First and last element of each piece, in order."""
+        total = self.elements if self.merges else self.size
+        for first in range(0, total, PIECE):
+            yield first, min(first + PIECE, total)
+
+    def to(self, dtype: str | None) -> Stored:
+        """The same in another dtype, if it is a float and `dtype` names one."""
+        if dtype is None or not self.merges:
+            return self
+        return replace(self, dtype=dtype, size=self.elements * FLOATS[dtype].itemsize)
+
+
+def _fill(file: BinaryIO, buffer: memoryview) -> None:
+    done = 0
+    while done < len(buffer):
+        read = file.readinto(buffer[done:])  # type: ignore[attr-defined]
+        if not read:
+            raise UserError(f"{file.name} ended while it was read")
+        done += read
+
+
+def read_weights(folder: Path, whole: str = WHOLE) -> dict[str, Stored]:
+    """Where each of a model's tensors lies. Errors: UserError when a file is missing or damaged."""
+    if (folder / whole).is_file():
+        return _header(folder / whole)
+    index = folder / INDEX
+    if not index.is_file():
+        raise UserError(f"{folder} holds no weights: neither {whole} nor {INDEX}")
+    try:
+        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        files = sorted(set(places.values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{index} is damaged: it maps no weights to files") from None
+    found: dict[str, Stored] = {}
+    for name in files:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: the file {name}, which {INDEX} names, is missing")
+        found |= _header(folder / name)
+    absent = sorted(set(places) - set(found))
+    if absent:
+        raise UserError(f"{folder / places[absent[0]]} does not hold {absent[0]}, which {INDEX} puts there")
+    return {name: found[name] for name in places}
+
+
+def _header(file: Path) -> dict[str, Stored]:
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > size:
+                raise ValueError
+            header: dict[str, Any] = json.loads(stream.read(length))
+        header.pop("__metadata__", None)
+        begin = 8 + length
+        stored = {
+            name: Stored(name, e["dtype"], tuple(e["shape"]), file, begin + e["data_offsets"][0],
+                         e["data_offsets"][1] - e["data_offsets"][0])
+            for name, e in header.items()
+        }  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise UserError(f"{file} is damaged: it has no safetensors header") from None
+    if any(tensor.start + tensor.size > size for tensor in stored.values()):
+        raise UserError(f"{file} is damaged: it has {size} bytes and its header speaks of more")
+    if not stored:
+        raise UserError(f"{file} holds no weights")
+    return stored
+
+
+class Writer:
+    """The files of a model that is being written; tensors come in any order, each piece once.
+
+    `tensors` says what will come; each goes to the file of the name it lies in now. The room is
+    taken at once, so that a full disk shows before the work. Use as a context.
+    """
+
+    def __init__(self, folder: Path, tensors: Sequence[Stored]) -> None:
+        self._places: dict[str, tuple[int, int]] = {}
+        self._files: list[int] = []
+        shards: dict[str, list[Stored]] = {}
+        for tensor in tensors:
+            shards.setdefault(tensor.file.name, []).append(tensor)
+        try:
+            for name, held in shards.items():
+                self._start(folder / name, held)
+        except BaseException:
+            self._close()
+            raise
+        if len(shards) > 1 or WHOLE not in shards:
+            _write_index(folder, tensors)
+
+    def _start(self, path: Path, tensors: Sequence[Stored]) -> None:
+        header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+        end = 0
+        for tensor in tensors:
+            header[tensor.name] = {
+                "dtype": tensor.dtype,
+                "shape": list(tensor.shape),
+                "data_offsets": [end, end + tensor.size],
+            }
+            end += tensor.size
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        begin = 8 + len(text)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        self._files.append(file)
+        os.posix_fallocate(file, 0, begin + end)
+        _write_at(file, len(text).to_bytes(8, "little") + text, 0)
+        for tensor in tensors:
+            self._places[tensor.name] = file, begin + header[tensor.name]["data_offsets"][0]
+
+    def write(self, name: str, first: int, piece: Tensor) -> None:
+        """Put a piece, already of the tensor's dtype, at element `first` of a tensor."""
+        file, begin = self._places[name]
+        if len(piece):
+            _write_at(file, piece.view(torch.uint8).numpy().data, begin + first * piece.element_size())
+
+    def _close(self) -> None:
+        for file in self._files:
+            os.close(file)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+
+def _write_at(file: int, data: bytes | memoryview, place: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, place)
+        view, place = view[written:], place + written
+
+
+def _write_index(folder: Path, tensors: Sequence[Stored]) -> None:
+    places: Mapping[str, str] = {tensor.name: tensor.file.name for tensor in tensors}
+    total = sum(tensor.size for tensor in tensors)
+    (folder / INDEX).write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": places}, indent=2))

@@ -1,0 +1,37 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from rl.merging.selection import NotFinite, select_largest
+
+values = arrays(
+    "float32",
+    st.integers(1, 60),
+    elements=st.sampled_from([0.0, -0.0, 1e-45, 0.5, -0.5, 1.0, -1.5, 3e38]) | st.floats(-1, 1, width=32),
+)
+
+
+def naive(entries: torch.Tensor, count: int) -> list[int]:
+    """A stable sort: of equal magnitudes the first are kept."""
+    return sorted(torch.sort(entries.abs(), descending=True, stable=True).indices[:count].tolist())
+
+
+@given(values, st.data())
+def test_as_many_as_asked_for_are_kept_the_largest_and_of_equals_the_first(entries, data) -> None:
+    delta = torch.from_numpy(entries)
+    count = data.draw(st.integers(0, len(delta)))
+    size = data.draw(st.integers(1, len(delta)))
+    pieces = delta.split(size)
+    selection = select_largest(lambda: iter(pieces), count)
+    kept = torch.cat([selection.keep(piece) for piece in pieces])
+    assert kept.nonzero()[:, 0].tolist() == naive(delta, count)
+
+
+def test_what_has_no_order_is_refused() -> None:
+    for bad in (float("nan"), float("inf"), float("-inf")):
+        try:
+            select_largest(lambda bad=bad: [torch.tensor([1.0, bad])], 1)
+        except NotFinite:
+            continue
+        raise AssertionError(bad)
