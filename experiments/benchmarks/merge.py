@@ -4,10 +4,10 @@
 
 Base and trained model are 1 GB of bfloat16 or float32 each, in tensors of the shapes of a small
 transformer and in files of 250 MB. Every merge is a fresh process, its imports counted in; its
-memory is the largest resident set that the system saw of it, files that it reads counted in. Copying is `shutil.copyfile` of the
-base's files and an fsync of each, as the merge syncs what it writes. All sides read from files that
-the system's cache holds, and take turns; times are medians of wall time. Writes results/merge.json
-and results/merge.md.
+memory is the largest resident set that the system saw of it, the pages of files counted in. Copying
+is `shutil.copyfile` of the base's files and an fsync of each, as the merge syncs what it writes. All
+sides read from files that the system's cache holds, and take turns; times are medians of wall time.
+Writes results/merge.json and results/merge.md.
 """
 
 from __future__ import annotations
