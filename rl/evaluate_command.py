@@ -97,13 +97,11 @@ def _caps(text: str | None) -> tuple[int, ...] | None:
 
 
 def changed(protocol: Protocol, given: Mapping[str, Any]) -> Protocol:
-    """The protocol with what the command line says otherwise. Caps alone, without a protocol's, say the cap, too."""
+    """The protocol with what the command line says otherwise."""
     values = dict(given)
     minimum = values.pop("min_bin", None)
     if minimum is not None:
         values["length_filter"] = replace(protocol.length_filter, minimum=minimum)
-    if "cap" in values:
-        values.setdefault("caps", ())
     text = values.get("budget_text")
     if text is not None:
         values["budget_text"] = text.replace("{budget}", str(values.get("cap", protocol.cap)))

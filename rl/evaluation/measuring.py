@@ -81,7 +81,7 @@ class Asked:
         by_id = {problem.id: problem for problem in self.problems}
         return {
             cap: at_cap(evaluation.rows, cap, by_id, tokenizer, self.verifier, self.protocol.truncated)
-            for cap in self.protocol.caps
+            for cap in self.protocol.scored_at
         }
 
 

@@ -56,7 +56,7 @@ class Protocol:
     cap: int = 1024
     """Tokens a completion may have when it is sampled."""
     caps: tuple[int, ...] = ()
-    """Tokens it is scored at, ascending; the last is always `cap`."""
+    """Smaller caps that it is scored at, too, ascending."""
     samples: int = 1
     """Completions a problem."""
     temperature: float = 1.0
@@ -94,7 +94,12 @@ class Protocol:
             raise UserError(f"truncated must be 'judge' or 'wrong', not {self.truncated!r}")
         if self.budget_text is not None and "{prompt}" not in self.budget_text:
             raise UserError(f"budget text must hold {{prompt}}, not {self.budget_text!r}")
-        object.__setattr__(self, "caps", tuple(sorted({*self.caps, self.cap})))
+        object.__setattr__(self, "caps", tuple(sorted({*self.caps} - {self.cap})))
+
+    @property
+    def scored_at(self) -> tuple[int, ...]:
+        """All caps, ascending; the last is the one of the sampling."""
+        return (*self.caps, self.cap)
 
     def line(self) -> str:
         """The protocol in one line, for tables, cards and plots."""
@@ -112,7 +117,7 @@ class Protocol:
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it: the verifier's options beside its name."""
         plain = dataclasses.asdict(self)
-        plain["caps"] = list(self.caps)
+        plain["caps"] = list(self.scored_at)
         plain["verifier"] = {"name": self.verifier.name, **self.verifier.options}
         return plain
 

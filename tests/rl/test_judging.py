@@ -172,6 +172,15 @@ def test_an_alias_of_the_answer_is_right_where_the_verifier_takes_them(name: str
     assert judge_problems(load_verifier(name, {}), [problem], [text]) == [expected]
 
 
+def test_several_problems_are_judged_at_once_each_by_its_own_aliases() -> None:
+    city = Problem("p", "Which country?", "United States", {"aliases": ["USA", "U.S."]})
+    others = [city, city, city, Problem("q", "Which country?", "USA")]
+    texts = [r"\boxed{USA}", r"\boxed{France}", "none", r"\boxed{USA}"]
+    verdicts = judge_problems(load_verifier("substring", {}), others, texts)
+    assert verdicts == ["correct", "wrong", "unparsable", "correct"]
+    assert judge_problems(load_verifier("substring", {}), [], []) == []
+
+
 def test_a_problem_has_no_golds_but_its_answer_where_there_are_no_aliases() -> None:
     for aliases in ({}, {"aliases": None}, {"aliases": []}):
         assert Problem("p", "q", "a", aliases).golds == ["a"]
