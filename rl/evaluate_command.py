@@ -162,6 +162,7 @@ def _one(
     asked: Asked, model: str, engine: str, batch_size: int, out: Path | None, plot: Path | None, path: str | None = None
 ) -> Measured:
     """Measure one model and show it; `path` is where it lies, if not where its name says."""
+    from rewards.verifier import Isolated
     from rl.evaluation import Answerer, measuring
     from rl.models import load_tokenizer, resolve_model
     from rl.report.evaluation_table import print_evaluation
@@ -174,7 +175,11 @@ def _one(
     def opened() -> Answerer:
         return measuring.open_answerer(model, place, tokenizer, engine, batch_size)
 
-    measured = asked.measure(model, tokenizer, opened, out, batch_size)
+    try:
+        measured = asked.measure(model, tokenizer, opened, out, batch_size)
+    finally:
+        if isinstance(asked.verifier, Isolated):
+            asked.verifier.close()
     print_evaluation(measured.numbers, asked.protocol)
     if plot is not None and measured.numbers["heat_map"]:
         from rl.report.heat_map import draw_heat_map
