@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from rl.errors import UserError
+from rl.evaluation import encode_prompts
+from rl.models import load_config
 from rl.prepare import Prepared
 from rl.rollouts.engine import Engine, TransformersEngine
 
@@ -11,4 +14,38 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
     part = prepared.recipe.rollouts
     if part.engine == "transformers":
         return TransformersEngine(batch_size=part.batch_size)
-    raise NotImplementedError(part.engine)
+    if part.engine == "vllm":
+        from rl.rollouts.vllm_engine import VllmEngine
+
+        return VllmEngine(model, part.vllm, model_length(prepared, model), dtype_of(prepared))
+    raise UserError(f"rollouts.engine {part.engine!r} cannot be built")
+
+
+def model_length(prepared: Prepared, model: str) -> int:
+    """Tokens that the longest prompt and the largest budget need together, or what the recipe gives them.
+
+    Errors: UserError where they do not fit into the model, or into `rollouts.vllm.max_model_len`.
+    """
+    budgets, given = prepared.budgets, prepared.recipe.rollouts.vllm.max_model_len
+    problems = [*prepared.train.problems, *(prepared.monitor.problems if prepared.monitor else ())]
+    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
+    longest = max(map(len, encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)))
+    needed = longest + budgets.maximum
+    config = load_config(model).get_text_config()
+    limits = {"rollouts.vllm.max_model_len": given, "the model": getattr(config, "max_position_embeddings", None)}
+    for holder, limit in limits.items():
+        if limit is not None and needed > limit:
+            raise UserError(
+                f"{prepared.recipe.name}: the longest prompt ({longest} tokens) and the largest budget "
+                f"({budgets.maximum}) need {needed} tokens, and {holder} has {limit}; shorten prompts or budget"
+                + (", or raise it" if given else "")
+            )
+    return given or needed
+
+
+def dtype_of(prepared: Prepared) -> str:
+    """What a vLLM engine computes in: as told, or as the trainer does."""
+    told, config = prepared.recipe.rollouts.vllm.dtype, prepared.config
+    if told != "auto":
+        return told
+    return "bfloat16" if config.bf16 else "float16" if config.fp16 else "float32"
