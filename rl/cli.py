@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import evaluate_command, merge_command, method_commands, verify_command
+from rl import evaluate_command, merge_command, method_commands, serve_command, verify_command
 from rl.errors import UserError, user_errors_exit_2
 from rl.method_commands import Json
 from rl.synth import building, checking
@@ -89,6 +89,7 @@ for command in (
     verify_command.verify,
     evaluate_command.evaluate,
     merge_command.merge,
+    serve_command.serve,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

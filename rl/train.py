@@ -115,11 +115,14 @@ def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, qu
 
 def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     trainer = _trainer(prepared, run, quiet)
-    _evaluate(prepared, trainer, run, "before")
-    if not run.final.exists():
-        trainer.train(resume_from_checkpoint=_rewind(run, prepared.config.round_steps))
-        _save_final(trainer, run)
-    _evaluate(prepared, trainer, run, "after")
+    try:
+        _evaluate(prepared, trainer, run, "before")
+        if not run.final.exists():
+            trainer.train(resume_from_checkpoint=_rewind(run, prepared.config.round_steps))
+            _save_final(trainer, run)
+        _evaluate(prepared, trainer, run, "after")
+    finally:
+        trainer.engine.close()
 
 
 def _rewind(run: RunFolder, round_steps: int) -> str | None:

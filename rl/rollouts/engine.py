@@ -58,6 +58,10 @@ class Engine(Protocol):
         """What samples from a copy of the weights that may go stale: itself, each of its workers, or nobody."""
         ...
 
+    def close(self) -> None:
+        """End what the engine started; it is not used again."""
+        ...
+
 
 class TransformersEngine:
     """The engine that needs nothing but the model, `batch_size` rows side by side (all of them by default)."""
@@ -104,3 +108,6 @@ class TransformersEngine:
 
     def copies(self) -> Sequence[Engine]:
         return ()
+
+    def close(self) -> None:
+        self._weights = None

@@ -114,6 +114,19 @@ class VllmEngine:
     def copies(self) -> Sequence[Engine]:
         return (self,)
 
+    def close(self) -> None:
+        core = self._llm.llm_engine.engine_core
+        if PartialState().num_processes == 1:
+            core.shutdown()
+        else:  # which would end the trainer's process group too
+            from vllm.distributed.parallel_state import destroy_model_parallel
+
+            core._finalizer.detach()
+            core.engine_core.model_executor.shutdown()
+            destroy_model_parallel()
+        if self._adapters:
+            shutil.rmtree(self._adapters, ignore_errors=True)
+
     def _load_adapter(self, model: Any, version: int) -> None:
         """Each version is an adapter of its own to vLLM, so that no key-value cache of another is used."""
         from vllm.lora.request import LoRARequest
@@ -148,7 +161,8 @@ def _tensor_parallel_group(size: int) -> Any:
         )
     if size == 1:
         return None
-    group, _ = dist.new_subgroups_by_enumeration([list(range(start, start + size)) for start in range(0, ranks, size)])
+    subgroups: Any = dist.new_subgroups_by_enumeration
+    group, _ = subgroups([list(range(start, start + size)) for start in range(0, ranks, size)])
     return group
 
 
