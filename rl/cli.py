@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import evaluate_command, merge_command, method_commands, serve_command, verify_command
+from rl import evaluate_command, merge_command, method_commands, release_command, serve_command, verify_command
 from rl.errors import UserError, user_errors_exit_2
 from rl.method_commands import Json
 from rl.synth import building, checking
@@ -90,6 +90,7 @@ for command in (
     evaluate_command.evaluate,
     merge_command.merge,
     serve_command.serve,
+    release_command.release,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

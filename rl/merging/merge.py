@@ -47,20 +47,28 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
 def fold(base: str, adapter: str, out: Path, dtype: str | None = None) -> dict[str, Any]:
     """Write the base with a LoRA adapter folded in to `out`, as `merge` does; one tensor in memory at a time."""
     require_new(out)
-    base_at, adapter_at = find_model(base), find_model(adapter)
-    if not is_adapter(adapter_at):
-        raise UserError(f"{adapter} is not an adapter: it has no adapter_config.json")
-    weights = read_weights(base_at)
-    folded, facts = folding(weights, adapter_at)
-    results = {name: tensor.to(dtype) for name, tensor in weights.items()}
-    with whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
-        copy_along(base_at, folder, dtype)
-        copy_along(adapter_at, folder, None)
-        with Writer(folder, list(results.values())) as writer:
-            for name, tensor in weights.items():
-                values = folded(tensor)
-                writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
+    place = find_model(adapter)
+    size = sum(tensor.to(dtype).size for tensor in read_weights(find_model(base)).values())
+    with whole_folder(out, size) as folder:
+        facts = write_folded(folder, base, place, dtype)
         return _record(folder, base, [adapter], "lora", facts, dtype)
+
+
+def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> dict[str, Any]:
+    """The same into a folder that is there, with no record of it; gives what there is to say about it."""
+    if not is_adapter(adapter):
+        raise UserError(f"{adapter} is not an adapter: it has no adapter_config.json")
+    base_at = find_model(base)
+    weights = read_weights(base_at)
+    folded, facts = folding(weights, adapter)
+    results = {name: tensor.to(dtype) for name, tensor in weights.items()}
+    copy_along(base_at, folder, dtype)
+    copy_along(adapter, folder, None)
+    with Writer(folder, list(results.values())) as writer:
+        for name, tensor in weights.items():
+            values = folded(tensor)
+            writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
+    return facts
 
 
 def _dtype(tensor: Stored) -> Any:

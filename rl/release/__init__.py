@@ -1,0 +1,6 @@
+"""A run's model as a folder that others can use: weights, card, recipe, exact versions, checksums."""
+
+from rl.release.push import push
+from rl.release.release import Wanted, release
+
+__all__ = ["Wanted", "push", "release"]

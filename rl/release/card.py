@@ -1,0 +1,139 @@
+"""The model card: what the model is, what it was measured to do, and how to get there again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from huggingface_hub import EvalResult, ModelCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rl.evaluation import Protocol
+from rl.release.choice import Chosen
+from rl.release.figures import Figures, Json
+from rl.release.public import public_text
+
+if TYPE_CHECKING:
+    from rl.release.release import Wanted
+
+SETTINGS = (
+    "learning_rate",
+    "num_generations",
+    "per_device_train_batch_size",
+    "steps_per_generation",
+    "gradient_accumulation_steps",
+    "beta",
+    "epsilon",
+    "epsilon_high",
+    "loss_type",
+    "temperature",
+)
+"""Of the trainer's, the ones that a reader asks for first; the recipe has all."""
+
+
+def card(
+    name: str,
+    license_: str,
+    recipe: Json,
+    chosen: Chosen,
+    figures: Sequence[Figures],
+    wanted: Wanted,
+    logged: Sequence[Json],
+    pictures: Sequence[str],
+) -> str:
+    """README.md in the hub's form. `recipe` is already fit to be seen, and `figures` are."""
+    base = public_text(wanted.base or recipe["model"])
+    environment = Environment(
+        loader=PackageLoader("rl.release", "."), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    return environment.get_template("card.md").render(
+        metadata=_metadata(name, license_, base, recipe, figures, wanted.adapter).to_yaml(),
+        name=name,
+        license=license_,
+        base=base,
+        recipe=recipe,
+        rewards=[_plugin(reward) for reward in recipe["rewards"]],
+        budget=_plugin(recipe["budget"]),
+        advantage=_plugin(recipe["advantage"]),
+        settings={key: recipe["trainer"][key] for key in SETTINGS if key in recipe["trainer"]},
+        step=chosen.model.step,
+        why=chosen.why,
+        figures=figures,
+        commands=[evaluate_command(f.protocol, name, recipe) for f in figures],
+        trained=logged[-1]["step"] if logged else 0,
+        hours=sum(line.get("step_time") or 0.0 for line in logged) / 3600,
+        pictures=pictures,
+        adapter=wanted.adapter,
+    )
+
+
+def _metadata(
+    name: str, license_: str, base: str, recipe: Json, figures: Sequence[Figures], adapter: bool
+) -> ModelCardData:
+    """What the hub reads. A base or data set is named only where it looks like a hub name."""
+    results = [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=_hub_name(f.protocol.data.source) or f.protocol.data.name,
+            dataset_name=f.protocol.data.name,
+            metric_type=metric,
+            metric_name=f"{label} at {f.protocol.cap} tokens",
+            metric_value=found[key]["mean"],
+        )
+        for f in figures
+        if f.protocol.data is not None
+        for found in [f.numbers["caps"][str(f.protocol.cap)]]
+        for metric, label, key in (("accuracy", "accuracy", "accuracy"), ("mean_tokens", "mean tokens", "mean_tokens"))
+        if found[key]["mean"] is not None
+    ]
+    data = _hub_name(recipe["data"]["train"]["source"])
+    return ModelCardData(
+        license=license_,
+        base_model=_hub_name(base),
+        datasets=[data] if data else None,
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="text-generation",
+        tags=["lengthwise", "grpo", "reasoning", "reasoning-length"],
+        model_name=name,
+        eval_results=results or None,
+    )
+
+
+def _hub_name(name: str) -> str | None:
+    found = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name.split()[0] if name else "")
+    return found[0] if found and not found[0].endswith((".jsonl", ".json", ".parquet")) else None
+
+
+def _plugin(part: Json) -> str:
+    """A plug-in of the recipe in one line: its name, and its options that are set."""
+    options = [f"{key} {value}" for key, value in part.items() if key != "name" and value is not None]
+    return f"{part['name']}" + (f" ({', '.join(options)})" if options else "")
+
+
+def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:
+    """The command that gives the figures of a protocol again, run beside the released folder."""
+    data = protocol.data
+    words: list[Any] = ["lengthwise", "evaluate", "--model", f"./{model}"]
+    words += ["--data", data.source.split()[0] if data else "DATA", "--cap", protocol.cap]
+    if len(protocol.caps) > 1:
+        words += ["--caps", ",".join(map(str, protocol.caps))]
+    words += ["--samples", protocol.samples, "--temperature", protocol.temperature, "--top-p", protocol.top_p]
+    words += ["--seed", protocol.seed, "--truncated", protocol.truncated, "--verifier", protocol.verifier.name]
+    for key, value in protocol.verifier.options.items():
+        words += ["--set", f"{key}={value}"]
+    if protocol.prompt != "{problem}":
+        words += ["--prompt", protocol.prompt]
+    for option, text in (("--system", protocol.system), ("--budget-text", protocol.budget_text)):
+        words += [option, text] if text is not None else []
+    for role, column in _columns(recipe, data.source if data else "").items():
+        words += ["--column", f"{role}={column}"]
+    words += ["--limit", data.problems] if data else []
+    return shlex.join(map(str, words))
+
+
+def _columns(recipe: Json, source: str) -> dict[str, str]:
+    """The columns that the recipe names for its held-out problems, if those are meant."""
+    part = recipe["data"]["eval"]
+    return part["columns"] if part and source.split()[:1] == [part["source"]] else {}

@@ -1,0 +1,55 @@
+"""What leaves the machine must not tell secrets, nor where things lie on it: values made fit to be seen.
+
+Looks for what has a known form: keys named after secrets, tokens of the usual services, absolute
+paths. A secret in words of one's own is not found.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SECRET_KEY = re.compile(r"(^|_)(hub_token|auth_token|access_token|secret|password|passwd|api_key|credentials?)$", re.I)
+SECRETS = re.compile(
+    r"\b(hf_\w{20,}|sk-[\w-]{20,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16})"
+    r"|\b(xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|$)",
+    re.S,
+)
+REMOVED = "[removed]"
+PATH = re.compile(r"(?<![\w/.<>}])(?:file://|~)?(?:/[^\s/:'\"<>|()\[\]{},;]+){2,}/?")
+"""An absolute path of two parts or more; no web address, fraction or closing tag looks like one."""
+
+
+def public(value: Any) -> Any:
+    """The same, keys of secrets left out, known forms of secrets removed, absolute paths cut to their last part."""
+    if isinstance(value, Mapping):
+        return {key: public(part) for key, part in value.items() if not SECRET_KEY.search(str(key))}
+    if isinstance(value, list | tuple):
+        return type(value)(public(part) for part in value)
+    return public_text(value) if isinstance(value, str) else value
+
+
+def public_text(text: str) -> str:
+    text = SECRETS.sub(REMOVED, text)
+    if _is_path(text):
+        return Path(text).name
+    return PATH.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], text)
+
+
+def _is_path(text: str) -> bool:
+    """Also with spaces in it, which only a look at the disk tells from a sentence."""
+    return text[:1] in ("/", "~") and "\n" not in text and 1 < len(text) < 1000 and Path(text).expanduser().exists()
+
+
+def make_public(folder: Path) -> None:
+    """Rewrite the configurations in a folder that hold what must not be seen; a vocabulary holds none."""
+    for path in folder.glob("*config*.json"):
+        values = json.loads(path.read_text())
+        seen = public(values)
+        if seen != values:
+            path.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")

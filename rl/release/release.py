@@ -1,0 +1,153 @@
+"""Put a run's model, and what others need to use, judge and repeat it, into a new folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rl.errors import UserError
+from rl.evaluation.runs import recipe_of
+from rl.merging.folders import files_along, find_model, read_json
+from rl.merging.lora import ADAPTER, CONFIG, is_adapter
+from rl.merging.merge import write_folded
+from rl.merging.shards import INDEX, read_weights
+from rl.recipe import Recipe
+from rl.release.card import card
+from rl.release.check import require_loads, write_generation_config
+from rl.release.choice import Chosen, choose
+from rl.release.figures import Figures, of_file, of_run
+from rl.release.lock import LOCK, lock, write_sums
+from rl.release.plots import draw
+from rl.release.public import make_public, public
+from rl.run_folder import RunFolder
+from rl.whole_folder import require_new, whole_folder
+
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be released of a run, and how."""
+
+    license: str | None
+    """Its identifier, as the hub and SPDX have it in small letters."""
+    checkpoint: str = "last"
+    """`best`, `last`, `pareto`, or a step."""
+    base: str | None = None
+    """The model that was trained, by the name the public knows it by, or where it lies."""
+    adapter: bool = False
+    """Leave a LoRA adapter an adapter; by default it is folded into its base."""
+    evaluations: Sequence[Path] = ()
+    """What `lengthwise evaluate --json` wrote, for the card."""
+    caps: Sequence[int] | None = None
+    """Tokens at which the run's own answers are scored."""
+    name: str | None = None
+    """What the model is called; by default as its folder."""
+
+
+def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
+    """Write the folder `out`, whole or not at all; gives step, rule and figures.
+
+    The model is loaded and made to answer before anything is moved to its place. Errors: UserError
+    when there is no licence, no figure, or no model that loads, and when `out` is not new.
+    """
+    require_new(out)
+    license_ = _license(wanted.license)
+    recipe = recipe_of(run)
+    chosen = choose(run, wanted.checkpoint)
+    base = _base(chosen, wanted)
+    figures = _figures(run, recipe, chosen, wanted)
+    size = sum(path.stat().st_size for path in chosen.model.path.glob("*.safetensors"))
+    with whole_folder(out, size) as folder:
+        _write_model(chosen.model.path, folder, base, wanted.adapter)
+        needs = str(find_model(base.place)) if base and wanted.adapter else None
+        write_generation_config(folder, needs, figures[0].protocol)
+        make_public(folder)
+        if base and wanted.adapter:
+            _name_base(folder, base.name)
+        logged = [line for line in run.logged() if line["step"] <= chosen.model.step]
+        pictures = draw(figures[0], logged, folder / FIGURES)
+        shown = public(recipe.to_dict())
+        (folder / "recipe.yaml").write_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
+        (folder / LOCK).write_text(lock())
+        text = card(wanted.name or out.name, license_, shown, chosen, figures, wanted, logged, pictures)
+        (folder / "README.md").write_text(text)
+        require_loads(folder, needs)
+        write_sums(folder)
+    return {
+        "step": chosen.model.step,
+        "why": chosen.why,
+        "license": license_,
+        "adapter": wanted.adapter,
+        "figures": [found.numbers for found in figures],
+        "protocols": [found.protocol.line() for found in figures],
+    }
+
+
+def _license(name: str | None) -> str:
+    if not name:
+        raise UserError("a release needs a licence: give --license, such as apache-2.0 or mit")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", name):
+        raise UserError(f"--license is an identifier in small letters, such as apache-2.0 or mit, not {name!r}")
+    return name
+
+
+@dataclass(frozen=True)
+class _Base:
+    """The base of an adapter: where it can be loaded from, and what the public knows it by."""
+
+    place: str
+    name: str
+
+
+def _base(chosen: Chosen, wanted: Wanted) -> _Base | None:
+    """None for a whole model."""
+    if not is_adapter(chosen.model.path):
+        if wanted.adapter:
+            raise UserError(f"{chosen.model.path} is a whole model, no adapter: leave out --adapter")
+        return None
+    named = read_json(chosen.model.path / CONFIG).get("base_model_name_or_path")
+    name = wanted.base or named
+    if not name:
+        raise UserError(f"{chosen.model.path} is an adapter that names no base model: give --base")
+    if wanted.adapter and (name == "demo" or Path(name).expanduser().exists()):
+        raise UserError(f"an adapter is released for a base that others have: give --base with a hub name, not {name}")
+    return _Base(named if named and Path(named).is_dir() else name, name)
+
+
+def _figures(run: RunFolder, recipe: Recipe, chosen: Chosen, wanted: Wanted) -> list[Figures]:
+    found = []
+    if chosen.evaluation is not None and chosen.evaluation.protocol is not None:
+        found.append(of_run(run, recipe, chosen.evaluation, chosen.model.path, wanted.caps))
+    elif wanted.caps:
+        raise UserError(f"--caps scores the run's own answers, and step {chosen.model.step} of {run.path} has none")
+    found += [of_file(path, chosen.model.step) for path in wanted.evaluations]
+    if not found:
+        step = chosen.model.step
+        how = f"run lengthwise evaluate --run {run.path} --checkpoint {step}, or give --evaluation"
+        raise UserError(f"a card needs figures, and step {step} is not evaluated: {how}")
+    return found
+
+
+def _write_model(model: Path, folder: Path, base: _Base | None, as_adapter: bool) -> None:
+    """Weights in safetensors, tokenizer and configurations."""
+    if base and not as_adapter:
+        write_folded(folder, base.place, model, None)
+        return
+    weights = read_weights(model, ADAPTER) if base else read_weights(model)
+    along = [path for path in files_along(model) if path.name != "merge.json"]
+    extra = [model / CONFIG] if base else [model / INDEX] if (model / INDEX).is_file() else []
+    for path in {*(tensor.file for tensor in weights.values()), *along, *extra}:
+        shutil.copyfile(path, folder / path.name)
+
+
+def _name_base(folder: Path, name: str) -> None:
+    values = read_json(folder / CONFIG) | {"base_model_name_or_path": name}
+    (folder / CONFIG).write_text(json.dumps(values, indent=2) + "\n")
