@@ -54,6 +54,7 @@ def evaluate(
     """
     from rl.evaluation import measuring
     from rl.models import quieten_libraries
+    from rl.train import is_main_process
 
     quieten_libraries()
     for path in (json_file, plot):
@@ -83,7 +84,7 @@ def evaluate(
             raise UserError("give --model and --data, or --run")
         asked = _asked(data, model, protocol, given, verifier, settings or [], columns or [], engine, limit)
         result = _one(asked, model, engine, batch_size, out, plot).numbers
-    if json_file:
+    if json_file and is_main_process():
         write_json(json_file, result)
 
 
@@ -166,6 +167,7 @@ def _one(
     from rl.evaluation import Answerer, measuring
     from rl.models import load_tokenizer, resolve_model
     from rl.report.evaluation_table import print_evaluation
+    from rl.train import is_main_process
 
     place = path or resolve_model(model)
     tokenizer = load_tokenizer(place)
@@ -180,6 +182,8 @@ def _one(
     finally:
         if isinstance(asked.verifier, Isolated):
             asked.verifier.close()
+    if not is_main_process():
+        return measured
     print_evaluation(measured.numbers, asked.protocol)
     if plot is not None and measured.numbers["heat_map"]:
         from rl.report.heat_map import draw_heat_map
@@ -200,6 +204,7 @@ def _run(
     """The numbers of a checkpoint; of `all` by step, under `checkpoints`."""
     from rl.evaluation import runs
     from rl.run_folder import RunFolder
+    from rl.train import is_main_process
 
     run = RunFolder(path)
     recipe = runs.recipe_of(run)
@@ -214,6 +219,6 @@ def _run(
     if which == "all":
         return {"schema": 1, "run": str(path), "checkpoints": {str(s): m.numbers for s, m in measured.items()}}
     best = runs.best_of({step: m.evaluation for step, m in measured.items()})
-    if which == "best":
+    if which == "best" and is_main_process():
         print(f"best: step {best}")
     return measured[best].numbers

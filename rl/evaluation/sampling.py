@@ -11,7 +11,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rewards import Problem, Rollout
+from rewards import Problem
 from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
@@ -87,20 +87,19 @@ def _answer(
     state = PartialState()
     share = math.ceil(len(chunk) / state.num_processes)
     local = chunk[share * state.process_index :][:share]
-    rollouts: list[Rollout] = []
-    if local:
-        budgets = [protocol.cap] * len(local)
-        completions = answerer.engine.generate(
-            [one.prompt for one in local],
-            budgets,
-            Sampling(protocol.temperature, protocol.top_p),
-            eos_ids=answerer.eos_ids,
-            seeds=[one.seed(protocol.seed) for one in local],
-        )
-        own = [problems[one.place] for one in local]
-        texts = texts_of(answerer.tokenizer, completions)
-        verdicts = judge_problems(verifier, own, texts)
-        rollouts = as_rollouts(own, completions, texts, budgets, verdicts, [], protocol.truncated)
+    budgets = [protocol.cap] * len(local)
+    # Asked without prompts, too: gathering sharded weights takes every rank.
+    completions = answerer.engine.generate(
+        [one.prompt for one in local],
+        budgets,
+        Sampling(protocol.temperature, protocol.top_p),
+        eos_ids=answerer.eos_ids,
+        seeds=[one.seed(protocol.seed) for one in local],
+    )
+    own = [problems[one.place] for one in local]
+    texts = texts_of(answerer.tokenizer, completions)
+    verdicts = judge_problems(verifier, own, texts)
+    rollouts = as_rollouts(own, completions, texts, budgets, verdicts, [], protocol.truncated)
     gathered = gather_object(rollouts)
     return [row_of(problems[one.place], one.sample, r) for one, r in zip(chunk, gathered, strict=True)]
 
