@@ -1,0 +1,182 @@
+"""A worker as it is started from the command line, with a key, talked to over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rl.rollouts import Sampling
+from rl.rollouts.check import logprobs_of
+from rl.rollouts.weights import write_weights
+from rl.rollouts.wire import BadAnswer, read_answer, sampling_params
+
+KEY = "a-key-for-tests"
+GENERATE = "/inference/v1/generate"
+
+
+class Client:
+    """Asks one worker."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+
+    def __call__(
+        self, path: str, body: Any = None, method: str | None = None, key: str | None = KEY
+    ) -> tuple[int, Any]:
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+
+
+def start(*options: str) -> tuple[Client, subprocess.Popen[bytes]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "rl.cli",
+        "serve",
+        "--model",
+        "demo",
+        "--port",
+        str(port),
+        "--max-model-len",
+        "256",
+    ]
+    environment = {**os.environ, "TEST_KEY": KEY}
+    process = subprocess.Popen(
+        [*command, "--api-key-env", "TEST_KEY", *options], env=environment, start_new_session=True
+    )
+    client, last = Client(port), time.monotonic() + 240
+    while time.monotonic() < last:
+        assert process.poll() is None, "the worker ended while it started"
+        try:
+            client("/health")
+            return client, process
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.5)
+    raise AssertionError("the worker did not start")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Client]:
+    client, process = start()
+    yield client
+    end(process)
+
+
+def ask(prompt: Any, eos: Any, budget: int = 40, seed: int = 1) -> dict[str, Any]:
+    params = sampling_params(budget, Sampling(), eos_ids=eos, seed=seed, logprobs=True)
+    return {"request_id": f"r-{seed}", "token_ids": prompt, "sampling_params": params}
+
+
+def test_without_weights_it_says_so_and_refuses(worker: Client, prompts: Any, eos: Any) -> None:
+    assert worker("/lengthwise/health")[1]["version"] is None
+    assert worker(GENERATE, ask(prompts[0], eos)) == (409, {"error": "no weights yet"})
+
+
+@pytest.mark.parametrize("path", ["/lengthwise/health", "/lengthwise/weights", GENERATE, "/v1/models", "/metrics"])
+def test_every_path_wants_the_key(path: str, worker: Client) -> None:
+    for key in (None, "another", KEY[:-1]):
+        assert worker(path, key=key)[0] == 401
+    assert worker("/health", key=None)[0] == 200
+
+
+def test_weights_come_by_folder_and_by_upload_and_answers_name_them(
+    worker: Client, model: Any, prompts: Any, eos: Any, perturb: Any, tmp_path: Path
+) -> None:
+    for version in range(3):
+        folder = tmp_path / str(version)
+        assert write_weights(model, folder) == "model"
+        if version == 1:
+            for file in folder.iterdir():
+                uploaded = worker(f"/lengthwise/weights/1/{file.name}", file.read_bytes(), "PUT")
+                assert uploaded == (200, {"bytes": file.stat().st_size})
+            assert worker("/lengthwise/weights", {"version": 1}) == (200, {"version": 1})
+        else:
+            answer = worker("/lengthwise/weights", {"version": version, "path": str(folder)})
+            assert answer == (200, {"version": version})
+        status, answer = worker(GENERATE, ask(prompts[0], eos))
+        assert status == 200
+        completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
+        with torch.no_grad():
+            own = logprobs_of(model, prompts[0], completion)
+        assert float((own - torch.tensor(completion.logprobs)).abs().max()) <= 1e-4
+        with pytest.raises(BadAnswer, match=f"sampled with weights {version}, not 9"):
+            read_answer(answer, budget=40, eos_ids=eos, version=9, asked=True)
+        perturb(model)
+    health = worker("/lengthwise/health")[1]
+    assert health["ready"]
+    assert (health["version"], health["dtype"], health["max_model_len"]) == (2, "float32", 256)
+
+
+def test_weights_that_are_not_there_change_nothing(worker: Client, tmp_path: Path) -> None:
+    before = worker("/lengthwise/health")[1]
+    for wrong in ({"version": 5, "path": str(tmp_path)}, {"path": str(tmp_path)}, {"version": 6}, ["no"]):
+        assert worker("/lengthwise/weights", wrong)[0] == 400
+    assert worker("/lengthwise/weights/7/..%2Fpasswd", b"x", "PUT")[0] in (400, 404)
+    assert worker("/lengthwise/weights/7/code.py", b"x", "PUT")[0] == 400
+    assert worker("/lengthwise/health")[1] == before
+
+
+def test_a_load_that_fails_half_way_leaves_no_worker_that_answers(
+    worker: Client, model: Any, prompts: Any, eos: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "model.safetensors").write_bytes(b"torn")
+    assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "torn")})[0] == 500
+    assert worker(GENERATE, ask(prompts[0], eos))[0] == 409
+    write_weights(model, tmp_path / "whole")
+    assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "whole")})[0] == 200
+    assert worker(GENERATE, ask(prompts[0], eos))[0] == 200
+
+
+@pytest.mark.slow
+def test_a_worker_takes_adapters(model: Any, prompts: Any, eos: Any, perturb: Any, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    worker, process = start("--adapter-rank", "8")
+    try:
+        for version in range(2):
+            perturb(adapted)
+            assert write_weights(adapted, tmp_path / str(version)) == "adapter"
+            path = str(tmp_path / str(version))
+            assert worker("/lengthwise/weights", {"version": version, "path": path})[0] == 200
+            name = worker("/lengthwise/health")[1]["adapter_name"]
+            status, answer = worker(GENERATE, {**ask(prompts[0], eos), "model": name})
+            assert status == 200
+            completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
+            with torch.no_grad():
+                own = logprobs_of(adapted, prompts[0], completion)
+            assert float((own - torch.tensor(completion.logprobs)).abs().max()) <= 1e-4
+    finally:
+        end(process)
