@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from experiments.benchmarks._shared import interleaved, surroundings, write
 
 GIGABYTE = 1_000_000_000
-TURNS = 5
+TURNS = 3
 SHAPES = {
     "embed": (32_000, 1024),
     **{f"layers.{i}.{part}": (1024, 4096) for i in range(120) for part in ("up", "down")},
@@ -88,7 +88,6 @@ def copied(base: Path, out: Path) -> Callable[[], dict[str, float]]:
     """Copy a model's files and have the disk hold them."""
 
     def run() -> dict[str, float]:
-        os.sync()
         started, before = time.perf_counter(), time.process_time()
         out.mkdir()
         for file in base.iterdir():
@@ -107,7 +106,6 @@ def merged(base: Path, trained: Path, out: Path, options: tuple[str, ...]) -> Ca
     command = ["merge", "--base", str(base), "--trained", str(trained), "--out", str(out), *options]
 
     def run() -> dict[str, float]:
-        os.sync()
         started, before = time.perf_counter(), os.times()
         done = subprocess.run([sys.executable, "-c", PROGRAM, *command], check=True, capture_output=True, text=True)
         seconds, after = time.perf_counter() - started, os.times()

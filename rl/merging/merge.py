@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from rl.errors import UserError
 from rl.merging.folders import copy_along, find_model, known_as, pair
@@ -34,7 +37,7 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
     models = pair(find_model(base), folders, dtype)
     merged = method.start(models)
     results = {name: tensor.to(dtype) for name, tensor in models.base.items()}
-    with whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
+    with _one_thread(), whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
         copy_along(folders[0], folder, dtype)
         with Writer(folder, list(results.values())) as writer:
             for name, tensor in models.base.items():
@@ -69,6 +72,17 @@ def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> d
             values = folded(tensor)
             writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
     return facts
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Pieces are too small to share, and threads that wait for the next one take time from those that work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _dtype(tensor: Stored) -> Any:

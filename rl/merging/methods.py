@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rl.errors import UserError
 from rl.merging.folders import Models
-from rl.merging.selection import NotFinite, Selection, select_largest
+from rl.merging.selection import NotFinite, Selection, kept_only, select_largest, where_kept
 
 Scope = Literal["global", "tensor"]
 Piece = Callable[[str, int, int], Tensor]
@@ -48,13 +48,11 @@ class Kept:
     _selection: Selection | None = None
 
     def __call__(self, name: str, first: int, delta: Tensor) -> Tensor:
-        """(n,) float32 from element `first` on -> (n,) bool."""
+        """(n,) float32 from element `first` on -> (n,) int32 mask, as `Selection.mask` gives it."""
         if self._selection is None or (self.scope == "tensor" and first == 0):
             names = [name] if self.scope == "tensor" else self.models.merged_names()
             self._selection = self._select(names)
-        kept = self._selection.keep(delta)
-        self.entries += int(kept.count_nonzero())
-        return kept
+        return self._selection.mask(delta)
 
     def _select(self, names: list[str]) -> Selection:
         reading = names[0]
@@ -66,6 +64,7 @@ class Kept:
                     yield self.models.delta(self.place, reading, *piece)
 
         count = round(self.share * sum(self.models.base[name].elements for name in names))
+        self.entries += count
         try:
             return select_largest(stream, count)
         except NotFinite:
@@ -96,8 +95,8 @@ class Selective:
             trained = models.trained[0][name].read(first, last).float()
             values = base.float()
             delta = trained.sub_(values)
-            kept = self._kept(name, first, delta)
-            return torch.where(kept, delta.mul_(self.scale).add_(values), values)
+            mask = self._kept(name, first, delta)
+            return where_kept(mask, delta.mul_(self.scale).add_(values), values)
 
         return piece
 
@@ -158,7 +157,7 @@ class Ties:
             deltas = []
             for place, kept in enumerate(self._kept):
                 delta = models.delta(place, name, first, last)
-                deltas.append(delta.mul_(kept(name, first, delta)))
+                deltas.append(kept_only(kept(name, first, delta), delta))
             stacked = torch.stack(deltas)
             mean: Tensor = disjoint_merge(stacked, calculate_majority_sign_mask(stacked))
             return mean.mul_(self.scale).add_(models.base[name].read(first, last).float())

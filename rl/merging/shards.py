@@ -23,7 +23,7 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 FLOATS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 """What can be merged, by its name in the files."""
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 """Elements worked on at a time: a few buffers of them stay in the processor's cache."""
 
 

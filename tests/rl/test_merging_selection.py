@@ -24,7 +24,7 @@ def test_as_many_as_asked_for_are_kept_the_largest_and_of_equals_the_first(entri
     size = data.draw(st.integers(1, len(delta)))
     pieces = delta.split(size)
     selection = select_largest(lambda: iter(pieces), count)
-    kept = torch.cat([selection.keep(piece) for piece in pieces])
+    kept = torch.cat([selection.mask(piece) for piece in pieces])
     assert kept.nonzero()[:, 0].tolist() == naive(delta, count)
 
 
