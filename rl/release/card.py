@@ -46,7 +46,11 @@ def card(
     """README.md in the hub's form. `recipe` is already fit to be seen, and `figures` are."""
     base = public_text(wanted.base or recipe["model"])
     environment = Environment(
-        loader=PackageLoader("rl.release", "."), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=PackageLoader("rl.release", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
     )
     return environment.get_template("card.md").render(
         metadata=_metadata(name, license_, base, recipe, figures, wanted.adapter).to_yaml(),
@@ -54,7 +58,9 @@ def card(
         license=license_,
         base=base,
         recipe=recipe,
-        rewards=[_plugin(reward) for reward in recipe["rewards"]],
+        train=_source(recipe["data"]["train"]),
+        held_out=_source(recipe["data"]["eval"]) if recipe["data"]["eval"] else None,
+        rewards="; ".join(_plugin(reward) for reward in recipe["rewards"]),
         budget=_plugin(recipe["budget"]),
         advantage=_plugin(recipe["advantage"]),
         settings={key: recipe["trainer"][key] for key in SETTINGS if key in recipe["trainer"]},
@@ -62,8 +68,7 @@ def card(
         why=chosen.why,
         figures=figures,
         commands=[evaluate_command(f.protocol, name, recipe) for f in figures],
-        trained=logged[-1]["step"] if logged else 0,
-        hours=sum(line.get("step_time") or 0.0 for line in logged) / 3600,
+        minutes=sum(line.get("step_time") or 0.0 for line in logged) / 60,
         pictures=pictures,
         adapter=wanted.adapter,
     )
@@ -107,9 +112,17 @@ def _hub_name(name: str) -> str | None:
 
 
 def _plugin(part: Json) -> str:
-    """A plug-in of the recipe in one line: its name, and its options that are set."""
+    """A plug-in of the recipe in a cell of a table: its name, and its options that are set."""
     options = [f"{key} {value}" for key, value in part.items() if key != "name" and value is not None]
-    return f"{part['name']}" + (f" ({', '.join(options)})" if options else "")
+    return _cell(part["name"] + (f" ({', '.join(options)})" if options else ""))
+
+
+def _source(part: Json) -> str:
+    return _cell(", ".join([part["source"], *(f"{key} {value}" for key, value in part["options"].items())]))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:

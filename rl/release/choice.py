@@ -13,11 +13,12 @@ from rl.evaluation.runs import Trained, best_of, chosen_models, trained_models
 from rl.run_folder import RunFolder
 
 RULES = {
-    "best": "the highest accuracy of the run's evaluated checkpoints; of equals, the one with fewer tokens",
-    "pareto": "the fewest tokens of the run's evaluated checkpoints whose accuracy is within one standard error of "
-    "the best one's",
-    "last": "the end of the run",
+    "best": "it has the highest accuracy of the run's evaluated checkpoints, and of equals the fewest tokens",
+    "pareto": "it has the fewest tokens of the run's evaluated checkpoints whose accuracy is within one standard error "
+    "of the best",
+    "last": "it is the run's last",
 }
+"""Why a checkpoint is taken, as the card says it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def choose(run: RunFolder, which: str) -> Chosen:
     known = {step: found for step, model in models.items() if (found := evaluation_of(run, model))}
     if which not in ("best", "pareto"):
         (model,) = models.values()
-        return Chosen(model, known.get(model.step), RULES.get(which, "asked for by its step"))
+        return Chosen(model, known.get(model.step), RULES.get(which, "it was asked for by its step"))
     if not known:
         raise UserError(f"{run.path}: no checkpoint is evaluated; run lengthwise evaluate --run with --checkpoint all")
     _require_one_protocol(run, known)

@@ -54,14 +54,14 @@ class Figures:
 
 
 def of_run(run: RunFolder, recipe: Recipe, evaluation: Evaluation, model: Path, caps: Sequence[int] | None) -> Figures:
-    """The run's own answers, scored at `caps` tokens; by default at a quarter, a half and the whole of the cap.
+    """The run's own answers, scored at `caps` tokens; by default at the cap and its half, quarter and eighth.
 
     Errors: UserError when the run's held-out problems are no longer those that were answered.
     """
     protocol = evaluation.protocol
     if protocol is None or protocol.data is None:
         raise UserError(f"{run.path}: its evaluation has no protocol; evaluate the checkpoint again")
-    wanted = caps or [protocol.cap // 4, protocol.cap // 2]
+    wanted = caps or [protocol.cap // part for part in (8, 4, 2)]
     data, protocol = protocol.data, replace(protocol, caps=tuple(cap for cap in wanted if cap))
     asked = asked_of(run, recipe, protocol.engine, data.problems, lambda _: protocol)
     if asked.protocol.data is None or asked.protocol.data.fingerprint != data.fingerprint:

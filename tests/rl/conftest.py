@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_runs
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from curricula import ProblemOrder
@@ -42,6 +43,12 @@ def verifier() -> Iterator[MathVerifier]:
 def problems(verifier: MathVerifier) -> list[Problem]:
     source = SourcePart("demo", options={"split": "train", "n": 64, "seed": 5})
     return load_problems(source, PromptPart(), verifier).problems
+
+
+@pytest.fixture(scope="session")
+def evaluated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: a test that changes it takes a copy."""
+    return small_runs.evaluated_run(tmp_path_factory.mktemp("evaluated"))
 
 
 TrainerMaker = Callable[..., LengthGRPOTrainer]

@@ -16,49 +16,20 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from rl import checkpoints
-from rl.cli import run_command
 from rl.errors import UserError
 from rl.evaluation import Evaluation
 from rl.models import load_model, resolve_model
 from rl.recipe_files import load_recipe
 from rl.release import Wanted, release
 from rl.run_folder import RunFolder
-from rl.train import train
 
 DEMO = resolve_model("demo")
-RECIPE = {
-    "extends": "demo-dler",
-    "name": "short-sums",
-    "data": {
-        "train": {"source": "demo", "options": {"split": "train", "n": 24, "seed": 0}},
-        "eval": {"source": "demo", "options": {"split": "test", "n": 12, "seed": 0}},
-    },
-    "budget": {"tokens": 80},
-    "evaluation": {"budget": 160},
-    "sampling": {"dynamic": False},
-    "trainer": {
-        "max_steps": 4, "save_steps": 2, "num_generations": 4, "per_device_train_batch_size": 8,
-        "steps_per_generation": 2, "logging_steps": 1,
-    },
-}  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of four steps with two checkpoints, both evaluated."""
-    folder = tmp_path_factory.mktemp("release")
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
-    run = train(str(folder / "recipe.yaml"), [], folder / "run", quiet=True)
-    with pytest.raises(SystemExit) as stop:
-        run_command(["evaluate", "--run", str(run.path), "--checkpoint", "all"])
-    assert stop.value.code == 0
-    return run.path
 
 
 @pytest.fixture
-def run(trained: Path, tmp_path: Path) -> RunFolder:
+def run(evaluated_run: Path, tmp_path: Path) -> RunFolder:
     """A copy that a test may change."""
-    return RunFolder(Path(shutil.copytree(trained, tmp_path / "run")))
+    return RunFolder(Path(shutil.copytree(evaluated_run, tmp_path / "run")))
 
 
 def wanted(**options: Any) -> Wanted:
@@ -142,7 +113,7 @@ def test_figures_of_another_evaluation_stand_on_the_card_too(
     monkeypatch.chdir(tmp_path)
     command("evaluate", "--model", str(run.final), "--data", "demo", "--limit", "6", "--cap", "90", "--samples", "2")
     result = release(run, wanted(evaluations=[Path("out.json")]), Path("model"))
-    assert [len(found["caps"]) for found in result["figures"]] == [3, 1]
+    assert [len(found["caps"]) for found in result["figures"]] == [4, 1]
     card = Path("model/README.md").read_text()
     assert "pass@2 (%)" in card
     assert "6 problems of demo" in card
