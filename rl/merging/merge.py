@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rl.errors import UserError
-from rl.merging.folders import copy_along, find_model, known_as, pair
+from rl.merging.folders import Models, copy_along, find_model, known_as, pair
 from rl.merging.lora import folding, is_adapter
-from rl.merging.methods import Method
+from rl.merging.methods import Method, Place
 from rl.merging.shards import FLOATS, Stored, Writer, read_weights
 from rl.whole_folder import require_new, whole_folder
 
 RECORD = "merge.json"
 """How a merged model was made, beside its weights."""
+
+AHEAD = 2
+"""Pieces read before they are merged."""
 
 
 def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: str | None = None) -> dict[str, Any]:
@@ -35,16 +41,38 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
         if is_adapter(folder):
             raise UserError(f"{name} is an adapter: fold it into its base first, with --method lora")
     models = pair(find_model(base), folders, dtype)
-    merged = method.start(models)
+    method.start(models)
     results = {name: tensor.to(dtype) for name, tensor in models.base.items()}
     with _one_thread(), whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
         copy_along(folders[0], folder, dtype)
         with Writer(folder, list(results.values())) as writer:
-            for name, tensor in models.base.items():
-                for first, last in tensor.pieces():
-                    values = merged(name, first, last) if tensor.merges else tensor.read(first, last)
-                    writer.write(name, first, values.to(_dtype(results[name])) if tensor.merges else values)
+            for name, first, piece in _merged(models, method):
+                writer.write(name, first, piece.to(_dtype(results[name])) if results[name].merges else piece)
         return _record(folder, base, trained, method.name, method.facts(), dtype)
+
+
+def _merged(models: Models, method: Method) -> Iterator[tuple[str, int, Tensor]]:
+    """Every piece of the result, in order; the next ones are read meanwhile."""
+
+    def load(place: Place) -> tuple[Tensor, ...]:
+        name, first, last = place
+        tensor = models.base[name]
+        return method.load(place) if tensor.merges else (tensor.read(first, last),)
+
+    with ThreadPoolExecutor(1) as thread:
+        reading: deque[tuple[Place, Future[tuple[Tensor, ...]]]] = deque()
+        for place in models.places():
+            reading.append((place, thread.submit(load, place)))
+            if len(reading) > AHEAD:
+                yield _next(models, method, *reading.popleft())
+        while reading:
+            yield _next(models, method, *reading.popleft())
+
+
+def _next(models: Models, method: Method, place: Place, reading: Future[tuple[Tensor, ...]]) -> tuple[str, int, Tensor]:
+    name, first, _ = place
+    loaded = reading.result()
+    return name, first, method.merge(place, loaded) if models.base[name].merges else loaded[0]
 
 
 def fold(base: str, adapter: str, out: Path, dtype: str | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ways to merge: selective, linear, TIES. Each gives the merged values of a piece of a tensor in float32.
+"""Ways to merge: selective, linear, TIES. Each merges piece by piece, in float32.
 
 Products and sums are operations of their own: where torch does both in one, it rounds once in a
 vector register and twice in the rest of a piece, and the result would depend on how tensors are cut.
@@ -6,7 +6,6 @@ vector register and twice in the rest of a piece, and the result would depend on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -18,18 +17,25 @@ from rl.merging.folders import Models
 from rl.merging.selection import NotFinite, Selection, kept_only, select_largest, where_kept
 
 Scope = Literal["global", "tensor"]
-Piece = Callable[[str, int, int], Tensor]
-"""Tensor, first and last element -> the merged elements, in any float dtype."""
+Place = tuple[str, int, int]
+"""A piece of a model: a tensor's name, first and last element."""
 
 
 class Method(Protocol):
+    """`load` reads what a piece is made of, in any order and from any thread; `merge` makes it, in order."""
+
     name: str
 
-    def start(self, models: Models) -> Piece:
-        """Pieces must be asked for in order: names as `models` has them, elements upwards."""
+    def start(self, models: Models) -> None:
+        """Errors: UserError when it is no method for so many models."""
+
+    def load(self, place: Place) -> tuple[Tensor, ...]: ...
+
+    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
+        """The merged elements in float32. Pieces must come in the order of `models.pieces()`."""
 
     def facts(self) -> dict[str, Any]:
-        """What was kept, once all pieces were asked for."""
+        """What was kept, once all pieces were merged."""
 
 
 @dataclass
@@ -47,28 +53,24 @@ class Kept:
     entries: int = 0
     _selection: Selection | None = None
 
-    def __call__(self, name: str, first: int, delta: Tensor) -> Tensor:
-        """(n,) float32 from element `first` on -> (n,) int32 mask, as `Selection.mask` gives it."""
+    def __call__(self, place: Place, delta: Tensor) -> Tensor:
+        """(n,) float32 differences of a piece -> (n,) int32 mask, as `Selection.mask` gives it."""
+        name, first, _ = place
         if self._selection is None or (self.scope == "tensor" and first == 0):
-            names = [name] if self.scope == "tensor" else self.models.merged_names()
-            self._selection = self._select(names)
+            self._selection = self._select([name] if self.scope == "tensor" else self.models.merged_names())
         return self._selection.mask(delta)
 
     def _select(self, names: list[str]) -> Selection:
-        reading = names[0]
-
-        def stream() -> Iterator[Tensor]:
-            nonlocal reading
-            for reading in names:
-                for piece in self.models.base[reading].pieces():
-                    yield self.models.delta(self.place, reading, *piece)
-
         count = round(self.share * sum(self.models.base[name].elements for name in names))
         self.entries += count
+        pieces = [(name, *piece) for name in names for piece in self.models.base[name].pieces()]
         try:
-            return select_largest(stream, count)
+            return select_largest(pieces, lambda piece: self.models.delta(self.place, *piece), count)
         except NotFinite:
-            raise UserError(f"{reading} holds an infinity or a NaN: such a model cannot be merged") from None
+            raise UserError(f"{self._not_finite(pieces)} holds an infinity or a NaN: it cannot be merged") from None
+
+    def _not_finite(self, pieces: list[Place]) -> str:
+        return next(p[0] for p in pieces if not torch.isfinite(self.models.delta(self.place, *p)).all())
 
 
 @dataclass
@@ -86,19 +88,17 @@ class Selective:
     scope: Scope = "global"
     name: str = field(default="selective", init=False)
 
-    def start(self, models: Models) -> Piece:
+    def start(self, models: Models) -> None:
         _require_one(models, self.name)
         self._models, self._kept = models, Kept(models, 0, self.keep, self.scope)
 
-        def piece(name: str, first: int, last: int) -> Tensor:
-            base = models.base[name].read(first, last)
-            trained = models.trained[0][name].read(first, last).float()
-            values = base.float()
-            delta = trained.sub_(values)
-            mask = self._kept(name, first, delta)
-            return where_kept(mask, delta.mul_(self.scale).add_(values), values)
+    def load(self, place: Place) -> tuple[Tensor, ...]:
+        return self._models.both(0, *place)
 
-        return piece
+    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
+        base, delta = loaded[0], loaded[1].sub_(loaded[0])
+        mask = self._kept(place, delta)
+        return where_kept(mask, delta.mul_(self.scale).add_(base), base)
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -117,14 +117,16 @@ class Linear:
     weight: float = 0.5
     name: str = field(default="linear", init=False)
 
-    def start(self, models: Models) -> Piece:
+    def start(self, models: Models) -> None:
         _require_one(models, self.name)
+        self._models = models
 
-        def piece(name: str, first: int, last: int) -> Tensor:
-            base, trained = (side[name].read(first, last).float() for side in (models.base, models.trained[0]))
-            return base.mul_(1 - self.weight).add_(trained.mul_(self.weight))
+    def load(self, place: Place) -> tuple[Tensor, ...]:
+        return self._models.both(0, *place)
 
-        return piece
+    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
+        base, trained = loaded
+        return base.mul_(1 - self.weight).add_(trained.mul_(self.weight))
 
     def facts(self) -> dict[str, Any]:
         return {"weight": self.weight}
@@ -145,24 +147,24 @@ class Ties:
     scope: Scope = "global"
     name: str = field(default="ties", init=False)
 
-    def start(self, models: Models) -> Piece:
-        from peft.utils.merge_utils import calculate_majority_sign_mask, disjoint_merge
-
+    def start(self, models: Models) -> None:
         if len(models.trained) < 2:
             raise UserError("ties merges two trained models or more: give --trained for each")
         self._models = models
-        self._kept = [Kept(models, place, self.keep, self.scope) for place in range(len(models.trained))]
+        self._kept = [Kept(models, number, self.keep, self.scope) for number in range(len(models.trained))]
 
-        def piece(name: str, first: int, last: int) -> Tensor:
-            deltas = []
-            for place, kept in enumerate(self._kept):
-                delta = models.delta(place, name, first, last)
-                deltas.append(kept_only(kept(name, first, delta), delta))
-            stacked = torch.stack(deltas)
-            mean: Tensor = disjoint_merge(stacked, calculate_majority_sign_mask(stacked))
-            return mean.mul_(self.scale).add_(models.base[name].read(first, last).float())
+    def load(self, place: Place) -> tuple[Tensor, ...]:
+        name, first, last = place
+        deltas = (self._models.delta(number, *place) for number in range(len(self._kept)))
+        return (self._models.base[name].read(first, last).float(), *deltas)
 
-        return piece
+    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
+        from peft.utils.merge_utils import calculate_majority_sign_mask, disjoint_merge
+
+        base, *deltas = loaded
+        trimmed = torch.stack([kept_only(kept(place, d), d) for kept, d in zip(self._kept, deltas, strict=True)])
+        mean: Tensor = disjoint_merge(trimmed, calculate_majority_sign_mask(trimmed))
+        return mean.mul_(self.scale).add_(base)
 
     def facts(self) -> dict[str, Any]:
         kept = [kept.entries for kept in self._kept]

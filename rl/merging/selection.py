@@ -7,16 +7,20 @@ largest magnitude of any number of entries exactly, in two passes and a megabyte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 INFINITY = 0x7F800000
 """The bits of infinity; those of NaN are larger."""
-_HALF = 1 << 16
-"""Bins of a histogram."""
+_BINS = 1 << 16
+"""Of a histogram."""
+THREADS = 2
+T = TypeVar("T")
 
 
 class NotFinite(ValueError):
@@ -62,26 +66,37 @@ def magnitude_bits(delta: Tensor) -> Tensor:
     return delta.view(torch.int32) & 0x7FFFFFFF
 
 
-def select_largest(stream: Callable[[], Iterable[Tensor]], count: int) -> Selection:
-    """Keep exactly the `count` largest magnitudes of a stream of float32 pieces; of equals, the first.
+def select_largest(pieces: Sequence[T], load: Callable[[T], Tensor], count: int) -> Selection:
+    """Keep exactly the `count` largest magnitudes of float32 pieces; of equals, the first.
 
-    `stream` gives the same pieces at every call. Errors: NotFinite.
+    `load` gives the same piece at every call, from any thread. Errors: NotFinite.
     """
     if count <= 0:
         return Selection(INFINITY, 0)
-    upper = torch.zeros(_HALF, dtype=torch.int64)
-    for delta in stream():
-        upper += torch.bincount(magnitude_bits(delta).bitwise_right_shift_(16), minlength=_HALF)
-        if upper[INFINITY >> 16 :].any():
-            raise NotFinite
+    upper = _histogram(pieces, lambda piece: magnitude_bits(load(piece)).bitwise_right_shift_(16))
+    if upper[INFINITY >> 16 :].any():
+        raise NotFinite
     top, above = _bin_of(upper, count)
-    lower = torch.zeros(_HALF, dtype=torch.int64)
-    for delta in stream():
-        bits = magnitude_bits(delta).numpy()
-        low = torch.from_numpy(bits[bits >> 16 == top] & 0xFFFF)  # numpy's masks are twice as fast
-        lower += torch.bincount(low, minlength=_HALF)
-    bottom, more = _bin_of(lower, count - above)
+
+    def lower_bits(piece: T) -> Tensor:
+        bits = magnitude_bits(load(piece)).numpy()
+        return torch.from_numpy(bits[bits >> 16 == top] & 0xFFFF)  # numpy's masks are twice as fast
+
+    bottom, more = _bin_of(_histogram(pieces, lower_bits), count - above)
     return Selection(top << 16 | bottom, count - above - more)
+
+
+def _histogram(pieces: Sequence[T], values: Callable[[T], Tensor]) -> Tensor:
+    """How often each 16-bit value occurs in all pieces; they are shared out to threads."""
+
+    def part(own: Sequence[T]) -> Tensor:
+        found = torch.zeros(_BINS, dtype=torch.int64)
+        for piece in own:
+            found += torch.bincount(values(piece), minlength=_BINS)
+        return found
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return torch.stack(list(threads.map(part, [pieces[i::THREADS] for i in range(THREADS)]))).sum(0)
 
 
 def _bin_of(histogram: Tensor, count: int) -> tuple[int, int]:

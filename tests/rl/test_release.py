@@ -276,9 +276,15 @@ def test_the_generation_config_samples_as_the_figures_did_and_ends_where_they_en
     assert (config.do_sample, config.temperature, config.top_p, config.eos_token_id) == (True, 1.0, 1.0, 2)
 
 
-def test_a_released_folder_loads_with_vllm(run: RunFolder, tmp_path: Path) -> None:
+def test_a_released_folder_loads_with_vllm(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
     vllm = pytest.importorskip("vllm")
     release(run, wanted(), tmp_path / "model")
     model = vllm.LLM(str(tmp_path / "model"), dtype="float32", max_model_len=256, enforce_eager=True)
-    found = model.chat([{"role": "user", "content": "3+4=?"}], vllm.SamplingParams(temperature=0, max_tokens=8))
-    assert found[0].outputs[0].token_ids
+    prompt = [{"role": "user", "content": "3+4=?"}]
+    (found,) = model.chat(prompt, vllm.SamplingParams(temperature=0, max_tokens=12), use_tqdm=False)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    plain = load_model(str(tmp_path / "model")).generate(**ids, max_new_tokens=12, do_sample=False)
+    assert list(found.outputs[0].token_ids) == plain[0, ids["input_ids"].shape[1] :].tolist()
