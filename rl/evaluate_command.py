@@ -52,11 +52,15 @@ def evaluate(
 
     One sampling is scored at every cap. With --out, finished batches are kept: the same command goes on.
     """
+    import torch
+    from accelerate import PartialState
+
     from rl.evaluation import measuring
     from rl.models import quieten_libraries
     from rl.train import is_main_process
 
     quieten_libraries()
+    PartialState(cpu=not torch.cuda.is_available())  # not told, ranks without a GPU would not find each other
     for path in (json_file, plot):
         if path is not None and not path.parent.is_dir():
             raise UserError(f"cannot write {path}: its folder does not exist")

@@ -1,0 +1,33 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from commands import run
+
+from rl.evaluation import Evaluation
+
+ROOT = Path(__file__).parents[3]
+COMMAND = [
+    "evaluate", "--model", "demo", "--data", "demo", "--cap", "30", "--samples", "2", "--limit", "9", "--batch-size", "2",
+]  # fmt: skip
+
+
+def test_two_ranks_give_what_one_does_and_one_of_them_speaks(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "rl.cli"]
+    result = subprocess.run(
+        [*launch, *COMMAND, "--out", "two.parquet", "--json", "two.json"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.count("accuracy") == 1
+    alone = run(*COMMAND, "--out", "one.parquet")
+    assert json.loads(Path("two.json").read_text())["caps"] == alone["caps"]
+    assert Evaluation.load(Path("two.parquet")) == Evaluation.load(Path("one.parquet"))
+    assert not list(Path().glob("*.parts"))
