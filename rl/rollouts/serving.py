@@ -23,7 +23,7 @@ import torch
 
 from rl.errors import UserError
 from rl.models import resolve_model
-from rl.rollouts.weights import adapter_rank
+from rl.rollouts.weights import adapter_rank, room_for
 
 GENERATE = "/inference/v1/generate"
 ADAPTER_NAME = "policy"
@@ -86,7 +86,7 @@ class WorkerOptions:
         if self.max_model_len is not None:
             values["max-model-len"] = self.max_model_len
         if self.adapter_rank is not None:
-            values |= {"max-lora-rank": self.adapter_rank}
+            values |= {"max-lora-rank": room_for(self.adapter_rank)}
             flags.append("enable-lora")
         if self.nccl:
             values["weight-transfer-config"] = json.dumps({"backend": "nccl"})
@@ -160,11 +160,12 @@ class WorkerRoutes:
     """ASGI middleware around vLLM's app: the key, our endpoints, and no completions from weights nobody sent."""
 
     def __init__(self, app: Any, worker: Worker) -> None:
-        from starlette.routing import Route, Router
+        from starlette.applications import Starlette
+        from starlette.routing import Route
 
         self.app, self.worker = app, worker
-        self.router = Router(
-            [
+        self.router = Starlette(
+            routes=[
                 Route("/lengthwise/health", self._health),
                 Route("/lengthwise/weights", self._load, methods=["POST"]),
                 Route("/lengthwise/weights/{version:int}/{name}", self._upload, methods=["PUT"]),

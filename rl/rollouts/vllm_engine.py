@@ -21,7 +21,7 @@ from rl.errors import UserError
 from rl.recipe import VllmPart
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.transformers import Completion, Sampling
-from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
+from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
 from rl.rollouts.wire import completion_of, sampling_params
 
 CPU_CACHE_BYTES = 1 << 30
@@ -186,7 +186,7 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
     if state.num_processes > 1:
         settings["distributed_executor_backend"] = "external_launcher"
     if adapter_rank is not None:
-        settings |= {"enable_lora": True, "max_lora_rank": _lora_rank(adapter_rank), "max_loras": 1}
+        settings |= {"enable_lora": True, "max_lora_rank": room_for(adapter_rank), "max_loras": 1}
     if not cuda and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
         settings["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
     set_threads = torch.set_num_threads
@@ -212,8 +212,3 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
         raise UserError(f"rollouts.vllm: {' '.join(str(error).split())}") from error
     finally:
         torch.set_num_threads = set_threads  # vLLM's CPU worker takes it away
-
-
-def _lora_rank(rank: int) -> int:
-    """vLLM takes these ranks only: the smallest that holds an adapter of `rank`."""
-    return next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank), rank)

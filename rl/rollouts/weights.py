@@ -14,9 +14,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
+from rl.errors import UserError
+
 ADAPTER = "adapter_config.json"
 FILE_BYTES = 4 << 30
 """Weights are written in files of about this size."""
+
+ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM makes room for."""
 
 
 def is_adapter(model: PreTrainedModel | PeftModel) -> bool:
@@ -75,3 +80,11 @@ def adapter_rank(folder: Path) -> int | None:
     """The rank of the adapter in a folder; None where it holds a whole model."""
     config = folder / ADAPTER
     return int(json.loads(config.read_text())["r"]) if config.is_file() else None
+
+
+def room_for(rank: int) -> int:
+    """The smallest of vLLM's ranks that holds an adapter of `rank`. Errors: UserError above the largest."""
+    fitting = [room for room in ADAPTER_RANKS if room >= rank]
+    if not fitting:
+        raise UserError(f"vLLM takes adapters up to rank {ADAPTER_RANKS[-1]}, not {rank}")
+    return fitting[0]

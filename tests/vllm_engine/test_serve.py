@@ -47,7 +47,7 @@ class Client:
             return error.code, json.loads(error.read() or b"null")
 
 
-def start(*options: str) -> tuple[Client, subprocess.Popen[bytes]]:
+def start(*options: str, **variables: str) -> tuple[Client, subprocess.Popen[bytes]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,7 +63,7 @@ def start(*options: str) -> tuple[Client, subprocess.Popen[bytes]]:
         "--max-model-len",
         "256",
     ]
-    environment = {**os.environ, "TEST_KEY": KEY}
+    environment = {**os.environ, "TEST_KEY": KEY, **variables}
     process = subprocess.Popen(
         [*command, "--api-key-env", "TEST_KEY", *options], env=environment, start_new_session=True
     )
