@@ -1,0 +1,1 @@
+"""Rollouts by any number of vLLM servers over HTTP: spread, checked, and able to lose one."""
