@@ -183,7 +183,7 @@ def masked_penalty(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str
 
 def sequence_mask(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
     mode = config.vllm_importance_sampling_mode
-    if not (config.use_vllm and config.vllm_importance_sampling_correction and mode.startswith("sequence_")):
+    if not (config.correct_rollouts and mode.startswith("sequence_")):
         return None
     return (
         f"vllm_importance_sampling_mode {mode} multiplies the ratios of all tokens, so long rollouts are the first to "

@@ -68,6 +68,24 @@ class LengthGRPOConfig(GRPOConfig):
     truncated: str = field(
         default="wrong", metadata={"help": "Raw reward of a truncated rollout: wrong (0), or judge its text."}
     )
+    max_staleness: int = field(
+        default=0,
+        metadata={
+            "help": "Rounds that generation may run ahead of training, and so how many weight versions old a rollout "
+            "may be. 0: every round is sampled by the weights it trains."
+        },
+    )
+    correct_rollouts: bool = field(
+        default=False,
+        metadata={
+            "help": "Weigh each token by what lies between the weights and the engine that sampled it and those that "
+            "train, by TRL's vllm_importance_sampling_* settings. False: not even if those say so."
+        },
+    )
+    vllm_importance_sampling_mode: str = field(
+        default="token_truncate",
+        metadata={"help": "TRL's setting. Per token here: its sequence modes drop long rollouts first."},
+    )
     rollout_batch_size: int | None = field(default=None, metadata={"help": "Rollouts side by side on a rank."})
     rollout_check_steps: int = field(
         default=20, metadata={"help": "Steps between comparisons of an engine's weights with the trainer's."}
@@ -94,6 +112,7 @@ class LengthGRPOConfig(GRPOConfig):
             if self.sequence_chunk < 1:
                 raise UserError(f"sequence_chunk must be at least 1 token, not {self.sequence_chunk}")
             self.gradient_checkpointing = False
+        self._require_correctable()
         Estimator(self.advantage, self.advantage_options)
         if self.rollout_check_steps < 1:
             raise UserError(f"rollout_check_steps must be at least 1 optimiser step, not {self.rollout_check_steps}")
@@ -144,6 +163,17 @@ class LengthGRPOConfig(GRPOConfig):
                 f"sequence parallelism (cp_size {parallel.cp_size}, sp_size {parallel.sp_size}) would split a batch "
                 "before its rollouts exist; set both to 1, and use sequence_chunk for long completions "
                 "(rl/chunked/README.md says why)"
+            )
+
+    def _require_correctable(self) -> None:
+        """Refuse what would make the ratios of a correction mean something else."""
+        if self.max_staleness < 0:
+            raise UserError(f"max_staleness must be at least 0 rounds, not {self.max_staleness}")
+        self.correct_rollouts = self.correct_rollouts and self.vllm_importance_sampling_correction
+        if self.correct_rollouts and (self.top_p < 1.0 or self.top_k or self.min_p is not None):
+            raise UserError(
+                "importance ratios of rollouts drawn with top_p, top_k or min_p would be wrong, since those cut the "
+                "distribution; remove them, or set trainer.vllm_importance_sampling_correction: false"
             )
 
     def _require_packable(self) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trl import GRPOTrainer
 from trl.trainer.utils import pad
 
-from rl import padding_free
+from rl import packed_correction, padding_free
 from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.packed_metrics import OneRank, join
@@ -33,6 +33,8 @@ class PackedGRPOTrainer(GRPOTrainer):
     args: LengthGRPOConfig
     accelerator: Any
     entropy_coef: float
+    use_vllm: bool
+    vllm_importance_sampling_correction: bool
     padding_free: bool
     """Whether a micro-batch goes through the model as one row without padding."""
 
@@ -62,7 +64,28 @@ class PackedGRPOTrainer(GRPOTrainer):
         self._packed = self._pack(self._examples())
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         self._packed.close(output)
+        if self.corrects:
+            self._carry(self._packed, output)
         return output
+
+    @property
+    def corrects(self) -> bool:
+        """Whether TRL corrects for what lies between the weights that sampled a rollout and those that train."""
+        return bool(self.use_vllm and self.vllm_importance_sampling_correction)
+
+    def _own_rows(self, packed: PackedRound) -> range:
+        """The rows of the round that are this rank's in TRL's batch."""
+        share = len(packed.examples) // self.accelerator.num_processes
+        return range(share * self.accelerator.process_index, share * (self.accelerator.process_index + 1))
+
+    def _carry(self, packed: PackedRound, output: dict[str, Any]) -> None:
+        """Give the micro-batches the ratios that TRL made for its padded batch."""
+        rank, own = self.accelerator.process_index, self._own_rows(packed)
+        for name in packed_correction.CARRIED:
+            fill = float(name == "importance_sampling_ratio")
+            values = packed_correction.to_packed(packed, rank, output[name], own, fill)
+            for batch, carried in zip(packed.batches(), values, strict=True):
+                batch[name] = carried
 
     def _pack(self, examples: list[Example]) -> PackedRound:
         shortest = min(examples, key=lambda e: len(e.prompt_ids))
@@ -121,7 +144,11 @@ class PackedGRPOTrainer(GRPOTrainer):
     ) -> Any:
         if self._packed is not None and self._packed.open:
             # TRL asks for its whole padded generation batch: give the answers to the packed micro-batches instead.
-            self._packed.passes.append([self._logps(model, *_joined(batch))[0] for batch in self._packed.batches()])
+            logps = [self._logps(model, *_joined(batch))[0] for batch in self._packed.batches()]
+            self._packed.passes.append(logps)
+            if self.corrects and len(self._packed.passes) == 1:  # the old ones: TRL makes ratios of them
+                rank, own = self.accelerator.process_index, self._own_rows(self._packed)
+                return packed_correction.to_padded(self._packed, rank, logps, own, logits_to_keep), None, None
             return input_ids.new_zeros((), dtype=torch.float32).expand(len(input_ids), logits_to_keep), None, None
         return self._logps(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
 

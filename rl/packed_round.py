@@ -58,6 +58,11 @@ class PackedRound:
         for update in self.updates:
             yield from update.batches
 
+    def rows(self, rank: int) -> Iterator[tuple[int, ...]]:
+        """Of each of a rank's micro-batches, in the order of `batches`."""
+        for update in self.updates:
+            yield from (slot[rank].rows for slot in update.slots)
+
     def close(self, output: dict[str, Any]) -> None:
         """Give the micro-batches what TRL made of the round besides tokens and advantages."""
         self.open = False

@@ -127,7 +127,7 @@ class Acceptance:
 
 
 def _plain(sampled: Sampled) -> dict[str, Any]:
-    rollouts = [dataclasses.asdict(replace(rollout, logprobs=())) for rollout in sampled.group.rollouts]
+    rollouts = [dataclasses.asdict(rollout) for rollout in sampled.group.rollouts]
     problem = sampled.group.problem
     return {
         "problem": problem.id,
@@ -140,7 +140,14 @@ def _plain(sampled: Sampled) -> dict[str, Any]:
 
 def _sampled(plain: Mapping[str, Any], problem: Problem) -> Sampled:
     rollouts = [
-        Rollout(**{**r, "verdict": Verdict(r["verdict"]), "token_ids": tuple(r["token_ids"]), "logprobs": ()})
+        Rollout(
+            **{
+                **r,
+                "verdict": Verdict(r["verdict"]),
+                "token_ids": tuple(r["token_ids"]),
+                "logprobs": tuple(r["logprobs"]),
+            }
+        )
         for r in plain["rollouts"]
     ]
     group = Group(replace(problem, prompt=plain["prompt"]), tuple(rollouts))

@@ -118,6 +118,8 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
             **kwargs,
         )
         self.reward_func_names = [reward.name for reward in self.rewards]
+        # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
+        self.use_vllm = args.correct_rollouts
         if args.sequence_chunk is not None:
             for each in filter(None, (self.model, self.ref_model)):
                 chunk_sequence(each, args.sequence_chunk)
@@ -157,13 +159,15 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
     def _compare_logprobs(self, batches: Sequence[dict[str, Any]]) -> list[str]:
         """Alarms about the engine's log-probs and the old ones of this rank's batches, where both are there."""
         assert self._round is not None
-        if not self._asks_logprobs(self._round.step):
+        if not (self.alarms.watch(self._round.step) and self._asks_logprobs(self._round.step)):
             return []
         apart = gather_object([distance(self._round, (b for b in batches if "old_per_token_logps" in b))])
         return self.alarms.see_logprobs(sum(total for total, _ in apart), sum(tokens for _, tokens in apart))
 
     def _asks_logprobs(self, step: int) -> bool:
-        """Whether the engine's log-probs are wanted: while alarms watch, and where it draws from the model's own."""
+        """Whether the engine's log-probs are wanted: to correct by, or while alarms watch if it draws from those."""
+        if self.corrects:
+            return True
         whole = self.top_p == 1.0 and not self.top_k and self.min_p is None
         return self.alarms.watch(step) and whole and self.args.round_steps > 1
 
@@ -285,9 +289,14 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
 
     # What TRL asks for while it builds the batch -------------------------------------------------
 
-    def _generate_single_turn(self, prompt_ids: Any, *args: Any, **kwargs: Any) -> tuple[list[list[int]], None]:
+    def _generate_single_turn(
+        self, prompt_ids: Any, *args: Any, **kwargs: Any
+    ) -> tuple[list[list[int]], list[list[float]] | None]:
         assert self._round is not None
-        return [list(r.token_ids) for r in self._local(self._round.rollouts())], None
+        own: list[Rollout] = self._local(self._round.rollouts())
+        # Without log-probs, of another engine's rollout say, TRL takes a ratio of 1.
+        logprobs = [list(r.logprobs) or [math.nan] * r.length for r in own] if self.corrects else None
+        return [list(r.token_ids) for r in own], logprobs
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
         assert self._round is not None

@@ -11,6 +11,8 @@ from torch import Tensor
 from transformers import TrainerCallback
 
 from rewards import Group, Problem, Rollout, Verdict
+from rl.evaluation import encode_prompts
+from rl.models import load_model, load_tokenizer, resolve_model
 from rl.packing import members
 from rl.rollouts import stable_seed
 from rl.rounds import Round, Sampled, ScoredGroup
@@ -56,6 +58,20 @@ def one_row_round(problems: list[Problem], step: int = 0) -> Round:
     """As `fixed_round`, but a single rollout has an advantage."""
     round_ = fixed_round(problems, step)
     round_.advantages.zero_()[5] = 1.0
+    return round_
+
+
+def stale_round(problems: list[Problem], step: int = 0) -> Round:
+    """As `fixed_round`, but sampled by weights near the demo model's, one rollout by nobody knows which."""
+    round_, noise = fixed_round(problems, step), torch.Generator().manual_seed(step)
+    model, tokenizer = load_model(resolve_model("demo")), load_tokenizer(resolve_model("demo"))
+    for place, rollout in enumerate(round_.rollouts()):
+        prompt = encode_prompts(tokenizer, [round_.batch[place // SIZE].group.problem])[0]
+        with torch.no_grad():
+            logits = model(torch.tensor([[*prompt, *rollout.token_ids]])).logits[0, len(prompt) - 1 : -1]
+        logps = logits.log_softmax(-1).gather(1, torch.tensor(rollout.token_ids).unsqueeze(1)).squeeze(1)
+        near = logps - 1.5 * torch.rand(len(logps), generator=noise) * (torch.arange(len(logps)) < 3)
+        object.__setattr__(rollout, "logprobs", () if place == 4 else tuple(near.tolist()))
     return round_
 
 

@@ -97,8 +97,12 @@ def test_nearly_all_groups_without_variance_is_said_once_enough_were_seen() -> N
         ({"steps_per_generation": 1, "epsilon_high": 0.28}, "correct", "batch.updates"),
         ({"mask_truncated_completions": True}, "correct", "remove trainer.mask_truncated_completions"),
         ({"mask_truncated_completions": True, "truncated": "judge"}, "truncation", "no truncation reward"),
-        ({"use_vllm": True}, "correct", "to token_truncate"),
-        ({"use_vllm": True, "vllm_importance_sampling_mode": "sequence_truncate"}, "correct", "to token_truncate"),
+        ({"correct_rollouts": True, "vllm_importance_sampling_mode": "sequence_mask"}, "correct", "to token_truncate"),
+        (
+            {"correct_rollouts": True, "vllm_importance_sampling_mode": "sequence_truncate"},
+            "correct",
+            "to token_truncate",
+        ),
     ],
 )
 def test_settings_that_work_against_each_other_are_said_with_their_remedy(
@@ -115,8 +119,8 @@ def test_settings_that_work_against_each_other_are_said_with_their_remedy(
         {"epsilon_high": 0.28},
         {"steps_per_generation": 1, "epsilon": 0.2, "epsilon_high": 0.2},
         {"mask_truncated_completions": True, "truncated": "judge"},
-        {"use_vllm": True, "vllm_importance_sampling_mode": "token_truncate"},
-        {"use_vllm": True, "vllm_importance_sampling_correction": False},
+        {"correct_rollouts": True},
+        {"vllm_importance_sampling_mode": "sequence_mask"},
     ],
 )
 def test_settings_that_are_well_say_nothing(settings: dict[str, Any]) -> None:

@@ -17,12 +17,14 @@ PACKED = {"tokens_per_micro_batch": 150}
 KL = {"loss_type": "grpo", "beta": 0.04}
 BNPO = {"loss_type": "bnpo"}
 FEW = {"loss_type": "dr_grpo", "tokens_per_micro_batch": 40}
+CORRECTED = {"correct_rollouts": True}
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     # the round, settings on two ranks, settings on one
     ("fixed_round", {**PACKED, **HALF}, PACKED),
     ("fixed_round", {**PACKED, **KL, **HALF}, {**PACKED, **KL, **ONE_BY_ONE}),
     ("fixed_round", {**PACKED, **BNPO, **HALF}, {**PACKED, **BNPO}),
     ("one_row_round", {**FEW, **HALF}, FEW),  # one of the ranks has nothing to do
+    ("stale_round", {**PACKED, **CORRECTED, **HALF}, {**PACKED, **CORRECTED}),
     # TRL's own loop, whose updates are the same only where a round has one
     (
         "fixed_round",
