@@ -24,6 +24,7 @@ def test_every_rollout_is_settled_exactly_once_whatever_fails(budgets: list[int]
     settled: Counter[int] = Counter()
     for _ in range(data.draw(st.integers(0, 60))):
         known += spread.assign(serving)
+        known += spread.assign(serving, data.draw(st.sets(st.integers(0, workers - 1))) - set(serving))
         event = data.draw(st.sampled_from(["answer", "die", "return", "stale"]))
         worker = data.draw(st.integers(0, workers - 1))
         if event == "die":
@@ -90,6 +91,28 @@ def test_a_worker_with_older_weights_than_a_rollout_needs_does_not_get_it() -> N
     spread.add([Job(0, 10, 50, needs=3), Job(1, 10, 90, needs=4)])
     assert [(t.worker, t.job.number) for t in spread.assign({0: 3, 1: 2})] == [(0, 0)]
     assert [(t.worker, t.job.number) for t in spread.assign({0: 3, 1: 4})] == [(1, 1)]
+
+
+@given(budgets)
+def test_a_worker_that_is_coming_finds_its_share(budgets: list[int]) -> None:
+    spread = Spread(2)
+    spread.add(jobs_of(budgets))
+    spread.assign({0: 0}, coming=[1])
+    spread.assign({0: 0, 1: 0})
+    assert not spread.waiting()
+    assert abs(spread.tokens(0) - spread.tokens(1)) <= max(budgets) + 10
+
+
+@given(budgets)
+def test_nothing_is_kept_for_a_worker_that_is_coming_while_another_has_nothing_to_do(budgets: list[int]) -> None:
+    spread = Spread(2)
+    spread.add(jobs_of(budgets))
+    settled = 0
+    while spread.waiting():
+        tickets = spread.assign({0: 0}, coming=[1])
+        assert tickets
+        settled += sum(spread.settle(ticket) for ticket in tickets)
+    assert settled == len(budgets)
 
 
 def test_withdrawn_rollouts_are_neither_asked_for_nor_settled() -> None:

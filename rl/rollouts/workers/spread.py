@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -67,22 +67,36 @@ class Spread:
         for job in jobs:
             heapq.heappush(self._waiting, (job.needs, -job.budget, job.number, job))
 
-    def assign(self, versions: Mapping[int, int]) -> list[Ticket]:
-        """New tickets, as many as fit now; `versions` are the weights of the workers that serve."""
-        tickets = []
+    def assign(self, versions: Mapping[int, int], coming: Collection[int] = ()) -> list[Ticket]:
+        """New tickets, as many as fit now; `versions` are the weights of the workers that serve.
+
+        A worker that is `coming`, but does not serve yet, has its share kept for it, as long as the others have work.
+        """
+        tickets, kept = [], []
+        loads = [*self._tokens]
         while self._waiting:
-            job = self._waiting[0][-1]
-            able = [w for w, version in versions.items() if version >= job.needs and self._fits(w, job)]
+            entry = heapq.heappop(self._waiting)
+            job = entry[-1]
+            able = {w for w, version in versions.items() if version >= job.needs and self._fits(w, job)}
             if not able:
+                kept.append(entry)
                 break
-            heapq.heappop(self._waiting)
-            worker = min(able, key=lambda w: (self._tokens[w], (w - self.first) % self.workers))
-            self._tickets += 1
-            ticket = Ticket(self._tickets, worker, job)
-            self._open[worker][ticket.number] = ticket
-            self._tokens[worker] += job.tokens
-            tickets.append(ticket)
+            worker = min(able | set(coming), key=lambda w: (loads[w], w not in able, (w - self.first) % self.workers))
+            loads[worker] += job.tokens
+            if worker in able:
+                tickets.append(self._begin(worker, job))
+            else:
+                kept.append(entry)
+        for entry in kept:
+            heapq.heappush(self._waiting, entry)
         return tickets
+
+    def _begin(self, worker: int, job: Job) -> Ticket:
+        self._tickets += 1
+        ticket = Ticket(self._tickets, worker, job)
+        self._open[worker][ticket.number] = ticket
+        self._tokens[worker] += job.tokens
+        return ticket
 
     def settle(self, ticket: Ticket) -> bool:
         """The job is done, if the ticket is still open; else its answer is not to be used."""
@@ -93,23 +107,24 @@ class Spread:
         if self._close(ticket):
             self.add([ticket.job])
 
-    def drop(self, worker: int, blame: Ticket | None = None) -> int:
-        """The worker failed, by its answer to `blame` if that is given: all that it had waits again; how many."""
+    def drop(self, worker: int, blame: Ticket | None = None) -> list[Ticket]:
+        """The worker failed, by its answer to `blame` if that is given: all that it had waits again."""
         if blame is not None and self.is_open(blame):
             self.blamed[blame.job.number] += 1
         lost = list(self._open[worker].values())
         for ticket in lost:
             self.give_back(ticket)
-        return len(lost)
+        return lost
 
-    def withdraw(self, numbers: Iterable[int]) -> None:
-        """Nobody wants these jobs any more."""
+    def withdraw(self, numbers: Iterable[int]) -> list[Ticket]:
+        """Nobody wants these jobs any more; the tickets that were open for them."""
         gone = set(numbers)
         self._waiting = [entry for entry in self._waiting if entry[-1].number not in gone]
         heapq.heapify(self._waiting)
-        for tickets in self._open.values():
-            for ticket in [t for t in tickets.values() if t.job.number in gone]:
-                self._close(ticket)
+        closed = [t for tickets in self._open.values() for t in tickets.values() if t.job.number in gone]
+        for ticket in closed:
+            self._close(ticket)
+        return closed
 
     def is_open(self, ticket: Ticket) -> bool:
         return ticket.number in self._open[ticket.worker]

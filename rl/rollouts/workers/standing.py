@@ -15,6 +15,8 @@ class Standing:
     """What is known of one worker. It begins as one that is to be asked at once."""
 
     serves: bool = False
+    coming: bool = True
+    """It does not serve, but nothing is wrong with it."""
     version: int | None = None
     """The weights it is known to hold; None: not known, or not ours."""
     failures: int = 0
@@ -26,13 +28,13 @@ class Standing:
 
     def fail(self, reason: str, now: float) -> None:
         """It leaves, and what it holds is no longer known."""
-        self.serves, self.version, self.missed, self.reason = False, None, 0, reason
+        self.serves, self.coming, self.version, self.missed, self.reason = False, False, None, 0, reason
         self.failures += 1
         self.retry_at = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 30))
 
     def join(self, version: int) -> None:
         """It answers, and holds this version."""
-        self.serves, self.version, self.missed, self.reason = True, version, 0, ""
+        self.serves, self.coming, self.version, self.missed, self.reason = True, False, version, 0, ""
 
     def answered(self) -> None:
         """It made a rollout."""

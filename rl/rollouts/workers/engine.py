@@ -1,0 +1,183 @@
+"""The engine that samples by any number of servers over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from rl.errors import UserError
+from rl.rollouts.engine import Engine, Health, Weights
+from rl.rollouts.transformers import Completion, Sampling
+from rl.rollouts.weights import write_weights
+from rl.rollouts.workers.pool import Pool
+from rl.rollouts.workers.spread import Limits
+from rl.rollouts.workers.worker import Request, Source, Timing, Worker
+
+POLL = 0.2
+"""Seconds between two looks at whether anybody serves."""
+KEPT = 2
+"""Folders of weights: the current ones, and those before, which a slow worker may still be reading."""
+
+Pending = Sequence[Future[Completion]]
+"""Rollouts that were asked for, in the order of their prompts."""
+
+
+class NoWorkers(UserError):
+    """No worker serves, and none has for longer than one is willing to wait."""
+
+
+class WorkersEngine:
+    """`workers` shared by all ranks of a run. `folder` is where their weights are written; all of them may see it.
+
+    Errors of `generate`: NoWorkers once no worker has served for `minutes`.
+    """
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        folder: Path,
+        minutes: float = 30.0,
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        state = PartialState()
+        self.workers, self.folder, self.minutes = list(workers), folder, minutes
+        self.pool = Pool(workers, limits, state.process_index, timing, _say)
+        nonce = [secrets.randbits(30)]
+        broadcast_object_list(nonce)
+        self._nonce = nonce[0]
+        self._written: list[Path] = []
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        *,
+        eos_ids: Sequence[int],
+        seeds: Sequence[int],
+        logprobs: bool = False,
+    ) -> list[Completion]:
+        pending = self.begin(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds, logprobs=logprobs)
+        return self.finish(pending, 60 * self.minutes)
+
+    def begin(
+        self,
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        *,
+        eos_ids: Sequence[int],
+        seeds: Sequence[int],
+        logprobs: bool = False,
+    ) -> Pending:
+        """Ask for what `generate` gives, and do not wait for it."""
+        if self.pool.source is None:
+            raise RuntimeError("load_weights comes before generate")
+        requests = [
+            Request(prompt, budget, seed, sampling, eos_ids, logprobs)
+            for prompt, budget, seed in zip(prompts, budgets, seeds, strict=True)
+        ]
+        return self.pool.submit(requests, self.pool.source.version)
+
+    def finish(self, pending: Pending, patience: float) -> list[Completion]:
+        """Wait for rollouts. Errors: NoWorkers, once nobody has served for `patience` seconds; they stay asked for."""
+        left = set(pending)
+        while left:
+            done, left = wait(left, POLL, FIRST_EXCEPTION)
+            failed = next((error for future in done if (error := future.exception())), None)
+            if failed is not None:
+                self.pool.withdraw(pending)
+                raise failed
+            if left and self.pool.deserted() > patience:
+                raise NoWorkers(f"no rollout worker serves ({self.pool.reasons()})")
+        return [future.result() for future in pending]
+
+    def load_weights(self, weights: Weights, version: int) -> None:
+        """Written once, by rank 0, whose pool then brings them to every worker that has nothing under way."""
+        state = PartialState()
+        folder = self.folder / f"weights-{version:08d}"
+        with weights() as model:
+            if state.is_main_process:
+                write_weights(model, folder)
+        self._written.append(folder)
+        self.pool.publish(Source(version, self._nonce, folder))
+        if state.is_main_process:
+            for old in self._written[:-KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
+        self._written = self._written[-KEPT:]
+
+    def rest(self) -> None:
+        """Its memory is the workers'."""
+
+    def health(self) -> Health:
+        source, serving = self.pool.source, self.pool.serving()
+        return Health(serving > 0, source.version if source else None, "" if serving else self.pool.reasons())
+
+    def copies(self) -> Sequence[Engine]:
+        return [OneWorker(self, place) for place in range(len(self.workers))]
+
+    def counts(self) -> dict[str, float]:
+        """What happened since the last call, by name, and the workers that serve now."""
+        counts = {
+            name: float(self.pool.counts.pop(name, 0)) for name in ("worker_failures", "retried", "stale_answers")
+        }
+        return {**counts, "workers": float(self.pool.serving())}
+
+    def close(self) -> None:
+        """End the pool's thread and delete the weights."""
+        self.pool.close()
+        if PartialState().is_main_process:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class OneWorker:
+    """One of an engine's workers, to compare its weights; where it does not serve, the others stand in for it."""
+
+    def __init__(self, whole: WorkersEngine, place: int) -> None:
+        self.whole, self.place = whole, place
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        *,
+        eos_ids: Sequence[int],
+        seeds: Sequence[int],
+        logprobs: bool = False,
+    ) -> list[Completion]:
+        requests = [
+            Request(prompt, budget, seed, sampling, eos_ids, logprobs)
+            for prompt, budget, seed in zip(prompts, budgets, seeds, strict=True)
+        ]
+        found = self.whole.pool.ask_one(self.place, requests)
+        if found is None:
+            return self.whole.generate(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds, logprobs=logprobs)
+        return found
+
+    def load_weights(self, weights: Weights, version: int) -> None:
+        raise RuntimeError("weights are loaded by all workers together")
+
+    def rest(self) -> None:
+        """Its memory is the worker's."""
+
+    def health(self) -> Health:
+        standing, worker = self.whole.pool.standings[self.place], self.whole.workers[self.place]
+        return Health(standing.serves, standing.version, standing.reason, worker.dtype)
+
+    def copies(self) -> Sequence[Engine]:
+        return ()
+
+
+def _say(line: str) -> None:
+    state = PartialState()
+    rank = f"rank {state.process_index}: " if state.num_processes > 1 else ""
+    print(rank + line, file=sys.stderr, flush=True)

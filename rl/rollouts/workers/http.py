@@ -1,0 +1,142 @@
+"""A rollout worker over HTTP: a server that `lengthwise serve` started."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from rl.errors import UserError
+from rl.rollouts.transformers import Completion
+from rl.rollouts.wire import sampling_params
+from rl.rollouts.workers.answer import read
+from rl.rollouts.workers.worker import Request, Source, WorkerFault
+
+BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
+"""What an answer may be long: so much, and so much for each token of the budget."""
+CHUNK = 1 << 20
+CONNECT = 10.0
+"""Seconds."""
+
+
+class HttpWorker:
+    """One server. `key`, where there is one, goes with each request; `vocabulary` bounds its token ids."""
+
+    def __init__(self, address: str, vocabulary: int, key: str | None = None) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise UserError(f"rollouts.workers: {address!r} is no address; give e.g. http://127.0.0.1:8000")
+        self.address, self.vocabulary = address.rstrip("/"), vocabulary
+        self.dtype = "float32"
+        self._adapter: str | None = None
+        # The pool bounds time and connections; a proxy of the environment has no business between hosts of a cluster.
+        self._client = httpx2.AsyncClient(
+            base_url=self.address,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx2.Timeout(None, connect=CONNECT),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            trust_env=False,
+        )
+
+    async def holds(self) -> int | None:
+        health = await self._health()
+        self._adapter, self.dtype = health.get("adapter_name"), str(health.get("dtype", self.dtype))
+        version = health.get("version")
+        return version if health.get("ready") and isinstance(version, int) else None
+
+    async def _health(self) -> dict[str, Any]:
+        status, health = await self._ask("GET", "/lengthwise/health")
+        if status != 200 or not isinstance(health, dict):
+            raise self._refusal(status, health)
+        return health
+
+    async def load(self, source: Source) -> None:
+        """By path where the worker sees the folder, else by upload."""
+        body = {"path": str(source.folder), "version": source.id}
+        status, said = await self._ask("POST", "/lengthwise/weights", body)
+        if status == 400:
+            for file in sorted(source.folder.iterdir()):
+                await self._upload(file, source.id)
+            status, said = await self._ask("POST", "/lengthwise/weights", {"version": source.id})
+        if status != 200:
+            raise self._refusal(status, said)
+        if await self.holds() != source.id:
+            raise WorkerFault("it has taken the weights, and does not hold them")
+
+    async def _upload(self, file: Path, id: int) -> None:
+        size = str(file.stat().st_size)
+        status, said = await self._send("PUT", f"/lengthwise/weights/{id}/{file.name}", _chunks(file), size)
+        if status != 200:
+            raise self._refusal(status, said)
+
+    async def complete(self, request: Request) -> tuple[Completion, int | None]:
+        limit = BYTES + BYTES_PER_TOKEN * request.budget
+        status, answer = await self._ask("POST", "/inference/v1/generate", _body(request, self._adapter), limit)
+        if status in (400, 401, 403, 413):
+            raise UserError(f"rollout worker {self.address} refuses a rollout: {_message(answer)}")
+        if status != 200:
+            raise self._refusal(status, answer)
+        return read(answer, request, self.vocabulary)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _refusal(self, status: int, answer: Any) -> WorkerFault:
+        return WorkerFault(f"it says {status} {_message(answer)}")
+
+    async def _ask(self, method: str, path: str, body: Any = None, limit: int = BYTES) -> tuple[int, Any]:
+        """Status and JSON (or text) of the answer, which is not read beyond `limit` bytes."""
+        content = None if body is None else json.dumps(body).encode()
+        return await self._send(method, path, content, None, limit)
+
+    async def _send(
+        self, method: str, path: str, content: Any, size: str | None, limit: int = BYTES
+    ) -> tuple[int, Any]:
+        headers = {"Content-Type": "application/json"} if size is None else {"Content-Length": size}
+        received = bytearray()
+        try:
+            async with self._client.stream(method, path, content=content, headers=headers) as response:
+                async for part in response.aiter_bytes():
+                    received += part
+                    if len(received) > limit:
+                        raise WorkerFault(f"its answer has over {limit} bytes")
+        except httpx2.HTTPError as error:
+            raise WorkerFault(" ".join(str(error).split()) or type(error).__name__) from error
+        try:
+            return response.status_code, json.loads(received)
+        except ValueError:
+            return response.status_code, received[:200].decode(errors="replace")
+
+
+def _body(request: Request, adapter: str | None) -> dict[str, Any]:
+    return {
+        "request_id": uuid4().hex,
+        "token_ids": list(request.prompt),
+        "model": adapter,
+        "sampling_params": sampling_params(
+            request.budget,
+            request.sampling,
+            eos_ids=request.eos_ids,
+            seed=request.seed,
+            logprobs=request.logprobs,
+        ),
+    }
+
+
+async def _chunks(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            yield chunk
+
+
+def _message(answer: Any) -> str:
+    """What the server says is wrong, on one line."""
+    try:
+        error = answer["error"]
+        text = error["message"] if isinstance(error, dict) else error
+    except (KeyError, TypeError):
+        text = answer
+    return " ".join(str(text).split())[:200]

@@ -1,0 +1,85 @@
+"""What a rollout worker is to the pool: a server that is asked how it is, given weights, and asked for rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rl.rollouts.transformers import Completion, Sampling
+
+
+class WorkerFault(Exception):
+    """What a worker did wrong, in a few words."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One rollout, as a worker is asked for it."""
+
+    prompt: Sequence[int]
+    budget: int
+    """Tokens."""
+    seed: int
+    sampling: Sampling
+    eos_ids: Sequence[int]
+    logprobs: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """The weights to sample from: those of `version` of the run with this nonce."""
+
+    version: int
+    nonce: int
+    """Of this run of the trainer and no other, so that a worker's old weights are not taken for ours."""
+    folder: Path
+
+    _BITS = 32
+
+    @property
+    def id(self) -> int:
+        """What a worker calls them."""
+        return (self.nonce << self._BITS) | self.version
+
+    def version_of(self, id: int | None) -> int | None:
+        """The version that an id names; None: not of this run."""
+        if id is None or id >> self._BITS != self.nonce:
+            return None
+        return id & ((1 << self._BITS) - 1)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a worker may take, in seconds."""
+
+    floor: float = 60.0
+    """For any rollout, waiting in the worker's own queue included."""
+    per_token: float = 0.25
+    """And for each token of its budget."""
+    probe: float = 10.0
+    load: float = 600.0
+
+    def of(self, budget: int) -> float:
+        return self.floor + self.per_token * budget
+
+
+class Worker(Protocol):
+    """One server. Each call raises WorkerFault, or UserError where what it was asked for cannot be had of anyone."""
+
+    address: str
+    dtype: str
+    """What it computes in, once it was asked how it is."""
+
+    async def holds(self) -> int | None:
+        """It is well; the id of its weights, if it has any."""
+        ...
+
+    async def load(self, source: Source) -> None: ...
+
+    async def complete(self, request: Request) -> tuple[Completion, int | None]:
+        """The rollout, checked, and the id of the weights that made it."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,235 @@
+"""A rollout worker without vLLM: the same HTTP interface, on the standard library.
+
+`python fake_worker.py PORT` answers with tokens that are a function of prompt and seed (`echo` below);
+`--model PATH` samples from that model by the transformers engine, once weights were sent. POST /test
+{"mode": M, "after": N} has it go wrong after N further rollouts; GET /test says what it has done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+EOS = 2
+VOCABULARY = 16
+
+
+def echo(prompt: list[int], seed: int, budget: int) -> list[int]:
+    """The tokens that this worker makes of a request without a model."""
+    draw = random.Random(f"{prompt} {seed}")
+    length = draw.randint(1, 2 * budget)
+    ids = [draw.randint(4, VOCABULARY - 1) for _ in range(min(length, budget))]
+    return [*ids[:-1], EOS] if length <= budget else ids
+
+
+class State:
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.version: int | None = None
+        self.mode, self.after, self.seconds = arguments.mode, 0, 0.0
+        self.counts: Counter[str] = Counter()
+        self.at_once = 0
+        self.lock = threading.Lock()
+        self.model: Any = None
+        self.uploads = Path(tempfile.mkdtemp(prefix="fake-worker-"))
+
+    def current_mode(self) -> str:
+        with self.lock:
+            if self.mode == "well" or self.after > 0:
+                self.after -= 1
+                return "well"
+            return str(self.mode)
+
+    def load(self, folder: Path) -> None:
+        if self.arguments.model:
+            from rl.models import load_model
+            from rl.rollouts.weights import read_weights
+
+            self.model = self.model or load_model(self.arguments.model)
+            self.model.load_state_dict(dict(read_weights(folder)), strict=False)
+
+    def generate(self, body: dict[str, Any]) -> dict[str, Any]:
+        params = body["sampling_params"]
+        if self.model is None:
+            ids = echo(body["token_ids"], params["seed"], params["max_tokens"])
+            logprobs, version = [-1.0] * len(ids), self.version
+            time.sleep(self.seconds)
+        else:
+            from rl.rollouts import Sampling, TransformersEngine
+
+            sampling = Sampling(params["temperature"], params["top_p"], params["top_k"], params["min_p"] or None)
+            with self.lock:
+                version = self.version
+                (completion,) = TransformersEngine(self.model).generate(
+                    [body["token_ids"]], [params["max_tokens"]], sampling, eos_ids=params["stop_token_ids"],
+                    seeds=[params["seed"]], logprobs=True,
+                )  # fmt: skip
+                time.sleep(self.seconds)
+            ids, logprobs = list(completion.token_ids), list(completion.logprobs)
+        content = [{"token_id": token, "logprob": value} for token, value in zip(ids, logprobs, strict=True)]
+        choice = {
+            "index": 0,
+            "token_ids": ids,
+            "finish_reason": "stop" if ids[-1] in params["stop_token_ids"] else "length",
+            "logprobs": {"content": content} if params["logprobs"] is not None else None,
+            "weight_versions": [{"version": str(version), "start": 0, "end": len(ids)}],
+        }
+        return {"request_id": body["request_id"], "choices": [choice]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: State
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _read(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _reply(self, status: int, body: Any) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        state = self.state
+        if self.path == "/test":
+            self._reply(200, {**state.counts, "at_once": state.at_once, "version": state.version})
+        elif self.path == "/health":
+            self._reply(200, {})
+        elif state.mode == "hang all" and state.after <= 0:
+            time.sleep(3600)
+        elif self._allowed():
+            ready = state.version is not None
+            self._reply(
+                200, {"ready": ready, "version": state.version, "problem": "", "dtype": "float32", "adapter": False}
+            )
+
+    def do_PUT(self) -> None:
+        if self._allowed():
+            *_, version, name = self.path.split("/")
+            folder = self.state.uploads / version
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_bytes(self._read())
+            self.state.counts["uploads"] += 1
+            self._reply(200, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self._read())
+        if self.path == "/test":
+            self.state.mode, self.state.after = body.get("mode", "well"), body.get("after", 0)
+            self.state.seconds = body.get("seconds", 0.0)
+            self._reply(200, {})
+        elif not self._allowed():
+            return
+        elif self.path == "/lengthwise/weights":
+            self._weights(body)
+        elif self.state.version is None:
+            self._reply(409, {"error": "no weights yet"})
+        elif len(body["token_ids"]) + body["sampling_params"]["max_tokens"] > self.state.arguments.max_model_len:
+            self._reply(400, {"error": {"message": "longer than max_model_len"}})
+        else:
+            self._generate(body)
+
+    def _allowed(self) -> bool:
+        key = self.state.arguments.key
+        if key and self.headers.get("Authorization") != f"Bearer {key}":
+            self._reply(401, {"error": "wrong API key"})
+            return False
+        return True
+
+    def _weights(self, body: dict[str, Any]) -> None:
+        state = self.state
+        folder = Path(body["path"]) if "path" in body else state.uploads / str(body["version"])
+        if ("path" in body and state.arguments.upload_only) or not folder.is_dir():
+            self._reply(400, {"error": f"{folder} is not there"})
+        elif state.mode == "cannot load":
+            self._reply(500, {"error": "out of memory"})
+        else:
+            with state.lock:
+                state.load(folder)
+                state.version = body["version"]
+                state.counts["loads"] += 1
+            self._reply(200, {"version": body["version"]})
+
+    def _generate(self, body: dict[str, Any]) -> None:
+        state, mode = self.state, self.state.current_mode()
+        with state.lock:
+            state.counts["asked"] += 1
+            state.counts["under way"] += 1
+            state.at_once = max(state.at_once, state.counts["under way"])
+        try:
+            if mode in ("hang", "hang all"):
+                time.sleep(3600)
+            elif mode == "die":
+                os._exit(9)
+            elif mode == "error":
+                self._reply(500, {"error": {"message": "CUDA error: an illegal memory access"}})
+            elif mode == "text":
+                self._reply(200, b"<html>it works</html>")
+            else:
+                self._reply(200, WRONG[mode](state.generate(body)))
+                state.counts["answered"] += 1
+        finally:
+            with state.lock:
+                state.counts["under way"] -= 1
+
+
+def _choice(**changes: Any) -> Any:
+    return lambda answer: {**answer, "choices": [{**answer["choices"][0], **changes}]}
+
+
+WRONG: dict[str, Any] = {
+    "well": lambda answer: answer,
+    "unknown tokens": _choice(token_ids=[VOCABULARY + 99999, EOS]),
+    "too long": lambda answer: _choice(token_ids=[5] * 9999 + [EOS], finish_reason="stop")(answer),
+    "no tokens": _choice(token_ids=[]),
+    "missing": lambda answer: {"choices": [{"text": "4"}]},
+    "two": lambda answer: {"choices": answer["choices"] * 2},
+    "aborted": _choice(finish_reason="abort"),
+    "stale": _choice(weight_versions=[{"version": "7", "start": 0, "end": 1}]),
+    "other logprobs": _choice(logprobs={"content": [{"token_id": 3, "logprob": -1.0}]}),
+    "huge": lambda answer: {**answer, "more": "x" * (1 << 22)},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--model")
+    parser.add_argument("--mode", default="well")
+    parser.add_argument("--key")
+    parser.add_argument("--upload-only", action="store_true")
+    parser.add_argument("--max-model-len", type=int, default=4096)
+    arguments = parser.parse_args()
+    Handler.state = State(arguments)
+    ThreadingHTTPServer.request_queue_size = 512
+    ThreadingHTTPServer.daemon_threads = True
+    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    print(f"serving {server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
