@@ -36,6 +36,8 @@ MANAGED = {
     "truncated": "rollouts.truncated",
     "rollout_batch_size": "rollouts.batch_size",
     "rollout_check_steps": "rollouts.check_every",
+    "max_staleness": "rollouts.max_staleness",
+    "correct_rollouts": "trainer.vllm_importance_sampling_correction, with an engine other than transformers",
 }
 """Fields that a recipe sets in one place only, and which place that is."""
 
@@ -228,6 +230,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
     if clash:
         raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
+    _require_engine(recipe)
     cuda = torch.cuda.is_available()
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {
@@ -248,11 +251,33 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         "truncated": recipe.rollouts.truncated,
         "rollout_batch_size": recipe.rollouts.batch_size,
         "rollout_check_steps": recipe.rollouts.check_every,
+        "max_staleness": recipe.rollouts.max_staleness,
+        "correct_rollouts": recipe.rollouts.engine != "transformers",
     }
     try:
         return LengthGRPOConfig(**settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+
+
+def _require_engine(recipe: Recipe) -> None:
+    """Refuse settings of an engine that the recipe does not use, or does not describe."""
+    part = recipe.rollouts
+    if part.engine == "workers" and not part.workers:
+        raise UserError(
+            f"{recipe.name}: rollouts.engine workers needs addresses, as rollouts.workers: [http://127.0.0.1:8000]; "
+            "`lengthwise serve` starts one"
+        )
+    if part.engine != "workers" and part.workers:
+        raise UserError(f"{recipe.name}: rollouts.workers would not be asked; set rollouts.engine to workers")
+    if part.engine != "workers" and part.max_staleness:
+        raise UserError(
+            f"{recipe.name}: rollouts.max_staleness samples a round while another trains, which only rollouts.engine "
+            "workers can; set it to 0"
+        )
+    for name in ("in_flight", "seconds", "load_seconds"):
+        if getattr(part.pool, name) <= 0:
+            raise UserError(f"{recipe.name}: rollouts.pool.{name} must be above 0, not {getattr(part.pool, name)}")
 
 
 def _batch_settings(recipe: Recipe) -> dict[str, int | None]:

@@ -184,6 +184,23 @@ class VllmPart:
 
 
 @dataclass(frozen=True)
+class PoolPart:
+    """How the workers engine treats its workers."""
+
+    __pydantic_config__ = _STRICT
+    in_flight: int = 256
+    """Rollouts that a worker has at a time, from all ranks together."""
+    seconds: float = 60.0
+    """For any rollout, waiting in the worker's own queue included; a worker that takes longer is left out."""
+    seconds_per_token: float = 0.25
+    """And for each token of its budget."""
+    load_seconds: float = 600.0
+    """For taking in new weights."""
+    api_key_env: str | None = None
+    """The environment variable that holds the workers' API key."""
+
+
+@dataclass(frozen=True)
 class RolloutPart:
     """How completions are sampled while training."""
 
@@ -192,6 +209,13 @@ class RolloutPart:
     batch_size: int | None = None
     """Rollouts that the transformers engine runs side by side on one rank; all of a round by default."""
     vllm: VllmPart = field(default_factory=VllmPart)
+    workers: list[str] = field(default_factory=list)
+    """Addresses of the servers that `lengthwise serve` started, for the workers engine."""
+    pool: PoolPart = field(default_factory=PoolPart)
+    wait_minutes: float = 30.0
+    """How long a run that has lost all its workers waits for one, saved, before it ends."""
+    max_staleness: int = 0
+    """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none."""
     check_every: int = 20
     """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
     weights; the first weights are always compared."""

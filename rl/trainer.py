@@ -9,10 +9,8 @@ over what the round holds), and those that save, place and load a checkpoint and
 from __future__ import annotations
 
 import math
-import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +19,26 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from trl.models import unwrap_model_for_generation
 
 from curricula import Admission, BudgetSchedule, ProblemOrder
 from curricula.order import AsGiven
-from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
-from rewards.types import Prompt
+from rewards import History, LengthReward, Monitor, Problem, Rollout
 from rewards.verifier import Isolated, Verifier
 from rl import checkpoints, unlogged
+from rl.ahead import Ahead
 from rl.alarms import Alarms, distance
 from rl.budgets import Budgets
 from rl.chunked import chunk_sequence
 from rl.config import LengthGRPOConfig
+from rl.errors import UserError
 from rl.estimator import Estimator
-from rl.judging import judge_problems, texts_of
-from rl.judging import rollouts as as_rollouts
-from rl.packed import PackedGRPOTrainer
 from rl.packed_round import Example
-from rl.rollouts import Engine, Sampling, TransformersEngine, stable_seed
+from rl.rolling import RollingTrainer
+from rl.rollouts import Engine, TransformersEngine, stable_seed
 from rl.rollouts.check import WeightCheck
+from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds import (
     Round,
-    Sampled,
     ScoredGroup,
     look,
     observe,
@@ -55,7 +51,7 @@ from rl.sampler import PASS_RATE, ProblemSampler
 from rl.sampling import RoundSampling
 
 
-class LengthGRPOTrainer(PackedGRPOTrainer):
+class LengthGRPOTrainer(RollingTrainer):
     """GRPO with rewards over whole groups, a token budget, per-problem history and dynamic sampling.
 
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
@@ -105,7 +101,13 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
         self._round: Round | None = None
-        self.engine: Engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
+        if args.max_staleness and not isinstance(engine, WorkersEngine):
+            raise UserError(
+                "rollouts.max_staleness samples a round while another trains, which only rollouts.engine: workers can; "
+                "set it to 0, or use workers"
+            )
+        self.engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
+        self.ahead = Ahead(args.max_staleness)
         self._weight_check = WeightCheck(args.rollout_check_steps, half=args.bf16 or args.fp16)
         self._unlogged: dict[str, Any] | None = None
         super().__init__(
@@ -136,7 +138,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         output["advantages"] = self._local(advantages)
         self._logs["advantages"].clear()
         self._logs["advantages"].extend(advantages.tolist())
-        for name, value in round_metrics(self._round, self.history).items():
+        for name, value in (round_metrics(self._round, self.history) | self._engine_metrics(self._round)).items():
             self._metrics["train"][name].append(value)
         batches = [output] if self._packed is None else list(self._packed.batches())
         alarms = [*self.alarms.see(self._round), *self._compare_logprobs(batches)]
@@ -175,14 +177,11 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
         self._judging = 0.0
+        self._mark_round()
         self._bring_weights(step)
         self._look(step)
         filled = self.sampling.fill(
-            draw=lambda count, attempt: self._roll(
-                [self.problems[i] for i in self.sampler.take(count, self._pass_rate)],
-                step,
-                stable_seed(self.args.seed, step, attempt),
-            ),
+            draw=lambda count, attempt: self._next_groups(count, step, attempt),
             score=lambda sampled: score(
                 sampled, self.rewards, self.reward_weights, self.history, lambda g: self.budgets.rescored(g, step)
             ),
@@ -193,6 +192,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         self.engine.rest()
         observe(filled.visited(), self.rewards, self.history)
         self._remember(filled.visited())
+        self._roll_ahead(step)
         terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
         lengths = torch.tensor([r.length for s in filled.batch for r in s.group.rollouts], dtype=torch.float32)
         return Round(
@@ -224,62 +224,6 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
         for group in (scored.group for scored in groups if isinstance(self.sampler.order, Admission)):
             if (rate := group.accuracy()) is not None:
                 self.history.put(PASS_RATE, group.problem.id, {"rate": rate})
-
-    def _roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Sampled]:
-        """Steps 2 to 4: each rank samples and judges its share; every rank gets all whole groups."""
-        budgets = [self.budgets.of(step, problem) for problem in problems]
-        asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
-        size = self.num_generations
-        rows = [(problem, budget) for problem, budget in zip(asked, budgets, strict=True) for _ in range(size)]
-        share = math.ceil(len(rows) / self.accelerator.num_processes)
-        start = share * self.accelerator.process_index
-        seeds = [stable_seed(seed, place) for place in range(len(rows))]
-        rollouts = self._sample(rows[start : start + share], seeds[start : start + share])
-        gathered: list[Rollout] = gather_object(rollouts)
-        groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(asked)]
-        return [Sampled(group, budget, step) for group, budget in zip(groups, budgets, strict=True)]
-
-    def _bring_weights(self, step: int) -> None:
-        """Have the engine sample from this step's weights, and from time to time see that it does."""
-        self.engine.load_weights(self.whole_model, step)
-        if self._weight_check.due(step):
-            prompts = self._tokenize_prompts([problem.prompt for problem in self.problems[: WeightCheck.PROMPTS]])[0]
-            self._weight_check(self.engine, self.whole_model, prompts, self.eos_token_ids, step)
-
-    def _sample(self, rows: Sequence[tuple[Problem, int]], seeds: Sequence[int]) -> list[Rollout]:
-        problems = [problem for problem, _ in rows]
-        budgets = [budget for _, budget in rows]
-        prompts: list[Prompt] = [problem.prompt for problem in problems]
-        prompt_ids = self._tokenize_prompts(prompts)[0] if rows else []
-        # A rank without rows asks too: an engine may need every rank.
-        completions = self.engine.generate(
-            prompt_ids,
-            [self.budgets.cap_of(budget) for budget in budgets],
-            Sampling(self.temperature, self.top_p, self.top_k, self.min_p),
-            eos_ids=self.eos_token_ids,
-            seeds=seeds,
-            logprobs=self._asks_logprobs(self.state.global_step),
-        )
-        texts = texts_of(self.processing_class, completions)
-        hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
-        started = time.perf_counter()
-        verdicts = judge_problems(self.verifier, problems, texts)
-        self._judging += time.perf_counter() - started
-        return as_rollouts(problems, completions, texts, budgets, verdicts, self.rewards, self.args.truncated, hooks)
-
-    @contextmanager
-    def whole_model(self) -> Iterator[PreTrainedModel]:
-        """The model, unwrapped and with whole weights on every rank, to sample from without gradient."""
-        with (
-            unwrap_model_for_generation(
-                self.model_wrapped,
-                self.accelerator,
-                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
-            ) as model,
-            torch.no_grad(),
-        ):
-            yield model
 
     def _local(self, rows: Any) -> Any:
         """This rank's slice of rows that all ranks hold."""
@@ -332,6 +276,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
             "sampling": self.sampling.state_dict(),
             "estimator": self.estimator.state_dict(),
             "alarms": self.alarms.state_dict(),
+            "ahead": self._ahead_state(),
             "unlogged": unlogged.collect(self),
         }
 
@@ -344,6 +289,7 @@ class LengthGRPOTrainer(PackedGRPOTrainer):
             self.sampling.load_state_dict(state["sampling"], self.problems)
             self.estimator.load_state_dict(state["estimator"])
             self.alarms.load_state_dict(state["alarms"])
+            self._load_ahead(state.get("ahead", ()))
             self._unlogged = state["unlogged"]
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 `python fake_worker.py PORT` answers with tokens that are a function of prompt and seed (`echo` below);
 `--model PATH` samples from that model by the transformers engine, once weights were sent. POST /test
-{"mode": M, "after": N} has it go wrong after N further rollouts; GET /test says what it has done.
+{"mode": M, "after": N} has it go wrong after N further rollouts; GET /test says what it has done since.
 """
 
 from __future__ import annotations
@@ -140,6 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/test":
             self.state.mode, self.state.after = body.get("mode", "well"), body.get("after", 0)
             self.state.seconds = body.get("seconds", 0.0)
+            self.state.counts = Counter({"under way": self.state.counts["under way"]})
             self._reply(200, {})
         elif not self._allowed():
             return
@@ -147,8 +148,6 @@ class Handler(BaseHTTPRequestHandler):
             self._weights(body)
         elif self.state.version is None:
             self._reply(409, {"error": "no weights yet"})
-        elif len(body["token_ids"]) + body["sampling_params"]["max_tokens"] > self.state.arguments.max_model_len:
-            self._reply(400, {"error": {"message": "longer than max_model_len"}})
         else:
             self._generate(body)
 
@@ -214,6 +213,14 @@ WRONG: dict[str, Any] = {
 }
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that hangs up is none of ours."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
@@ -224,9 +231,7 @@ def main() -> None:
     parser.add_argument("--max-model-len", type=int, default=4096)
     arguments = parser.parse_args()
     Handler.state = State(arguments)
-    ThreadingHTTPServer.request_queue_size = 512
-    ThreadingHTTPServer.daemon_threads = True
-    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    server = Server(("127.0.0.1", arguments.port), Handler)
     print(f"serving {server.server_port}", flush=True)
     server.serve_forever()
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from accelerate import PartialState
+
 from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import load_config
 from rl.prepare import Prepared
 from rl.rollouts.engine import Engine, TransformersEngine
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.spread import Limits
+from rl.rollouts.workers.worker import Timing
 
 
 def build_engine(prepared: Prepared, model: str) -> Engine:
@@ -18,7 +26,25 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
         from rl.rollouts.vllm_engine import VllmEngine
 
         return VllmEngine(model, part.vllm, model_length(prepared, model), dtype_of(prepared))
-    raise UserError(f"rollouts.engine {part.engine!r} cannot be built")
+    return _workers(prepared, model)
+
+
+def _workers(prepared: Prepared, model: str) -> WorkersEngine:
+    from rl.rollouts.workers.http import HttpWorker
+
+    part, config = prepared.recipe.rollouts, prepared.config
+    name = part.pool.api_key_env
+    if name is not None and not os.environ.get(name):
+        raise UserError(f"rollouts.pool.api_key_env: the environment has no {name}; export the workers' API key as it")
+    key = None if name is None else os.environ[name]
+    vocabulary = load_config(model).get_text_config().vocab_size
+    return WorkersEngine(
+        [HttpWorker(address, vocabulary, key) for address in part.workers],
+        Path(config.output_dir).resolve().parent / "weights",
+        part.wait_minutes,
+        Limits(max(1, part.pool.in_flight // PartialState().num_processes)),
+        Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),
+    )
 
 
 def model_length(prepared: Prepared, model: str) -> int:

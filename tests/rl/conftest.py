@@ -16,6 +16,7 @@ from rl.data import load_problems
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_budget
 from rl.recipe import PromptPart, SourcePart
+from rl.rollouts import Engine
 from rl.trainer import LengthGRPOTrainer
 
 DEMO = resolve_model("demo")
@@ -70,6 +71,7 @@ def make_trainer(
         monitor: Sequence[Problem] = (),
         verifier: Verifier = verifier,
         peft_config: Any = None,
+        engine: Engine | None = None,
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -102,6 +104,7 @@ def make_trainer(
             monitor=monitor,
             on_round=on_round,
             peft_config=peft_config,
+            engine=engine,
         )
 
     return make

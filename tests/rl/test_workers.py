@@ -213,7 +213,7 @@ def test_the_key_is_sent_and_a_wrong_one_is_said(make_pool: Any) -> None:
 def test_a_request_that_no_worker_can_serve_ends_with_its_reason(make_pool: Any) -> None:
     with fake_workers(2, "--max-model-len", "30") as workers:
         pool = make_pool(workers)
-        with pytest.raises(UserError, match="refuses a rollout: longer than max_model_len"):
+        with pytest.raises(UserError, match="takes 30 tokens, and a prompt with its budget has 104"):
             answers(pool, [request(0, budget=100)])
         assert_right(answers(pool, REQUESTS[:1]), REQUESTS[:1])
 

@@ -20,6 +20,7 @@ from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Request, Source, Timing, Worker
 
+PATIENCE = 5.0
 POLL = 0.2
 """Seconds between two looks at whether anybody serves."""
 KEPT = 2
@@ -66,7 +67,16 @@ class WorkersEngine:
         logprobs: bool = False,
     ) -> list[Completion]:
         pending = self.begin(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds, logprobs=logprobs)
-        return self.finish(pending, 60 * self.minutes)
+        try:
+            return self.finish(pending, self.patience)
+        except NoWorkers as error:
+            _say(f"{error}; waiting for one for {self.minutes:g} minutes")
+            return self.finish(pending, 60 * self.minutes)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without any worker that are worth no word."""
+        return min(PATIENCE, 60 * self.minutes)
 
     def begin(
         self,

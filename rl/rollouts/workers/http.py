@@ -32,6 +32,7 @@ class HttpWorker:
         self.address, self.vocabulary = address.rstrip("/"), vocabulary
         self.dtype = "float32"
         self._adapter: str | None = None
+        self._most: int | None = None
         # The pool bounds time and connections; a proxy of the environment has no business between hosts of a cluster.
         self._client = httpx2.AsyncClient(
             base_url=self.address,
@@ -43,6 +44,7 @@ class HttpWorker:
 
     async def holds(self) -> int | None:
         health = await self._health()
+        self._most = health.get("max_model_len")
         self._adapter, self.dtype = health.get("adapter_name"), str(health.get("dtype", self.dtype))
         version = health.get("version")
         return version if health.get("ready") and isinstance(version, int) else None
@@ -73,6 +75,12 @@ class HttpWorker:
             raise self._refusal(status, said)
 
     async def complete(self, request: Request) -> tuple[Completion, int | None]:
+        tokens = len(request.prompt) + request.budget
+        if self._most is not None and tokens > self._most:  # vLLM would cut it short and not say so
+            raise UserError(
+                f"rollout worker {self.address} takes {self._most} tokens, and a prompt with its budget has {tokens}; "
+                "start it with a larger --max-model-len"
+            )
         limit = BYTES + BYTES_PER_TOKEN * request.budget
         status, answer = await self._ask("POST", "/inference/v1/generate", _body(request, self._adapter), limit)
         if status in (400, 401, 403, 413):

@@ -1,0 +1,101 @@
+"""Rounds that are sampled while earlier ones train: what was asked for them, and what a checkpoint keeps of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rewards import Problem
+from rl.errors import UserError
+from rl.rollouts import Completion, stable_seed
+from rl.rollouts.workers.engine import Pending
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Groups that are asked for at once, for the round that begins with `step`."""
+
+    problems: list[Problem]
+    """As they stand in the data."""
+    asked: list[Problem]
+    """The same with the budget in their prompts, where it is to be."""
+    budgets: list[int]
+    """Tokens."""
+    step: int
+    seed: int
+    size: int
+    """Rollouts a group."""
+
+    def rows(self) -> list[tuple[Problem, int, int]]:
+        """Of every rollout its problem, budget and seed."""
+        pairs = [pair for pair in zip(self.asked, self.budgets, strict=True) for _ in range(self.size)]
+        return [(*pair, stable_seed(self.seed, place)) for place, pair in enumerate(pairs)]
+
+    def share(self, rank: int, ranks: int) -> slice:
+        """The rows that are a rank's to sample."""
+        share = -(-len(self.problems) * self.size // ranks)
+        return slice(share * rank, share * (rank + 1))
+
+
+@dataclass
+class Planned:
+    """A round's first draw, asked for before its turn; on each rank its own share of it."""
+
+    draw: Draw
+    version: int
+    """The step whose weights it was asked of."""
+    pending: Pending | None = None
+    """None: not asked for yet, or, from a checkpoint, there already."""
+    completions: list[Completion] | None = None
+
+
+@dataclass
+class Ahead:
+    """At most `most` rounds that wait for their turn, the next one first."""
+
+    most: int
+    planned: deque[Planned] = field(default_factory=deque)
+
+    def take(self, step: int) -> Planned | None:
+        """The round that begins with `step`, if it was planned."""
+        return self.planned.popleft() if self.planned and self.planned[0].draw.step == step else None
+
+    def missing(self, step: int, round_steps: int, end: int) -> list[int]:
+        """First steps of the rounds that may be asked for now, in the round that begins with `step`."""
+        begun = {planned.draw.step for planned in self.planned}
+        steps = range(step + round_steps, min(step + (self.most + 1) * round_steps, end), round_steps)
+        return [each for each in steps if each not in begun]
+
+
+def plain(planned: Planned, completions: Sequence[Completion] | None) -> dict[str, Any]:
+    """As JSON; `completions` are those of all ranks in order, None where they are to be sampled again."""
+    return {
+        "step": planned.draw.step,
+        "version": planned.version,
+        "seed": planned.draw.seed,
+        "problems": [problem.id for problem in planned.draw.problems],
+        "completions": None if completions is None else [dict(vars(each)) for each in completions],
+    }
+
+
+def problems_of(state: Mapping[str, Any], problems: Sequence[Problem]) -> list[Problem]:
+    """Errors: UserError where a problem is no longer there."""
+    known = {problem.id: problem for problem in problems}
+    for id in state["problems"]:
+        if id not in known:
+            raise UserError(
+                f"the checkpoint has rollouts of problem {id} under way, which data.train no longer has; restore the "
+                "data, or start over with --overwrite"
+            )
+    return [known[id] for id in state["problems"]]
+
+
+def completions_of(state: Mapping[str, Any]) -> list[Completion] | None:
+    if state["completions"] is None:
+        return None
+    return [
+        Completion(**{**each, "token_ids": tuple(each["token_ids"]), "logprobs": tuple(each["logprobs"])})
+        for each in state["completions"]
+    ]

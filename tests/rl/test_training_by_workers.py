@@ -1,0 +1,213 @@
+"""Training runs whose rollouts come from other processes, which are killed, frozen and started again."""
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from makers import parameters
+from workers import FakeWorker, fake_workers
+
+from rl import checkpoints
+from rl.errors import UserError
+from rl.models import load_config, resolve_model
+from rl.rollouts import Sampling
+from rl.rollouts.workers import pool as pools
+from rl.rollouts.workers import standing
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.http import HttpWorker
+from rl.rollouts.workers.spread import Limits
+from rl.rollouts.workers.worker import Timing
+from rl.run_folder import RunFolder
+
+DEMO = str(resolve_model("demo"))
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[list[FakeWorker]]:
+    with fake_workers(2, "--model", DEMO) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _whole(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test finds both workers alive and well."""
+    monkeypatch.setattr(standing, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(standing, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(pools, "HEARTBEAT", 0.5)
+    if "workers" in request.fixturenames:
+        for worker in request.getfixturevalue("workers"):
+            if worker.process.poll() is not None:
+                worker.start()
+            worker.goes("well")
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(make_trainer: Any, tmp_path: Path) -> Iterator[Run]:
+    """Train in a folder, by these workers or in this process; the trainer afterwards."""
+    engines = []
+
+    def train(
+        name: str, workers: list[FakeWorker] | None = None, resume: bool = False, minutes: float = 1.0, **settings: Any
+    ) -> Any:
+        folder, engine = RunFolder(tmp_path / name), None
+        folder.path.mkdir(exist_ok=True)
+        if workers is not None:
+            http = [HttpWorker(worker.address, load_config(DEMO).vocab_size) for worker in workers]
+            engine = WorkersEngine(
+                http, folder.path / "weights", minutes, Limits(requests=4), Timing(floor=20.0, per_token=0.0, probe=2.0)
+            )
+            engines.append(engine)
+        trainer = make_trainer(
+            engine=engine,
+            on_round=folder.write_round,
+            output_dir=str(folder.checkpoints),
+            **{"max_steps": 6, "tokens": 40, "save_strategy": "steps", "save_steps": 2, **settings},
+        )
+        trainer.train(resume_from_checkpoint=str(checkpoints.latest(folder.checkpoints)) if resume else None)
+        return trainer
+
+    yield train
+    for engine in engines:
+        engine.close()
+
+
+def wait_for(worker: FakeWorker, **least: int) -> None:
+    """Until the worker has so many of these on its count."""
+    while any(worker.seen().get(name, 0) < count for name, count in least.items()):
+        time.sleep(0.02)
+
+
+def rollouts(folder: Path) -> list[dict[str, Any]]:
+    return [row for file in sorted(folder.glob("rollouts/*.parquet")) for row in pq.read_table(file).to_pylist()]
+
+
+def test_workers_give_the_run_that_the_transformers_engine_gives(
+    run: Run, workers: list[FakeWorker], tmp_path: Path
+) -> None:
+    ours = run("workers", workers, dynamic_sampling=True)
+    theirs = run("here", dynamic_sampling=True)
+    assert rollouts(tmp_path / "workers") == rollouts(tmp_path / "here")
+    assert torch.equal(parameters(ours), parameters(theirs))
+
+
+def test_a_worker_killed_in_mid_round_costs_no_rollout_and_serves_again(
+    run: Run, workers: list[FakeWorker], tmp_path: Path
+) -> None:
+    for worker in workers:
+        worker.goes("well", seconds=0.1)
+
+    def kill_and_restart() -> None:
+        wait_for(workers[1], loads=2)
+        wait_for(workers[1], **{"under way": 2})
+        workers[1].kill()
+        time.sleep(1)
+        workers[1].start()
+
+    killer = threading.Thread(target=kill_and_restart)
+    killer.start()
+    ours = run("killed", workers)
+    killer.join()
+    run("here")
+    assert rollouts(tmp_path / "killed") == rollouts(tmp_path / "here")
+    logged = [line for line in ours.state.log_history if "rollouts/worker_failures" in line]
+    assert sum(line["rollouts/worker_failures"] for line in logged) == 1
+    assert sum(line["rollouts/retried"] for line in logged) >= 1
+    while ours.engine.pool.serving() < 2:
+        time.sleep(0.1)
+    ours.engine.generate([[4, 5]] * 4, [8] * 4, Sampling(), eos_ids=[2], seeds=range(4))
+    assert workers[1].seen()["answered"] > 0
+
+
+def test_without_any_worker_the_run_saves_itself_waits_and_ends(
+    run: Run,
+    workers: list[FakeWorker],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def kill_all() -> None:
+        wait_for(workers[0], loads=2)
+        for worker in workers:
+            worker.kill()
+
+    run("unbroken", workers)
+    workers[0].goes("well")
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    with pytest.raises(
+        UserError, match=r"no rollout worker serves .* the run is saved as .*checkpoint-2; start workers"
+    ):
+        run("broken", workers, minutes=0.05, save_steps=100)
+    killer.join()
+    assert "the run waits for one for 0.05 minutes" in capfd.readouterr().err
+    assert [p.name for p in (tmp_path / "broken/checkpoints").glob("checkpoint-*")] == ["checkpoint-2"]
+    for worker in workers:
+        worker.start()
+    run("broken", workers, resume=True)
+    unbroken, resumed = rollouts(tmp_path / "unbroken"), rollouts(tmp_path / "broken")
+    assert resumed == unbroken
+
+
+def test_rounds_are_sampled_ahead_by_weights_one_round_old_and_corrected(
+    run: Run, workers: list[FakeWorker], tmp_path: Path
+) -> None:
+    trainer = run("ahead", workers, max_staleness=1, correct_rollouts=True, learning_rate=1e-3)
+    rows = rollouts(tmp_path / "ahead")
+    assert {(row["step"], row["weight_version"]) for row in rows} == {(0, 0), (2, 0), (4, 2)}
+    logged = [line for line in trainer.state.log_history if "rollouts/staleness" in line]
+    assert [line["rollouts/staleness"] for line in logged] == [0, 1, 1]
+    apart = [line["sampling/importance_sampling_ratio/max"] for line in logged]
+    assert apart[0] == pytest.approx(1, abs=1e-3)
+    assert apart[1] > 1.01
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"dynamic_sampling": True}, {"max_staleness": 2}, {"tokens_per_micro_batch": 200}], ids=str
+)
+def test_a_run_that_samples_ahead_resumes_as_if_never_stopped(
+    run: Run, workers: list[FakeWorker], tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    settings = {"max_staleness": 1, "correct_rollouts": True, "learning_rate": 1e-3, **settings}
+    unbroken = run("unbroken", workers, **settings)
+    saved = tmp_path / "unbroken/checkpoints/checkpoint-2"
+    under_way = checkpoints.read(saved)["ahead"]
+    assert [each["step"] for each in under_way] == ([2, 4] if settings["max_staleness"] == 2 else [2])
+    assert all(each["completions"] for each in under_way)
+    (tmp_path / "broken/checkpoints").mkdir(parents=True)
+    shutil.copytree(saved, tmp_path / "broken/checkpoints/checkpoint-2")
+    resumed = run("broken", workers, resume=True, **settings)
+    assert torch.equal(parameters(resumed), parameters(unbroken))
+    assert rollouts(tmp_path / "broken") == [row for row in rollouts(tmp_path / "unbroken") if row["step"] >= 2]
+
+
+def test_sampling_ahead_needs_workers(make_trainer: Any) -> None:
+    with pytest.raises(UserError, match=r"which only rollouts\.engine: workers can"):
+        make_trainer(max_staleness=1)
+
+
+def test_a_frozen_worker_loses_its_rollouts_to_the_other(run: Run, workers: list[FakeWorker], tmp_path: Path) -> None:
+    workers[0].goes("well", seconds=0.1)
+
+    def freeze() -> None:
+        wait_for(workers[0], loads=2)
+        workers[0].stop()
+
+    freezer = threading.Thread(target=freeze)
+    freezer.start()
+    try:
+        run("frozen", workers)
+    finally:
+        freezer.join()
+        workers[0].process.send_signal(signal.SIGCONT)
+    run("here")
+    assert rollouts(tmp_path / "frozen") == rollouts(tmp_path / "here")
