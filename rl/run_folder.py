@@ -101,7 +101,7 @@ class RunFolder:
             return "new"
         if not self.recipe.is_file():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
-        if yaml.safe_load(self.recipe.read_text()) != yaml.safe_load(recipe.to_yaml()):
+        if _what_is_run(self.recipe.read_text()) != _what_is_run(recipe.to_yaml()):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
         return "finished" if self.summary.is_file() else "unfinished"
 
@@ -176,6 +176,14 @@ def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def _what_is_run(recipe: str) -> Any:
+    """A recipe without what may change from one start of its run to the next: who the workers are."""
+    plain = yaml.safe_load(recipe)
+    for name in ("workers", "pool", "wait_minutes"):
+        plain.get("rollouts", {}).pop(name, None)
+    return plain
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

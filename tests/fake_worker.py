@@ -40,6 +40,7 @@ class State:
         self.mode, self.after, self.seconds = arguments.mode, 0, 0.0
         self.counts: Counter[str] = Counter()
         self.at_once = 0
+        self.loading = False
         self.lock = threading.Lock()
         self.model: Any = None
         self.uploads = Path(tempfile.mkdtemp(prefix="fake-worker-"))
@@ -121,10 +122,8 @@ class Handler(BaseHTTPRequestHandler):
         elif state.mode == "hang all" and state.after <= 0:
             time.sleep(3600)
         elif self._allowed():
-            ready = state.version is not None
-            self._reply(
-                200, {"ready": ready, "version": state.version, "problem": "", "dtype": "float32", "adapter": False}
-            )
+            ready, most = state.version is not None and not state.loading, state.arguments.max_model_len
+            self._reply(200, {"ready": ready, "version": state.version, "dtype": "float32", "max_model_len": most})
 
     def do_PUT(self) -> None:
         if self._allowed():
@@ -146,8 +145,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         elif self.path == "/lengthwise/weights":
             self._weights(body)
-        elif self.state.version is None:
-            self._reply(409, {"error": "no weights yet"})
+        elif self.state.version is None or self.state.loading:
+            self._reply(409, {"error": "weights are being loaded"})
         else:
             self._generate(body)
 
@@ -166,10 +165,13 @@ class Handler(BaseHTTPRequestHandler):
         elif state.mode == "cannot load":
             self._reply(500, {"error": "out of memory"})
         else:
+            state.loading = True
             with state.lock:
                 state.load(folder)
+                time.sleep(state.seconds)
                 state.version = body["version"]
                 state.counts["loads"] += 1
+            state.loading = False
             self._reply(200, {"version": body["version"]})
 
     def _generate(self, body: dict[str, Any]) -> None:

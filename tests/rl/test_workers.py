@@ -176,6 +176,30 @@ def test_another_rank_waits_until_rank_0_has_brought_the_weights(make_pool: Any)
         assert not second.counts["worker_failures"]
 
 
+def test_a_worker_that_takes_in_weights_is_asked_again_and_has_not_failed(make_pool: Any, tmp_path: Path) -> None:
+    with fake_workers(1) as workers:
+        first, second = make_pool(workers), make_pool(workers, rank=1)
+        assert_right(answers(second, REQUESTS[:3]), REQUESTS[:3])
+        workers[0].goes("well", seconds=0.5)
+        first.publish(source(tmp_path, 1))
+        time.sleep(0.2)
+        completions = answers(second, REQUESTS[:3])  # of version 0 or later, of a worker that brings itself to 1
+        assert second.counts["worker_failures"] == second.counts["stale_answers"] == 0
+        assert_right(completions, REQUESTS[:3], version=1)
+
+
+def test_a_worker_that_was_started_anew_while_idle_gets_the_weights_again(make_pool: Any) -> None:
+    with fake_workers(1) as workers:
+        pool = make_pool(workers)
+        answers(pool, REQUESTS[:1])
+        workers[0].kill()
+        workers[0].start()
+        deadline = time.monotonic() + 20
+        while not workers[0].seen()["loads"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert_right(answers(pool, REQUESTS), REQUESTS)
+
+
 def test_weights_are_uploaded_where_the_worker_does_not_see_the_folder(make_pool: Any) -> None:
     with fake_workers(1, "--upload-only") as workers:
         assert_right(answers(make_pool(workers), REQUESTS[:3]), REQUESTS[:3])

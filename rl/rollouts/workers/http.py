@@ -14,7 +14,7 @@ from rl.errors import UserError
 from rl.rollouts.transformers import Completion
 from rl.rollouts.wire import sampling_params
 from rl.rollouts.workers.answer import read
-from rl.rollouts.workers.worker import Request, Source, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Request, Source, WorkerFault
 
 BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
 """What an answer may be long: so much, and so much for each token of the budget."""
@@ -83,6 +83,8 @@ class HttpWorker:
             )
         limit = BYTES + BYTES_PER_TOKEN * request.budget
         status, answer = await self._ask("POST", "/inference/v1/generate", _body(request, self._adapter), limit)
+        if status == 409:
+            raise NotReady(_message(answer))
         if status in (400, 401, 403, 413):
             raise UserError(f"rollout worker {self.address} refuses a rollout: {_message(answer)}")
         if status != 200:

@@ -20,7 +20,7 @@ from rl.errors import UserError
 from rl.rollouts.transformers import Completion
 from rl.rollouts.workers.spread import Job, Limits, Spread, Ticket
 from rl.rollouts.workers.standing import Standing
-from rl.rollouts.workers.worker import Request, Source, Timing, Worker, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Request, Source, Timing, Worker, WorkerFault
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Pool:
     ) -> None:
         self.workers, self.rank, self.timing, self.say = list(workers), rank, timing or Timing(), say
         self.counts: Counter[str] = Counter()
-        """What happened since they were last cleared: `worker_failures`, `retried`, `stale_answers`, `loads`."""
+        """What happened since they were last cleared: `worker_failures`, `retried`, `stale_answers`."""
         self.standings = [Standing() for _ in workers]
         self.source: Source | None = None
         self._spread = Spread(len(workers), limits, rank)
@@ -143,6 +143,9 @@ class Pool:
             self._fail(ticket.worker, f"a rollout of at most {request.budget} tokens took over {seconds:.0f} s", ticket)
         except WorkerFault as fault:
             self._fail(ticket.worker, str(fault), ticket)
+        except NotReady:
+            self._spread.give_back(ticket)
+            self._step_aside(ticket.worker)
         except Exception as error:  # a mistake of the user's, or ours
             self._give_up(ticket, error)
         finally:
@@ -159,6 +162,8 @@ class Pool:
         try:
             async with asyncio.timeout(max((self.timing.of(r.budget) for r in requests), default=0.0)):
                 answers = await asyncio.gather(*(worker.complete(request) for request in requests))
+        except NotReady:
+            return None
         except (WorkerFault, TimeoutError) as fault:
             self._fail(place, str(fault) or "no answer in time")
             return None
@@ -202,11 +207,21 @@ class Pool:
             self.counts["retried"] += len(lost)
         if news:
             self.say(f"rollout worker {self.workers[place].address} is left out: {reason}" + _waiting(len(lost)))
-        if self._deserted is None and not self.serving():
-            self._deserted = time.monotonic()
+        self._note_desertion()
         if blame is not None and self._spread.blamed[blame.job.number] >= MOST_BLAMED:
             self._end_rollout(blame.job.number, reason)
         self._wake[place].set()
+
+    def _step_aside(self, place: int) -> None:
+        """A worker is to say which weights it holds before it is asked for more; what it has it may finish."""
+        if self.standings[place].serves:
+            self.standings[place].step_aside(time.monotonic() + NOT_YET)
+            self._note_desertion()
+            self._wake[place].set()
+
+    def _note_desertion(self) -> None:
+        if self._deserted is None and not self.serving():
+            self._deserted = time.monotonic()
 
     def _end_rollout(self, number: int, reason: str) -> None:
         """One rollout cost worker after worker: it is given up, so that the run ends with the reason."""
@@ -234,7 +249,10 @@ class Pool:
     def _old(self, place: int) -> bool:
         """Whether a worker serves, from other weights than the current ones."""
         standing = self.standings[place]
-        return standing.serves and self.source is not None and standing.version != self.source.version
+        source = self.source
+        return (
+            standing.serves and source is not None and (standing.version is None or standing.version < source.version)
+        )
 
     async def _keep(self, place: int) -> None:
         """See to one worker for as long as the pool is there."""
@@ -258,7 +276,7 @@ class Pool:
         worker = self.workers[place]
         holds = source.version_of(await self._probe(place))
         self.standings[place].coming = not self.standings[place].serves
-        if holds != source.version:
+        if holds is None or holds < source.version:
             if self.rank:
                 return NOT_YET
             try:
@@ -266,8 +284,8 @@ class Pool:
                     await worker.load(source)
             except TimeoutError:
                 raise WorkerFault(f"loading weights took over {self.timing.load:.0f} s") from None
-            self.counts["loads"] += 1
-        self._join(place, source.version)
+            holds = source.version
+        self._join(place, holds)
         return HEARTBEAT
 
     async def _probe(self, place: int) -> int | None:
@@ -279,8 +297,10 @@ class Pool:
 
     async def _beat(self, place: int) -> None:
         try:
-            await self._probe(place)
+            holds = await self._probe(place)
             self.standings[place].missed = 0
+            if self.source is not None and self.source.version_of(holds) != self.standings[place].version:
+                self._step_aside(place)  # it was started anew, or rank 0 has given it others
         except Exception as fault:
             if self.standings[place].serves and self.standings[place].miss():
                 self._fail(place, str(fault))

@@ -36,6 +36,11 @@ class Standing:
         """It answers, and holds this version."""
         self.serves, self.coming, self.version, self.missed, self.reason = True, False, version, 0, ""
 
+    def step_aside(self, until: float) -> None:
+        """Nothing is wrong with it, but it is to be asked which weights it holds."""
+        self.serves, self.coming, self.version, self.retry_at = False, True, None, until
+        self.reason = "it takes in weights"
+
     def answered(self) -> None:
         """It made a rollout."""
         self.failures = self.missed = 0

@@ -14,6 +14,10 @@ class WorkerFault(Exception):
     """What a worker did wrong, in a few words."""
 
 
+class NotReady(Exception):
+    """A worker is taking in weights, or has none: it is to be asked again."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One rollout, as a worker is asked for it."""
@@ -66,7 +70,7 @@ class Timing:
 
 
 class Worker(Protocol):
-    """One server. Each call raises WorkerFault, or UserError where what it was asked for cannot be had of anyone."""
+    """One server. Each call may raise WorkerFault, or UserError where what it was asked for cannot be had of anyone."""
 
     address: str
     dtype: str
@@ -79,7 +83,7 @@ class Worker(Protocol):
     async def load(self, source: Source) -> None: ...
 
     async def complete(self, request: Request) -> tuple[Completion, int | None]:
-        """The rollout, checked, and the id of the weights that made it."""
+        """The rollout, checked, and the id of the weights that made it. Errors: NotReady, too."""
         ...
 
     async def close(self) -> None: ...
