@@ -186,6 +186,9 @@ class OneWorker:
     def copies(self) -> Sequence[Engine]:
         return ()
 
+    def close(self) -> None:
+        """The whole engine is closed, never one of its workers."""
+
 
 def _say(line: str) -> None:
     state = PartialState()
