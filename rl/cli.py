@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import evaluate_command, merge_command, method_commands, release_command, serve_command, verify_command
+from rl import (
+    compare_command,
+    evaluate_command,
+    merge_command,
+    method_commands,
+    release_command,
+    serve_command,
+    verify_command,
+)
 from rl.errors import UserError, user_errors_exit_2
 from rl.method_commands import Json
 from rl.synth import building, checking
@@ -68,20 +76,6 @@ def train(
         _write_json(json_file, json.loads(run.summary.read_text()))
 
 
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
-    out: Annotated[Path, typer.Option(help="Where to write the page, the plots and summary.json.")],
-    json_file: Json = None,
-) -> None:
-    """Put finished runs side by side: one table, one page."""
-    from rl.report import print_table, write_comparison
-    from rl.run_folder import RunFolder
-
-    arms = write_comparison([RunFolder(run) for run in runs], out)
-    print_table(arms, "comparison")
-    print(f"report: {out / 'index.html'}")
-    _write_json(json_file, {arm.label: arm.evaluation.summary() for arm in arms})
 
 
 for command in (
@@ -91,6 +85,7 @@ for command in (
     merge_command.merge,
     serve_command.serve,
     release_command.release,
+    compare_command.compare,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

@@ -18,9 +18,10 @@ from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
 from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe, shipped_recipes
-from rl.report.arms import Arm, arms_of
-from rl.report.page import write_page
-from rl.report.tables import accuracy_difference, print_table
+from rl.report.answers import accuracy_difference
+from rl.report.folder import PAGE, SUMMARY, write_page
+from rl.report.runs import Run, compare_runs, read_run
+from rl.report.tables import print_table
 from rl.run_folder import RunFolder, write_text
 
 CONTROL = "demo-grpo"
@@ -49,22 +50,22 @@ def demo(
     if overwrite:
         for run in runs.values():
             run.clear()
-    summary_file = out / "report" / "summary.json"
+    summary_file = out / "report" / SUMMARY
     seconds = _seconds_before(summary_file) if not overwrite else 0.0
     started = time.monotonic()
     waiting = {label: recipe for label, recipe in recipes.items() if runs[label].status(recipe) != "finished"}
     if waiting:
         _train_side_by_side(waiting, runs)
         seconds = time.monotonic() - started
-    arms = arms_of((label, run) for label, run in runs.items())
-    summary = _summary(arms, method, recipes, seconds)
+    comparison = compare_runs([read_run(run, label) for label, run in runs.items()])
+    trained, control = comparison.runs
+    summary = _summary(trained, control, method, seconds)
     text = verdict(summary)
-    described = "\n".join(f"# {label}\n{recipe.to_yaml()}" for label, recipe in recipes.items())
-    write_page(out / "report", arms, "Thinking shorter: the demo", described, text)
+    write_page(comparison, out / "report", "Thinking shorter: the demo", text)
     write_text(summary_file, json.dumps(summary, indent=2))
-    print_table(arms, f"demo, seed {seed}: {len(arms[0].evaluation.rows)} held-out problems")
+    print_table(comparison, f"demo, seed {seed}")
     print(text)
-    print(f"report: {out / 'report' / 'index.html'}")
+    print(f"report: {out / 'report' / PAGE}")
     return summary
 
 
@@ -72,19 +73,19 @@ def _seconds_before(summary: Path) -> float:
     return float(json.loads(summary.read_text())["seconds"]) if summary.is_file() else 0.0
 
 
-def _summary(arms: Sequence[Arm], method: str, recipes: Mapping[str, Recipe], seconds: float) -> dict[str, Any]:
-    before, after, control = arms
-    difference, error = accuracy_difference(before, after)
+def _summary(trained: Run, control: Run, method: str, seconds: float) -> dict[str, Any]:
+    before = trained.before or trained.after
+    difference, error = accuracy_difference(before, trained.after)
     return {
-        "before": before.evaluation.summary(),
-        "after": after.evaluation.summary(),
-        "control": control.evaluation.summary(),
+        "before": before.summary(),
+        "after": trained.after.summary(),
+        "control": control.after.summary(),
         "accuracy_difference": {"mean": difference, "standard_error": error},
         "method": method.removeprefix("demo-"),
-        "steps": max(line["step"] for line in after.metrics),
-        "seed": next(iter(recipes.values())).seed,
+        "steps": trained.steps,
+        "seed": trained.recipe["seed"],
         "seconds": round(seconds, 1),
-        "n": len(before.evaluation.rows),
+        "n": len(before.problems),
     }
 
 

@@ -78,10 +78,20 @@ class RunFolder:
         if self.metrics.is_file():
             return read_metrics(self.metrics)
         lines: list[dict[str, Any]] = []
-        for path in sorted(self.path.glob("stages/*/metrics.jsonl"), key=lambda p: int(p.parent.name.split("-")[0])):
+        for path in sorted(self.path.glob("stages/*/metrics.jsonl"), key=lambda p: _stage_place(p.parent)):
             done = lines[-1]["step"] if lines else 0
             lines += [{**line, "step": line["step"] + done, "stage": path.parent.name} for line in read_metrics(path)]
         return lines
+
+    def rollout_files(self) -> list[tuple[int, Path]]:
+        """Every round's file in order, over all stages; each with the steps of the stages before its own."""
+        stages = sorted(self.path.glob("stages/*"), key=_stage_place)
+        found: list[tuple[int, Path]] = []
+        done = 0
+        for folder in [RunFolder(path) for path in stages] or [self]:
+            found += [(done, path) for path in sorted(folder.rollouts.glob("round-*.parquet"))]
+            done += folder.logged()[-1]["step"] if stages and folder.logged() else 0
+        return found
 
     def gather(self, stages: Sequence[RunFolder]) -> None:
         """Make this folder show a run of several stages: first `before`, last `after` and model, all metrics."""
@@ -204,6 +214,10 @@ def write_text(path: Path, text: str) -> None:
     temporary.write_text(text)
     sync(temporary)
     temporary.rename(path)
+
+
+def _stage_place(path: Path) -> int:
+    return int(path.name.split("-")[0])
 
 
 def _temporary(path: Path) -> Path:

@@ -1,6 +1,5 @@
-"""What a person sees of finished runs: a page, plots, a table, and summary.json."""
+"""What a person sees of finished runs: one page over any number of them, plots for papers, a table, the numbers."""
 
-from rl.report.page import write_comparison, write_run_report
-from rl.report.tables import print_run, print_table
+from rl.report.folder import print_run, write_run_report
 
-__all__ = ["print_run", "print_table", "write_comparison", "write_run_report"]
+__all__ = ["print_run", "write_run_report"]

@@ -1,88 +1,116 @@
-"""Write a report folder: index.html (self-contained), the plots as PNG, summary.json."""
+"""One self-contained page: styles, script and data inside it, and nothing that it could load from elsewhere."""
 
 from __future__ import annotations
 
 import base64
-import io
+import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
 from typing import Any
 
-import matplotlib.pyplot as plt
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from rl.report.arms import Arm, arms_of
-from rl.report.plots import PLOTS, STYLE
-from rl.report.tables import HEADINGS, table_rows
-from rl.run_folder import RunFolder, read_metrics, write_text
+from rl.report import settings
+from rl.report.charts import Figure
+from rl.report.examples import Example
+from rl.report.runs import Comparison
+from rl.report.tables import HEADINGS, table_rows, volume_text
 
-EXAMPLES = 3
-
-
-def write_run_report(run: RunFolder) -> None:
-    """The report of one run; its summary.json, written last, marks the run as finished."""
-    summary: dict[str, Any] = {"name": run.path.name}
-    if run.evaluation("after").is_file():
-        arms = arms_of([("after", run)])
-        write_page(run.report, arms, f"Run {run.path.name}", run.recipe.read_text())
-        summary |= {arm.label: arm.evaluation.summary() for arm in arms}
-    lines = read_metrics(run.metrics)
-    summary["steps"] = lines[-1]["step"] if lines else 0
-    summary["training_seconds"] = sum(line.get("step_time") or 0.0 for line in lines)
-    write_text(run.summary, json.dumps(summary, indent=2))
+NAV = {"results": "Results", "charts": "Charts", "settings": "Settings", "answers": "Answers", "protocol": "Protocol"}
 
 
-def write_comparison(runs: Sequence[RunFolder], out: Path) -> list[Arm]:
-    """One report over several finished runs, labelled by their folders' names."""
-    arms = arms_of([(run.path.name, run) for run in runs])
-    recipes = "\n".join(f"# {run.path.name}\n{run.recipe.read_text()}" for run in runs)
-    write_page(out, arms, "Comparison of runs", recipes)
-    write_text(out / "summary.json", json.dumps({a.label: a.evaluation.summary() for a in arms}, indent=2))
-    return arms
-
-
-def write_page(folder: Path, arms: Sequence[Arm], title: str, recipe: str, verdict: str = "") -> None:
-    """index.html with everything inside it, and each plot beside it as a PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    images = {}
-    with plt.rc_context(STYLE):
-        for name, draw in PLOTS.items():
-            figure = draw(arms)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=160)
-            plt.close(figure)
-            (folder / f"{name}.png").write_bytes(buffer.getvalue())
-            images[name] = base64.b64encode(buffer.getvalue()).decode()
-    environment = Environment(loader=PackageLoader("rl.report", "."), autoescape=True, trim_blocks=True)
-    page = environment.get_template("page.html").render(
+def render(
+    comparison: Comparison,
+    figures: list[Figure],
+    found: list[Example],
+    title: str,
+    verdict: str = "",
+) -> str:
+    """The page as HTML. Its policy lets only the script and the styles in it run, by their hashes."""
+    style, script = _read("page.css"), _read("charts.js") + _read("page.js")
+    runs = comparison.runs
+    rows = settings.table([run.recipe for run in runs])
+    differing = settings.differing(rows)
+    environment = Environment(
+        loader=PackageLoader("rl.report", "."), autoescape=True, trim_blocks=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html").render(
+        policy=Markup(f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'"),
+        style=Markup(style),
+        script=Markup(script),
+        data=Markup(
+            embedded({"runs": [run.label for run in runs], "figures": list(map(asdict, figures)), "examples": found})
+        ),
         title=title,
         verdict=verdict,
+        nav={key: name for key, name in NAV.items() if key != "answers" or found}.items(),
+        protocol=comparison.protocol_line,
+        warnings=comparison.warnings,
         headings=HEADINGS,
-        rows=[(arm.color, row) for arm, row in zip(arms, table_rows(arms), strict=True)],
-        images=images,
-        examples=examples(arms),
-        problems=len(arms[0].evaluation.rows),
-        recipe=recipe,
+        rows=[(m.run, row) for m, row in zip(comparison.models, table_rows(comparison), strict=True)],
+        volumes=[
+            (place, run.label, volume_text(volume), 1 + len(run.checkpoints))
+            for place, (run, volume) in enumerate(zip(runs, comparison.resampled.volumes, strict=True))
+        ],
+        reference=f"{comparison.reference:g}",
+        labels=[run.label for run in runs],
+        settings=rows,
+        differing=differing,
+        same=len(rows) - len(differing),
+        shown=_shown(comparison, found),
+        protocol_rows=settings.flatten(runs[0].protocol).items(),
+        version=_version(),
     )
-    write_text(folder / "index.html", page)
 
 
-def examples(arms: Sequence[Arm]) -> list[dict[str, Any]]:
-    """A few problems with every arm's answer: spread evenly over how far the length fell.
+def embedded(values: Any) -> str:
+    """JSON that can stand in a script element whatever is in it: no `<`, and null where a number is none."""
+    return json.dumps(without_nan(values), ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
 
-    They are quantiles of the change from the first arm to the second, so nobody picked them.
-    """
-    answers = [{row["problem_id"]: row for row in arm.evaluation.rows} for arm in arms]
-    shared = sorted(set.intersection(*map(set, answers)))
-    first, second = answers[0], answers[min(1, len(answers) - 1)]
-    shared.sort(key=lambda key: second[key]["length"] - first[key]["length"])
-    picked = [shared[round((i + 1) * (len(shared) - 1) / (EXAMPLES + 1))] for i in range(EXAMPLES)] if shared else []
-    return [
-        {
-            "prompt": first[key]["prompt"],
-            "answer": first[key]["answer"],
-            "answers": [(arm, rows[key]) for arm, rows in zip(arms, answers, strict=True)],
-        }
-        for key in dict.fromkeys(picked)
-    ]
+
+def without_nan(values: Any) -> Any:
+    """The same values with None for every NaN, which JSON does not know."""
+    if isinstance(values, Mapping):
+        return {key: without_nan(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [without_nan(value) for value in values]
+    return None if isinstance(values, float) and math.isnan(values) else values
+
+
+def _shown(comparison: Comparison, found: list[Example]) -> str:
+    """What of the answers the page holds, and what it leaves out."""
+    held_out = sum(example["where"] == "held-out" for example in found)
+    trained = len(found) - held_out
+    told = (
+        f"{held_out} of the {len(comparison.runs[0].after.problems)} held-out problems, at even steps through all of them "
+        "sorted by how much the length changed, so nobody picked them; of each model the first sample. "
+    )
+    if trained:
+        told += (
+            f"{trained} training problems that most of the runs met, with up to four rollouts of the first and of the last "
+            "round that had them. "
+        )
+    return told + "What is not shown lies in the run folders; very long texts lose their middle."
+
+
+def _read(name: str) -> str:
+    return resources.files("rl.report").joinpath(name).read_text()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("lengthwise")
+    except PackageNotFoundError:
+        return "from source"

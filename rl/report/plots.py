@@ -1,8 +1,8 @@
-"""The plots of a report, one function each: arms in, a figure out."""
+"""The charts of a report as pictures for papers, drawn with matplotlib."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from rl.errors import UserError
-from rl.report.arms import METHOD_COLORS, Arm
+from rl.report.charts import Figure, Panel, Series
 
+COLORS = ("#0b6fa4", "#d1490c", "#5f3dc4", "#2b8a3e", "#c2255c", "#946800", "#0c8599", "#7a4a2b")
+MARKERS = "os^Dv+ph"
+DASHES = ("-", "--", ":", "-.")
+GREY = "#7b828e"
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -26,111 +29,102 @@ STYLE: dict[Any, Any] = {
     "grid.alpha": 0.25,
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
+    "svg.hashsalt": "lengthwise",
 }
 
 
-def accuracy_against_tokens(arms: Sequence[Arm]) -> Figure:
-    """Each arm as a point with its 95 % intervals: up and to the left is better."""
-    figure, axes = plt.subplots(figsize=(5.6, 4))
-    for arm in arms:
-        accuracy, tokens = arm.evaluation.accuracy(), arm.evaluation.tokens()
-        axes.errorbar(
-            tokens.mean,
-            100 * accuracy.mean,
-            xerr=[[tokens.mean - tokens.low], [tokens.high - tokens.mean]],
-            yerr=[[100 * (accuracy.mean - accuracy.low)], [100 * (accuracy.high - accuracy.mean)]],
-            fmt="o",
-            color=arm.color,
-            label=arm.label,
-            capsize=3,
-            markersize=7,
-        )
-    axes.set(xlabel="mean completion length (tokens)", ylabel="accuracy (%)", title="Accuracy against tokens")
-    axes.set_xlim(left=0)
-    axes.margins(y=0.25)
-    axes.legend()
-    return figure
+def save_plots(figures: Sequence[Figure], folder: Path, protocol: str) -> None:
+    """Every figure as PNG and SVG, with the protocol beneath it; the same bytes for the same numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(STYLE):
+        for figure in figures:
+            drawn = draw(figure, protocol)
+            drawn.savefig(folder / f"{figure.name}.png", dpi=160)
+            drawn.savefig(folder / f"{figure.name}.svg", metadata={"Date": None})
+            plt.close(drawn)
 
 
-def training_curves(arms: Sequence[Arm]) -> Figure:
-    """Tokens and accuracy of the sampled rollouts over optimiser steps; thin lines are the raw values."""
-    figure, (above, below) = plt.subplots(2, 1, figsize=(5.6, 5), sharex=True)
-    for arm in (arm for arm in arms if arm.metrics):
-        _curve(above, arm, "length/mean", 1)
-        _curve(below, arm, "accuracy", 100)
-    above.set(ylabel="mean tokens", title="Training rollouts")
-    above.set_ylim(bottom=0)
-    below.set(xlabel="optimiser step", ylabel="correct within the budget (%)")
-    above.legend()
-    return figure
+def draw(figure: Figure, protocol: str) -> Any:
+    """One figure; panels stand side by side, up to three in a row."""
+    columns = min(3, len(figure.panels))
+    rows = -(-len(figure.panels) // columns)
+    size = (6.4, 4.4) if columns == 1 else (4.2 * columns, 3.1 * rows + 0.4)
+    drawn, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for place, own in enumerate(axes.flat):
+        if place < len(figure.panels):
+            _draw_panel(own, figure, figure.panels[place])
+        else:
+            own.set_visible(False)
+    drawn.suptitle(figure.title)
+    drawn.supxlabel(protocol, fontsize=6.5, color=GREY)
+    return drawn
 
 
-def _curve(axes: Axes, arm: Arm, name: str, factor: float) -> None:
-    points = [(m["step"], factor * m[name]) for m in arm.metrics if m.get(name) is not None]
-    if not points:
+def _draw_panel(axes: Axes, figure: Figure, panel: Panel) -> None:
+    for series in panel.series:
+        _draw_series(axes, series)
+    axes.set(title=panel.title, xlabel=figure.x_label, ylabel=panel.y_label)
+    axes.margins(y=0.12)
+    if figure.categories:
+        axes.set_xticks(range(len(figure.categories)), figure.categories)
+    if figure.log_x:
+        axes.set_xscale("log")
+    elif figure.x_from_zero:
+        axes.set_xlim(left=0)
+    if panel.y_from_zero:
+        axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7.5)
+
+
+def _draw_series(axes: Axes, series: Series) -> None:
+    color = GREY if series.run is None else COLORS[series.run % len(COLORS)]
+    marker, style = MARKERS[(series.run or 0) % len(MARKERS)], DASHES[series.dash]
+    if series.kind == "quoted":
+        axes.plot(series.x, series.y, "x", color=GREY, markersize=5, label=series.label)
         return
-    steps, values = map(np.asarray, zip(*points, strict=True))
-    window = max(1, len(values) // 12)
-    smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-    axes.plot(steps, values, color=arm.color, alpha=0.25, linewidth=0.8)
-    axes.plot(steps[window - 1 :], smooth, color=arm.color, label=arm.label, linewidth=1.8)
+    if series.faint:
+        axes.plot(series.x, series.faint, color=color, alpha=0.25, linewidth=0.8)
+    if series.kind in ("line", "steps"):
+        shape = "steps-post" if series.kind == "steps" else "default"
+        axes.plot(series.x, series.y, style, color=color, linewidth=1.6, drawstyle=shape, label=series.label)
+        return
+    joined = series.kind == "joined" and len(series.x) > 1
+    axes.plot(series.x, series.y, "-" if joined else "", color=color, linewidth=0.9, alpha=0.7)
+    axes.errorbar(
+        series.x,
+        series.y,
+        xerr=_spans(series.x, series.x_intervals),
+        yerr=_spans(series.y, series.y_intervals),
+        fmt="none",
+        ecolor=color,
+        elinewidth=1,
+        alpha=0.8,
+    )
+    small = series.small or [False] * len(series.x)
+    axes.scatter(
+        series.x, series.y, [16 if s else 52 for s in small], color=color, marker=marker, label=series.label, zorder=3
+    )
+    ringed = [i for i, is_ringed in enumerate(series.ringed) if is_ringed]
+    axes.scatter(
+        [series.x[i] for i in ringed],
+        [series.y[i] for i in ringed],
+        150,
+        facecolors="none",
+        edgecolors="#333",
+        linewidths=0.9,
+    )
 
 
-def length_histogram(arms: Sequence[Arm]) -> Figure:
-    """How long completions are, as shares of each arm."""
-    figure, axes = plt.subplots(figsize=(5.6, 3.6))
-    longest = max(row["length"] for arm in arms for row in arm.evaluation.rows)
-    bins = np.linspace(0, longest, 33).tolist()
-    for arm in arms:
-        lengths = [row["length"] for row in arm.evaluation.rows]
-        shares = np.full(len(lengths), 100 / len(lengths))
-        axes.hist(lengths, bins=bins, weights=shares, histtype="stepfilled", alpha=0.3, color=arm.color)
-        axes.hist(lengths, bins=bins, weights=shares, histtype="step", color=arm.color, label=arm.label)
-    axes.set(xlabel="completion length (tokens)", ylabel="problems (%)", title="Length of held-out answers")
-    axes.legend()
-    return figure
-
-
-def tokens_by_difficulty(arms: Sequence[Arm]) -> Figure:
-    """Mean tokens, and accuracy above the bars, for each difficulty."""
-    figure, axes = plt.subplots(figsize=(5.6, 3.6))
-    levels = sorted({row["difficulty"] for arm in arms for row in arm.evaluation.rows}, key=_numeric)
-    width = 0.8 / len(arms)
-    for i, arm in enumerate(arms):
-        means = [_mean(arm, level, "length") for level in levels]
-        places = np.arange(len(levels)) + (i - (len(arms) - 1) / 2) * width
-        bars = axes.bar(places, means, width, color=arm.color, label=arm.label)
-        labels = [f"{100 * _mean(arm, level, 'correct'):.0f}%" for level in levels]
-        axes.bar_label(bars, labels, fontsize=7, padding=1)
-    axes.set_xticks(range(len(levels)), levels)
-    axes.set(xlabel="difficulty", ylabel="mean tokens", title="Tokens by difficulty (accuracy above each bar)")
-    axes.legend()
-    return figure
-
-
-def _numeric(level: str) -> tuple[float, str]:
-    digits = "".join(c for c in level if c.isdecimal())
-    return (float(digits) if digits else 0.0, level)
-
-
-def _mean(arm: Arm, level: str, column: str) -> float:
-    rows = [row for row in arm.evaluation.judged() if row["difficulty"] == level]
-    return float(np.mean([row[column] for row in rows])) if rows else float("nan")
-
-
-PLOTS: Mapping[str, Callable[[Sequence[Arm]], Figure]] = {
-    "accuracy-tokens": accuracy_against_tokens,
-    "training": training_curves,
-    "lengths": length_histogram,
-    "difficulty": tokens_by_difficulty,
-}
+def _spans(values: list[float], intervals: list[tuple[float, float]]) -> Any:
+    """Distances below and above, as matplotlib wants them."""
+    return np.abs(np.array(intervals).T - np.array(values)) if intervals else None
 
 
 def draw_schedule(name: str, budgets: Sequence[int], path: Path) -> None:
     """The budget in tokens over optimiser steps, as a file of the kind its suffix says."""
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-        axes.step(range(len(budgets)), budgets, where="post", color=METHOD_COLORS[0])
+        axes.step(range(len(budgets)), budgets, where="post", color=COLORS[0])
         axes.set(title=name, xlabel="optimiser step", ylabel="budget (tokens)")
         axes.set_ylim(bottom=0)
         try:

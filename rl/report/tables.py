@@ -1,67 +1,108 @@
-"""The before/after table, for a terminal and for a page."""
+"""The models of a comparison as a table, for a terminal and for a page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from rl.report.arms import Arm, arms_of
-from rl.run_folder import RunFolder
-from rl.statistics import Estimate, paired_difference
+from rl.report.answers import Answers, accuracy_difference
+from rl.report.runs import Comparison, Model
+from rl.statistics import Estimate
 
-HEADINGS = ("", "accuracy", "tokens", "change", "cut", "Δ accuracy ± s.e.")
+HEADINGS = (
+    "",
+    "step",
+    "accuracy",
+    "tokens",
+    "change",
+    "tokens right / wrong",
+    "cut",
+    "Δ accuracy ± s.e.",
+    "on the front",
+)
 
 
-def table_rows(arms: Sequence[Arm]) -> list[tuple[str, ...]]:
-    """One row an arm, cells as text; means with their 95 % intervals, differences against the first arm."""
-    first = arms[0]
+def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """One row a model, cells as text; means with their 95 % intervals, differences against the model before."""
     rows: list[tuple[str, ...]] = []
-    for arm in arms:
-        tokens, base = arm.evaluation.tokens(), first.evaluation.tokens()
+    for i, (model, share) in enumerate(zip(comparison.models, comparison.resampled.on_front, strict=True)):
+        answers, base = model.answers, base_of(model, comparison)
         rows.append(
             (
-                arm.label,
-                _interval(arm.evaluation.accuracy(), 100, "%"),
-                _interval(tokens, 1, ""),
-                "" if arm is first else f"{tokens.mean / base.mean - 1:+.0%}",
-                f"{arm.evaluation.truncated().mean:.1%}",
-                "" if arm is first else _difference(first, arm),
+                model.label,
+                str(model.step),
+                _interval(answers.accuracy, 100, "%"),
+                _interval(answers.tokens, 1, ""),
+                "" if base is answers else f"{answers.tokens.mean / base.tokens.mean - 1:+.0%}",
+                f"{_text(answers.tokens_where(1), 0)} / {_text(answers.tokens_where(0), 0)}",
+                f"{answers.truncated.mean():.1%}",
+                "" if base is answers else _difference(base, answers),
+                f"{'yes' if i in comparison.front else 'no'}, {_text(100 * share, 0)}%",
             )
         )
     return rows
 
 
-def accuracy_difference(before: Arm, after: Arm) -> tuple[float, float]:
-    """Mean paired difference in accuracy over problems that both could be judged on, and its standard error."""
-    base = {row["problem_id"]: row["correct"] for row in before.evaluation.judged()}
-    pairs = [(base[r["problem_id"]], r["correct"]) for r in after.evaluation.judged() if r["problem_id"] in base]
-    return paired_difference([b for b, _ in pairs], [a for _, a in pairs])
+def base_of(model: Model, comparison: Comparison) -> Answers:
+    """What a model is measured against: its run before training, or else the first model of all."""
+    own = comparison.runs[model.run].before if model.run is not None else model.answers
+    return own or comparison.models[0].answers
 
 
-def _difference(before: Arm, after: Arm) -> str:
+def volume_text(estimate: Estimate) -> str:
+    return _interval(estimate, 100, "%")
+
+
+def _difference(before: Answers, after: Answers) -> str:
     mean, error = accuracy_difference(before, after)
     return f"{100 * mean:+.1f} ± {100 * error:.1f}"
 
 
 def _interval(estimate: Estimate, factor: float, unit: str) -> str:
-    low, high = factor * estimate.low, factor * estimate.high
-    return f"{factor * estimate.mean:.1f}{unit} [{low:.1f}, {high:.1f}]"
+    mean, low, high = (_text(factor * value, 1) for value in (estimate.mean, estimate.low, estimate.high))
+    return f"{mean}{unit} [{low}, {high}]"
 
 
-def print_table(arms: Sequence[Arm], title: str) -> None:
-    table = Table(title=title, caption=f"{len(arms[0].evaluation.rows)} held-out problems; 95 % bootstrap intervals")
-    for heading in HEADINGS:
-        table.add_column(heading)
-    for row in table_rows(arms):
-        table.add_row(*row)
+def _text(value: float, digits: int) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def print_table(comparison: Comparison, title: str) -> None:
+    """The table on the terminal, without what is only for the page."""
+    shown = [place for place, heading in enumerate(HEADINGS) if heading != "tokens right / wrong"]
+    table = Table(title=title, caption=f"{comparison.protocol_line}; 95 % bootstrap intervals over problems")
+    for place in shown:
+        table.add_column(HEADINGS[place])
+    for row in table_rows(comparison):
+        table.add_row(*(row[place] for place in shown))
     Console().print(table)
 
 
-def print_run(run: RunFolder) -> None:
-    """Before and after, where the run was evaluated, and where its report lies."""
-    if run.evaluation("after").is_file():
-        print_table(arms_of([("after", run)]), run.path.name)
-        print(f"report: {run.report / 'index.html'}")
-    print(f"model:  {run.final}")
+def numbers(comparison: Comparison) -> dict[str, Any]:
+    """What `summary.json` holds: every model's figures, the front, the hypervolumes and by what protocol."""
+    return {
+        "schema": 1,
+        "protocol": comparison.runs[0].protocol,
+        "warnings": comparison.warnings,
+        "models": [
+            {
+                "label": model.label,
+                "run": None if model.run is None else comparison.runs[model.run].label,
+                "step": model.step,
+                **model.answers.summary(),
+                "on_front": i in comparison.front,
+                "on_front_share": share,
+            }
+            for i, (model, share) in enumerate(zip(comparison.models, comparison.resampled.on_front, strict=True))
+        ],
+        "hypervolume": {
+            "reference": {"tokens": comparison.reference, "accuracy": 0.0},
+            "runs": {
+                run.label: {"mean": volume.mean, "interval": [volume.low, volume.high]}
+                for run, volume in zip(comparison.runs, comparison.resampled.volumes, strict=True)
+            },
+        },
+    }

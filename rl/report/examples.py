@@ -1,0 +1,180 @@
+"""The problems shown in full: a bounded sample, the same ones for every run, with what was left out."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rl.report.answers import read_columns
+from rl.report.runs import Comparison, Run
+
+TEXT = 8_000_000
+"""Characters that all completions of a page have together, at most."""
+LONGEST = 20_000
+ROLLOUTS = 4
+"""Rollouts shown of a group."""
+
+Visit = tuple[int, Path]
+"""A rollout file, and the steps of the stages before it."""
+Example = dict[str, Any]
+"""`where`, `id`, `prompt`, `answer`, `difficulty`, and `columns`: for each model or run a label and its `cards`."""
+
+
+def examples(comparison: Comparison, problems: int) -> list[Example]:
+    """So many held-out problems, half as many training problems where rollouts were read; texts cut to fit."""
+    found = held_out(comparison, problems)
+    if all(run.rounds for run in comparison.runs):
+        found += trained_on(comparison.runs, problems // 2)
+    cards = [card for example in found for column in example["columns"] for card in column["cards"]]
+    allowed = min(LONGEST, TEXT // max(1, len(cards)))
+    for card in cards:
+        card["text"] = shorten(card["text"], allowed)
+    return found
+
+
+def held_out(comparison: Comparison, problems: int) -> list[Example]:
+    """Held-out problems spread evenly over how far the length fell from the first model to the second.
+
+    They are quantiles of that change, so nobody picked them.
+    """
+    ends, models = comparison.ends(), comparison.models
+    first, second = ends[0].answers, ends[min(1, len(ends) - 1)].answers
+    shared = sorted(set.intersection(*(set(model.answers.problems) for model in models)))
+    change = {
+        problem: -value for problem, value in zip(first.problems, first.by_problem(first.length).tolist(), strict=True)
+    }
+    for problem, value in zip(second.problems, second.by_problem(second.length).tolist(), strict=True):
+        change[problem] = change.get(problem, 0.0) + value
+    chosen = evenly(sorted(shared, key=lambda problem: (change[problem], problem)), problems)
+    texts = [model.answers.texts(chosen) for model in models]
+    return [
+        {
+            "where": "held-out",
+            "id": problem,
+            "prompt": texts[0][problem]["prompt"],
+            "answer": texts[0][problem]["answer"],
+            "difficulty": texts[0][problem]["difficulty"],
+            "columns": [
+                {"label": model.label, "run": model.run, "cards": [_answer_card(rows[problem])]}
+                for model, rows in zip(models, texts, strict=True)
+            ],
+        }
+        for problem in chosen
+    ]
+
+
+def _answer_card(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "length": row["length"],
+        "verdict": row["verdict"],
+        "stop": row["stop"],
+        "text": row["completion"],
+    }
+
+
+def trained_on(runs: Sequence[Run], problems: int) -> list[Example]:
+    """Training problems that most runs met, each at its first and last visit in every run."""
+    visits = [_visits(run) for run in runs]
+    met = {problem: sum(problem in own for own in visits) for own in visits for problem in own}
+    # Ids are hashes, so their order is no order of the problems.
+    chosen = sorted(met, key=lambda problem: (-met[problem], problem))[:problems]
+    wanted = [{problem: _ends(own[problem]) for problem in chosen if problem in own} for own in visits]
+    read = [_read_visits(own) for own in wanted]
+    shown = []
+    for problem in chosen:
+        prompts = [cards[problem]["prompt"] for cards in read if problem in cards]
+        columns = [
+            {"label": run.label, "run": place, "cards": cards[problem]["cards"] if problem in cards else []}
+            for place, (run, cards) in enumerate(zip(runs, read, strict=True))
+        ]
+        shown.append(
+            {
+                "where": "training",
+                "id": problem,
+                "prompt": prompts[0],
+                "answer": "",
+                "difficulty": "",
+                "columns": columns,
+            }
+        )
+    return shown
+
+
+def _visits(run: Run) -> dict[str, list[Visit]]:
+    """The rollout files that each problem is in."""
+    found: dict[str, list[Visit]] = defaultdict(list)
+    for visit in run.folder.rollout_files():
+        for problem in dict.fromkeys(read_columns(visit[1], ("problem_id",)).column(0).to_pylist()):
+            found[problem].append(visit)
+    return found
+
+
+def _read_visits(wanted: dict[str, list[Visit]]) -> dict[str, dict[str, Any]]:
+    """The prompt and the cards of each problem; every file is read once."""
+    files: dict[Visit, list[str]] = defaultdict(list)
+    for problem, visits in wanted.items():
+        for visit in visits:
+            files[visit].append(problem)
+    found: dict[str, dict[str, Any]] = {}
+    columns = (
+        "step",
+        "problem_id",
+        "prompt",
+        "completion",
+        "length",
+        "stop",
+        "budget",
+        "verdict",
+        "rewards",
+        "advantage",
+    )
+    for (offset, path), problems in sorted(files.items()):
+        rows = read_columns(path, columns, problems).to_pylist()
+        for problem in problems:
+            own = [row for row in rows if row["problem_id"] == problem]
+            entry = found.setdefault(problem, {"prompt": prompt_text(own[0]["prompt"]), "cards": []})
+            entry["cards"] += [_rollout_card(row, offset) for row in own[:ROLLOUTS]]
+    return found
+
+
+def _rollout_card(row: dict[str, Any], offset: int) -> dict[str, Any]:
+    return {
+        "step": row["step"] + 1 + offset,
+        "length": row["length"],
+        "budget": row["budget"],
+        "verdict": row["verdict"],
+        "stop": row["stop"],
+        "rewards": row["rewards"],
+        "advantage": row["advantage"],
+        "text": row["completion"],
+    }
+
+
+def prompt_text(logged: str) -> str:
+    """The last turn of a prompt as rollout files hold it: JSON of a text or of a chat."""
+    prompt = json.loads(logged)
+    return prompt if isinstance(prompt, str) else str(prompt[-1]["content"])
+
+
+def evenly(items: Sequence[str], wanted: int) -> list[str]:
+    """At most `wanted` of the items, at even steps, both ends included."""
+    if wanted >= len(items):
+        return list(items)
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, wanted)]
+
+
+def shorten(text: str, longest: int) -> str:
+    """The head and the tail of a text that is longer than that, and how much is missing between."""
+    if len(text) <= longest:
+        return text
+    head = longest * 2 // 3
+    return f"{text[:head]}\n\n… {len(text) - longest:,} characters left out …\n\n{text[head - longest :]}"
+
+
+def _ends(visits: Sequence[Visit]) -> list[Visit]:
+    return list(dict.fromkeys([visits[0], visits[-1]]))

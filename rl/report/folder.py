@@ -1,0 +1,99 @@
+"""Report folders: one run's, written where it trained, and a comparison's, which is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rl.errors import UserError
+from rl.report.examples import examples
+from rl.report.figures import figures
+from rl.report.page import render, without_nan
+from rl.report.published import Published
+from rl.report.runs import Comparison, compare_runs, read_run
+from rl.report.tables import numbers, print_table
+from rl.run_folder import RunFolder, write_text
+
+PROBLEMS = 40
+"""Held-out problems that a page shows in full, unless told otherwise."""
+PAGE, SUMMARY, PLOTS = "index.html", "summary.json", "plots"
+
+
+def write_page(comparison: Comparison, folder: Path, title: str, verdict: str = "") -> None:
+    """index.html with everything inside it."""
+    page = render(comparison, figures(comparison, None), examples(comparison, PROBLEMS), title, verdict)
+    write_text(folder / PAGE, page)
+
+
+def write_run_report(run: RunFolder) -> None:
+    """The report of one run; its summary.json, written last, marks the run as finished."""
+    summary: dict[str, Any] = {"name": run.path.name}
+    if run.evaluation("after").is_file():
+        comparison = compare_runs([read_run(run, run.path.name)])
+        write_page(comparison, run.report, f"Run {run.path.name}")
+        (read,) = comparison.runs
+        summary |= {"before": read.before.summary()} if read.before else {}
+        summary |= {"after": read.after.summary()}
+    lines = run.logged()
+    summary["steps"] = lines[-1]["step"] if lines else 0
+    summary["training_seconds"] = sum(line.get("step_time") or 0.0 for line in lines)
+    write_text(run.summary, json.dumps(summary, indent=2))
+
+
+def write_comparison(comparison: Comparison, out: Path, problems: int, published: Published | None = None) -> None:
+    """A comparison's folder: the page, plots/ for papers, summary.json. Errors: UserError."""
+    from rl.report.plots import save_plots
+
+    check_out(out)
+    drawn = figures(comparison, published)
+    page = render(comparison, drawn, examples(comparison, problems), "Comparison of runs")
+    try:
+        with _whole(out) as folder:
+            write_text(folder / PAGE, page)
+            save_plots(drawn, folder / PLOTS, comparison.protocol_line)
+            write_text(folder / SUMMARY, json.dumps(without_nan(numbers(comparison)), indent=2))
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+def check_out(out: Path) -> None:
+    """Refuse a place that holds anything but an earlier comparison. Errors: UserError."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise UserError(f"{out} is a file; give --out a folder")
+    held = {path.name for path in out.iterdir()}
+    if held and not {PAGE, SUMMARY, PLOTS} == held:
+        raise UserError(f"{out} holds something else than a comparison; choose another --out")
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `out` at the end, or leaves no trace."""
+    new, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
+    new.mkdir(parents=True)
+    try:
+        yield new
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def print_run(run: RunFolder) -> None:
+    """Before and after, where the run was evaluated, and where its report lies."""
+    if run.evaluation("after").is_file():
+        print_table(compare_runs([read_run(run, run.path.name, rollouts=False)]), run.path.name)
+        print(f"report: {run.report / PAGE}")
+    print(f"model:  {run.final}")

@@ -1,0 +1,202 @@
+"""What a report is about: runs, and the models of each whose answers to the held-out problems are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from rl.errors import UserError
+from rl.report import pareto, protocol
+from rl.report.answers import Answers
+from rl.report.training import RoundNumbers, read_round
+from rl.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run. `checkpoints` are those that were evaluated, by optimiser step."""
+
+    label: str
+    folder: RunFolder
+    recipe: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    before: Answers | None
+    checkpoints: dict[int, Answers]
+    after: Answers
+    rounds: list[RoundNumbers]
+
+    @property
+    def steps(self) -> int:
+        return int(self.metrics[-1]["step"]) if self.metrics else 0
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        return self.after.protocol or protocol.of_recipe(self.recipe)
+
+    @property
+    def answers(self) -> list[Answers]:
+        return [*([self.before] if self.before else []), *self.checkpoints.values(), self.after]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model in the plane of tokens and accuracy; `run` is the place of its run, None before training."""
+
+    label: str
+    run: int | None
+    step: int
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side, on the same problems."""
+
+    runs: list[Run]
+    warnings: list[str]
+    """What a reader must know of them."""
+    reference: float
+    """Tokens of the hypervolume's reference point."""
+
+    @cached_property
+    def models(self) -> list[Model]:
+        """The untrained models first, each once; then every run's checkpoints and its end."""
+        befores = [(run.label, run.before) for run in self.runs if run.before]
+        different: list[tuple[str, Answers]] = []
+        for label, answers in befores:
+            if not any(_same(answers, other) for _, other in different):
+                different.append((label, answers))
+        name = "before" if len(different) == 1 else "before {}"
+        models = [Model(name.format(label), None, 0, answers) for label, answers in different]
+        for place, run in enumerate(self.runs):
+            models += [Model(f"{run.label} at {step}", place, step, run.checkpoints[step]) for step in run.checkpoints]
+            models.append(Model(run.label, place, run.steps, run.after))
+        return models
+
+    def ends(self) -> list[Model]:
+        """Without the checkpoints: the untrained models and the end of every run."""
+        return [model for model in self.models if model.run is None or model.answers is self.runs[model.run].after]
+
+    @property
+    def points(self) -> list[pareto.Point]:
+        return [(model.answers.tokens.mean, model.answers.accuracy.mean) for model in self.models]
+
+    @cached_property
+    def front(self) -> list[int]:
+        """The places of the models on the Pareto front, by rising tokens."""
+        return pareto.front(self.points)
+
+    @cached_property
+    def resampled(self) -> pareto.Resampled:
+        """Bootstrap over the problems that all models answered; one hypervolume a run, over its models after training."""
+        shared = set.intersection(*(set(model.answers.problems) for model in self.models))
+        correct, tokens = [], []
+        for answers in (model.answers for model in self.models):
+            kept = [problem in shared for problem in answers.problems]
+            correct.append(answers.by_problem(answers.correct)[kept])
+            tokens.append(answers.by_problem(answers.length)[kept])
+        sets = [[i for i, model in enumerate(self.models) if model.run == place] for place in range(len(self.runs))]
+        return pareto.resample(np.stack(correct), np.stack(tokens), sets, self.reference)
+
+    @property
+    def protocol_line(self) -> str:
+        return protocol.line(self.runs[0].protocol, len(self.runs[0].after.problems))
+
+
+def _same(first: Answers, second: Answers) -> bool:
+    return (
+        first.problem_ids == second.problem_ids
+        and np.array_equal(first.length, second.length)
+        and np.array_equal(first.correct, second.correct, equal_nan=True)
+    )
+
+
+def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: bool = True) -> Run:
+    """One run's numbers. Errors: UserError where it is not finished, or has no rollouts though they are wanted."""
+    if not folder.recipe.is_file():
+        raise UserError(
+            f"{folder.path} is not a run: it has no recipe.yaml; name the folder that a recipe was trained in"
+        )
+    if not folder.evaluation("after").is_file():
+        raise UserError(
+            f"{folder.path} holds no finished evaluation; train it to its end with `data.eval`, or leave it out"
+        )
+    try:
+        recipe = yaml.safe_load(folder.recipe.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder.recipe} is not YAML: {str(error).splitlines()[0]}") from error
+    before = folder.evaluation("before")
+    return Run(
+        label,
+        folder,
+        recipe,
+        folder.logged(),
+        Answers.read(before) if before.is_file() else None,
+        {step: Answers.read(path) for step, path in _evaluated_checkpoints(folder)} if checkpoints else {},
+        Answers.read(folder.evaluation("after")),
+        read_rounds(folder) if rollouts else [],
+    )
+
+
+def read_rounds(folder: RunFolder) -> list[RoundNumbers]:
+    """The numbers of every round. Errors: UserError where there is no rollout file."""
+    files = folder.rollout_files()
+    if not files:
+        raise UserError(f"{folder.path} has no rollouts/*.parquet; give --no-rollouts to compare without them")
+    numbers = (read_round(path, offset) for offset, path in files)
+    return [found for found in numbers if found is not None]
+
+
+def compare_runs(runs: Sequence[Run], mixed: bool = False, reference: float | None = None) -> Comparison:
+    """Put runs side by side. Errors: UserError where their figures may not be compared, unless `mixed` lets them.
+
+    `reference`: tokens of the hypervolume's reference point; the cap of the evaluation by default.
+    """
+    first = runs[0]
+    flaws, notes = [], []
+    for run in runs:
+        for answers in run.answers:
+            own = answers.protocol or run.protocol
+            found = protocol.differences(first.protocol, own, protocol.DECISIVE)
+            if found:
+                flaws.append(f"{first.label} and {run.label} were evaluated differently: {'; '.join(found)}")
+            noted = protocol.differences(first.protocol, own, protocol.NOTED)
+            if noted:
+                notes.append(f"{run.label} was evaluated with another {'; '.join(noted)}.")
+            if answers.problems != first.after.problems:
+                shared = len(set(answers.problems) & set(first.after.problems))
+                flaws.append(
+                    f"{first.label} and {run.label} answered different held-out problems: {shared} shared, of "
+                    f"{len(first.after.problems)} and {len(answers.problems)}"
+                )
+    if flaws and not mixed:
+        raise UserError(f"{flaws[0]}; evaluate them alike, or give --mixed to draw them all the same")
+    flagged = [f"{flaw}: their figures cannot be compared." for flaw in flaws]
+    return Comparison(list(runs), list(dict.fromkeys(flagged + notes)), reference or float(first.protocol["cap"]))
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of the paths that tell them apart. Errors: UserError where a folder is named twice."""
+    whole = [path.resolve() for path in paths]
+    twice = next((path for i, path in enumerate(whole) if path in whole[:i]), None)
+    if twice:
+        raise UserError(f"{twice} is named twice; name each run once")
+    for parts in range(1, max(len(path.parts) for path in whole) + 1):
+        short = ["/".join(path.parts[-parts:]) for path in whole]
+        if len(set(short)) == len(short):
+            return short
+    raise AssertionError("different paths have different ends")
+
+
+def _evaluated_checkpoints(folder: RunFolder) -> list[tuple[int, Path]]:
+    named = [
+        (re.fullmatch(r"checkpoint-(\d+)", path.stem), path) for path in (folder.path / "evaluation").glob("*.parquet")
+    ]
+    return sorted((int(match[1]), path) for match, path in named if match)
