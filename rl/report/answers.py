@@ -24,7 +24,7 @@ NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answers:
     """One row a completion; `correct` is NaN where the verifier failed."""
 

@@ -61,8 +61,10 @@ function pathOf(xs, ys, stepped) {
   return xs.map((x, i) => (i === 0 ? `M${x},${ys[i]}` : stepped ? `H${x}V${ys[i]}` : `L${x},${ys[i]}`)).join("");
 }
 
+const visible = (series, hidden) => series.filter((one) => one.run === null || !hidden.has(one.run));
+
 function drawPanel(figure, panel, place, hidden) {
-  const series = panel.series.filter((one) => one.run === null || !hidden.has(one.run));
+  const series = visible(panel.series, hidden);
   const box = place.querySelector(".plot");
   box.replaceChildren();
   const width = Math.max(240, box.clientWidth), single = figure.panels.length === 1;
@@ -71,7 +73,8 @@ function drawPanel(figure, panel, place, hidden) {
   if (!series.length) return make("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, svg, "hidden");
 
   const xs = series.flatMap((s) => [...s.x, ...s.x_intervals.flat()]);
-  const ys = series.flatMap((s) => [...s.y, ...s.faint, ...s.y_intervals.flat()]);
+  const beside = panel.shared ? visible(figure.panels.filter((one) => one.shared).flatMap((one) => one.series), hidden) : series;
+  const ys = beside.flatMap((s) => [...s.y, ...s.faint, ...s.y_intervals.flat()]);
   const [x0, x1] = figure.categories.length ? [-0.4, figure.categories.length - 0.6]
     : extent(xs, figure.x_from_zero, figure.x_from_zero ? 0.07 : 0.02, figure.log_x);
   const [y0, y1] = extent(ys, panel.y_from_zero, 0.08, false);
@@ -91,9 +94,10 @@ function drawPanel(figure, panel, place, hidden) {
   make("line", { class: "axis", x1: EDGE.left, x2: width - EDGE.right, y1: floor, y2: floor }, svg);
   make("text", { x: (EDGE.left + width - EDGE.right) / 2, y: height - 4, "text-anchor": "middle" }, svg, figure.x_label + (figure.log_x ? ", logarithmic" : ""));
 
-  const taken = [];
   for (const one of series) drawSeries(svg, one, x, y);
-  if (single) for (const one of series) nameSeries(svg, one, x, y, width - EDGE.right, taken);
+  const named = series.filter((one) => one.notes.length).sort((a, b) => (a.kind === "quoted") - (b.kind === "quoted"));
+  const taken = named.flatMap((one) => one.x.map((value, i) => ({ x: x(value) - 4, y: y(one.y[i]) - 4, w: 8, h: 8 })));
+  if (single) for (const one of named) nameSeries(svg, one, x, y, width - EDGE.right, taken);
   hover(svg, figure, series, x, y, floor);
 }
 
@@ -119,7 +123,6 @@ function drawSeries(svg, one, x, y) {
 // A name goes beside its point where it covers no other name; else it is left to legend and tooltip.
 function nameSeries(svg, one, x, y, edge, taken) {
   const quoted = one.kind === "quoted";
-  if (!quoted && one.kind !== "joined") return;
   one.x.forEach((value, i) => {
     if (one.small[i]) return;
     const text = quoted ? one.notes[i].split(",")[0] : one.label, wide = text.length * (quoted ? 5.6 : 6.8), px = x(value), py = y(one.y[i]);
@@ -196,7 +199,8 @@ function legend(panel, place) {
 function buildFigure(figure, parent, hidden) {
   html("h3", "", figure.title, parent).id = figure.name;
   html("p", "says", figure.says, parent);
-  const panels = html("div", figure.panels.length === 1 ? "panels one" : "panels", null, parent);
+  if (figure.caveat) html("p", "says caveat", figure.caveat, parent);
+  const panels = html("div", `panels ${{ 1: "one", 2: "two", 4: "two" }[figure.panels.length] ?? ""}`, null, parent);
   return figure.panels.map((panel) => {
     const place = html("figure", "panel", null, panels);
     html("h4", "", panel.title ? `${panel.title} · ${panel.y_label}` : panel.y_label, place);

@@ -40,12 +40,15 @@ class Panel:
     y_label: str
     series: list[Series]
     y_from_zero: bool = True
+    shared: bool = False
+    """Has its y axis in common with the figure's other shared panels."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """Panels over one kind of x. `says` tells a stranger in a sentence or two what is to be seen."""
 
+    part: Literal["results", "held-out", "training"]
     name: str
     title: str
     says: str
@@ -53,5 +56,7 @@ class Figure:
     panels: list[Panel]
     categories: list[str] = field(default_factory=list)
     """Names of x = 0, 1, …, where x is no number."""
+    caveat: str = ""
+    """What nobody may overlook, also on the picture for papers."""
     log_x: bool = False
     x_from_zero: bool = False

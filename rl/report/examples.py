@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rl.report.answers import read_columns
-from rl.report.runs import Comparison, Run
+from rl.report.runs import Comparison, Model, Run
 
 TEXT = 8_000_000
 """Characters that all completions of a page have together, at most."""
@@ -51,30 +51,26 @@ def held_out(comparison: Comparison, problems: int) -> list[Example]:
     for problem, value in zip(second.problems, second.by_problem(second.length).tolist(), strict=True):
         change[problem] = change.get(problem, 0.0) + value
     chosen = evenly(sorted(shared, key=lambda problem: (change[problem], problem)), problems)
-    texts = [model.answers.texts(chosen) for model in models]
+    texts = {id(model): model.answers.texts(chosen) for model in models}
+    columns: list[tuple[str, int | None, list[Model]]] = [(m.label, None, [m]) for m in models if m.run is None]
+    for place, run in enumerate(comparison.runs):
+        columns.append((run.label, place, [model for model in reversed(models) if model.run == place]))
     return [
         {
             "where": "held-out",
             "id": problem,
-            "prompt": texts[0][problem]["prompt"],
-            "answer": texts[0][problem]["answer"],
-            "difficulty": texts[0][problem]["difficulty"],
+            **{name: texts[id(models[0])][problem][name] for name in ("prompt", "answer", "difficulty")},
             "columns": [
-                {"label": model.label, "run": model.run, "cards": [_answer_card(rows[problem])]}
-                for model, rows in zip(models, texts, strict=True)
+                {"label": label, "run": place, "cards": [_answer_card(texts[id(m)][problem], m.step) for m in own]}
+                for label, place, own in columns
             ],
         }
         for problem in chosen
     ]
 
 
-def _answer_card(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "length": row["length"],
-        "verdict": row["verdict"],
-        "stop": row["stop"],
-        "text": row["completion"],
-    }
+def _answer_card(row: dict[str, Any], step: int) -> dict[str, Any]:
+    return {"step": step, **{name: row[name] for name in ("length", "verdict", "stop")}, "text": row["completion"]}
 
 
 def trained_on(runs: Sequence[Run], problems: int) -> list[Example]:

@@ -12,7 +12,8 @@ from rl.report.published import Published
 from rl.report.runs import Comparison, Model
 from rl.report.training import Curve, component, curve, metric
 
-BINS = 32
+LEVELS = 201
+"""Points of the curve of lengths."""
 WIDE = 8.0
 """From this ratio of the most tokens to the fewest, the axis of tokens is logarithmic."""
 
@@ -44,20 +45,16 @@ def accuracy_against_tokens(comparison: Comparison, published: Published | None)
         own = [i for i, model in enumerate(models) if model.run == place]
         series.append(_placed(run.label, place, [models[i] for i in own], [i in best for i in own]))
     tokens = [x for one in series for x in one.x]
-    quoted = (
-        f" Grey crosses are printed in papers ({published.benchmark}): other models, data and protocols, so they show "
-        "where the field stands and rank nothing here."
-        if published
-        else ""
-    )
     return Figure(
+        "results",
         "accuracy-tokens",
         "Accuracy against tokens",
-        "Each mark is a model answering the same held-out problems: higher is more often right, further left is shorter. "
-        "Bars are 95 % bootstrap intervals over problems; small marks are checkpoints on the way. Ringed marks stand on "
-        "the Pareto front (dashed): no other model here is both shorter and better." + quoted,
+        "Each mark is one model answering the same held-out problems: higher is right more often, further left is "
+        "shorter. Bars are 95 % bootstrap intervals over problems; small marks are checkpoints on the way. Ringed "
+        "marks stand on the Pareto front (dashed): no other model here is both shorter and better.",
         "mean completion length (tokens)",
         [Panel("", "accuracy (%)", series, y_from_zero=False)],
+        caveat=published.caveat if published else "",
         log_x=max(tokens) > WIDE * min(tokens) > 0,
         x_from_zero=True,
     )
@@ -86,26 +83,30 @@ def _quoted(published: Published) -> Series:
         [point.tokens for point in published.points],
         [point.accuracy for point in published.points],
         "quoted",
-        notes=[f"{point.method}, from {point.base}\n{point.paper}\n{point.protocol}" for point in published.points],
+        notes=[f"{point.name}\n{point.paper}\n{point.protocol}" for point in published.points],
     )
 
 
 def lengths(comparison: Comparison) -> Figure:
-    models = comparison.ends()
-    longest = max(float(model.answers.length.max()) for model in models)
-    edges = np.linspace(0, longest + 1, BINS + 1)
-    series = []
-    for model in models:
-        counts, _ = np.histogram(model.answers.length, edges)
-        shares = (100 * counts / counts.sum()).tolist()
-        series.append(Series(model.label, model.run, edges.tolist(), [*shares, shares[-1]], "steps"))
+    levels = np.linspace(0, 1, LEVELS)
+    series = [
+        Series(
+            model.label,
+            model.run,
+            np.quantile(model.answers.length, levels, method="inverted_cdf").tolist(),
+            (100 * levels).tolist(),
+            "steps",
+        )
+        for model in comparison.ends()
+    ]
     return Figure(
+        "held-out",
         "lengths",
-        "How long the held-out answers are",
-        f"The share of the answers in each of {BINS} equal ranges of length. A peak at the right end is answers that met "
-        "the cap.",
+        "How long the answers are",
+        "The share of the held-out answers that are no longer than so many tokens: a curve further left is shorter, at "
+        "50 % stands the median answer. A curve that ends in a jump has answers that met the cap.",
         "completion length (tokens)",
-        [Panel("", "answers (%)", series)],
+        [Panel("", "answers no longer than that (%)", series)],
         x_from_zero=True,
     )
 
@@ -117,10 +118,13 @@ def difficulty(comparison: Comparison) -> Figure:
     if 1 < len(levels) <= 20:
         found = {id(model): [model.answers.at_difficulty(level) for level in levels] for model in models}
         panels = [
-            Panel("", label, [_over_levels(m, [factor * pair[place] for pair in found[id(m)]]) for m in models])
+            Panel(
+                "", label, [_over_levels(m, [factor * pair[place] for pair in found[id(m)]]) for m in models], not place
+            )
             for place, label, factor in ((0, "mean tokens", 1), (1, "accuracy (%)", 100))
         ]
     return Figure(
+        "held-out",
         "difficulty",
         "Tokens and accuracy by difficulty",
         "A model that spends tokens where they are needed is short on easy problems and stays long on hard ones.",
@@ -146,10 +150,11 @@ def learning(comparison: Comparison) -> Figure:
         _over_runs(comparison, "length/mean", "mean tokens", 1),
     ]
     return Figure(
+        "training",
         "learning",
         "Learning curves",
-        "What the rollouts sampled while training were like: how many were correct within their budget, and how long they "
-        "were. Thin lines are the logged values, thick ones their moving mean.",
+        "The rollouts sampled while training: how many were correct within their budget, and how long they were. Thin "
+        "lines are the logged values, thick ones their moving mean.",
         "optimiser step",
         _drawn(panels),
     )
@@ -163,9 +168,10 @@ def schedule(comparison: Comparison) -> Figure:
             Series("budget asked for", None, asked.steps, asked.values, "steps", dash=1),
             Series("mean length", place, done.steps, done.smooth, faint=done.values),
         ]
-        panels.append(Panel(run.label, "tokens", [one for one in series if one.x]))
-    panels.append(_over_runs(comparison, "length/truncated", "cut at the budget (%)", 100, "share cut"))
+        panels.append(Panel(run.label, "tokens", [one for one in series if one.x], shared=True))
+    panels.append(_over_runs(comparison, "length/truncated", "rollouts cut at the budget (%)", 100))
     return Figure(
+        "training",
         "schedule",
         "What the schedule asked, and what the model did",
         "The budget is the most tokens a rollout may have at that step (dashed); the line is what the model used on "
@@ -181,12 +187,13 @@ def length_by_sign(comparison: Comparison) -> Figure:
         positive = curve([(round_.step, round_.positive) for round_ in run.rounds])
         negative = curve([(round_.step, round_.negative) for round_ in run.rounds])
         series = [_line("made likelier", place, positive), _line("made less likely", place, negative, 1)]
-        panels.append(Panel(run.label, "mean tokens", [one for one in series if one.x]))
+        panels.append(Panel(run.label, "mean tokens", [one for one in series if one.x], shared=True))
     return Figure(
+        "training",
         "length-by-sign",
         "Length by the sign of the advantage",
-        "Training makes rollouts with a positive advantage likelier and those with a negative one less likely. Where the "
-        "first (solid) are shorter than the second (dashed), training pushes towards shorter answers.",
+        "Training makes rollouts with a positive advantage likelier, and those with a negative one less likely. Where "
+        "the first (solid) are shorter than the second (dashed), it pushes towards shorter answers.",
         "optimiser step",
         _drawn(panels),
     )
@@ -199,10 +206,11 @@ def rewards(comparison: Comparison) -> Figure:
         series = [_line(name, place, component(run.rounds, name), i % 4) for i, name in enumerate(names)]
         panels.append(Panel(run.label, "mean reward", [one for one in series if one.x], y_from_zero=False))
     return Figure(
+        "training",
         "rewards",
         "Reward components",
-        "The mean of each reward of the recipe over a round's rollouts, before weights. Scales differ from run to run: a "
-        "higher reward under one recipe is no better than a lower one under another.",
+        "The mean of each reward of the recipe over a round's rollouts, before weights. Scales differ from run to run: "
+        "a higher reward under one recipe is no better than a lower one under another.",
         "optimiser step",
         _drawn(panels),
     )
@@ -214,6 +222,7 @@ def entropy(comparison: Comparison) -> Figure:
         _over_runs(comparison, "clip_ratio/region_mean", "clipped tokens (%)", 100, "clipping"),
     ]
     return Figure(
+        "training",
         "entropy",
         "Entropy",
         "How undecided the model is at a token, on average: when this falls to nothing, it explores no more. Clipped "
@@ -229,6 +238,7 @@ def signal(comparison: Comparison) -> Figure:
         _over_runs(comparison, "sampling/all_wrong", "groups (%)", 100, "none correct"),
     ]
     return Figure(
+        "training",
         "signal",
         "Groups that teach nothing about correctness",
         "A group is the rollouts of one problem in one round. Where all of them are right, or all wrong, correctness "

@@ -14,7 +14,8 @@ function themeButton() {
 }
 
 function charts() {
-  const hidden = new Set(), draws = data.figures.flatMap((figure) => buildFigure(figure, byId("charts"), hidden));
+  const hidden = new Set(), draws = data.figures.flatMap((figure) => buildFigure(figure, document.querySelector(`#${figure.part} .charts`), hidden));
+  for (const part of ["held-out", "training"]) if (!data.figures.some((figure) => figure.part === part)) byId(part).remove();
   if (data.runs.length < 2) return;
   data.runs.forEach((label, run) => {
     const chip = html("button", "", null, byId("chips"));
@@ -64,7 +65,7 @@ function marked(text, parent) {
 
 function card(one, column, longest, parent) {
   const box = html("div", `card ${colour(column.run)}`, null, parent), first = html("p", "", null, box);
-  html("b", "", one.step === undefined ? column.label : `${column.label}, step ${one.step}`, first);
+  html("b", "", `${column.label}${one.step ? `, step ${one.step}` : ""}`, first);
   const told = html("p", "", null, box);
   html("span", one.verdict === "correct" ? "right" : "not-right", one.verdict.replace("_", " "), told);
   told.append(` · ${one.length} tokens${one.budget ? ` of ${one.budget}` : ""}${one.stop === "length" ? ", cut" : ""}`);

@@ -16,11 +16,18 @@ from markupsafe import Markup
 
 from rl.report import settings
 from rl.report.charts import Figure
-from rl.report.examples import Example
+from rl.report.examples import ROLLOUTS, Example
 from rl.report.runs import Comparison
-from rl.report.tables import HEADINGS, table_rows, volume_text
+from rl.report.tables import HEADINGS, table_rows
 
-NAV = {"results": "Results", "charts": "Charts", "settings": "Settings", "answers": "Answers", "protocol": "Protocol"}
+NAV = {
+    "results": "Results",
+    "held-out": "Lengths",
+    "training": "Training",
+    "settings": "Settings",
+    "answers": "Answers",
+    "protocol": "Protocol",
+}
 
 
 def render(
@@ -48,21 +55,19 @@ def render(
         title=title,
         verdict=verdict,
         nav={key: name for key, name in NAV.items() if key != "answers" or found}.items(),
+        ends=comparison.ends(),
         protocol=comparison.protocol_line,
         warnings=comparison.warnings,
         headings=HEADINGS,
-        rows=[(m.run, row) for m, row in zip(comparison.models, table_rows(comparison), strict=True)],
-        volumes=[
-            (place, run.label, volume_text(volume), 1 + len(run.checkpoints))
-            for place, (run, volume) in enumerate(zip(runs, comparison.resampled.volumes, strict=True))
-        ],
+        rows=[(m, row) for m, row in zip(comparison.models, table_rows(comparison), strict=True)],
         reference=f"{comparison.reference:g}",
+        checkpoints=any(run.checkpoints for run in runs),
         labels=[run.label for run in runs],
         settings=rows,
         differing=differing,
         same=len(rows) - len(differing),
         shown=_shown(comparison, found),
-        protocol_rows=settings.flatten(runs[0].protocol).items(),
+        protocol_rows=[(key, settings.shown(value)) for key, value in settings.flatten(runs[0].protocol).items()],
         version=_version(),
     )
 
@@ -88,13 +93,13 @@ def _shown(comparison: Comparison, found: list[Example]) -> str:
     held_out = sum(example["where"] == "held-out" for example in found)
     trained = len(found) - held_out
     told = (
-        f"{held_out} of the {len(comparison.runs[0].after.problems)} held-out problems, at even steps through all of them "
-        "sorted by how much the length changed, so nobody picked them; of each model the first sample. "
+        f"{held_out} of the {len(comparison.runs[0].after.problems)} held-out problems, at even steps through all of "
+        "them sorted by how much the length changed, so nobody picked them; of each model the first sample. "
     )
     if trained:
         told += (
-            f"{trained} training problems that most of the runs met, with up to four rollouts of the first and of the last "
-            "round that had them. "
+            f"{trained} training problems that most of the runs met, with up to {ROLLOUTS} rollouts of the first and "
+            "of the last round that had them. "
         )
     return told + "What is not shown lies in the run folders; very long texts lose their middle."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ def save_plots(figures: Sequence[Figure], folder: Path, protocol: str) -> None:
 
 
 def draw(figure: Figure, protocol: str) -> Any:
-    """One figure; panels stand side by side, up to three in a row."""
-    columns = min(3, len(figure.panels))
+    """One figure; panels stand side by side, two or three in a row."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(figure.panels), 3)
     rows = -(-len(figure.panels) // columns)
     size = (6.4, 4.4) if columns == 1 else (4.2 * columns, 3.1 * rows + 0.4)
     drawn, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
@@ -55,8 +56,12 @@ def draw(figure: Figure, protocol: str) -> Any:
             _draw_panel(own, figure, figure.panels[place])
         else:
             own.set_visible(False)
+    shared = [own for own, panel in zip(axes.flat, figure.panels, strict=False) if panel.shared]
+    for own in shared:
+        own.set_ylim(min(other.get_ylim()[0] for other in shared), max(other.get_ylim()[1] for other in shared))
     drawn.suptitle(figure.title)
-    drawn.supxlabel(protocol, fontsize=6.5, color=GREY)
+    small = "\n".join(textwrap.wrap(f"{protocol}. {figure.caveat}".strip(" ."), int(20 * size[0])))
+    drawn.supxlabel(small, fontsize=6.5, color=GREY)
     return drawn
 
 

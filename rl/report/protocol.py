@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rl.report.settings import shown
+
 Protocol = Mapping[str, Any]
 
 DECISIVE = ("cap", "temperature", "top_p", "verifier", "truncated", "data")
@@ -41,8 +43,8 @@ def line(protocol: Protocol, problems: int) -> str:
         f"{problems} problems of {data.get('name') or 'unnamed data'}",
         f"{samples} sample{'s' if samples > 1 else ''} each",
         f"cap {protocol.get('cap')} tokens",
-        f"temperature {protocol.get('temperature')}",
-        f"top-p {protocol.get('top_p')}",
+        f"temperature {shown(protocol.get('temperature'))}",
+        f"top-p {shown(protocol.get('top_p'))}",
         f"verifier {verifier.get('name', '?')}",
     ]
     if protocol.get("name"):

@@ -22,6 +22,10 @@ class Quoted:
     paper: str
     protocol: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.base}, untrained" if self.method == "untrained" else f"{self.method}, from {self.base}"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -29,6 +33,16 @@ class Published:
 
     benchmark: str
     points: list[Quoted]
+
+    @property
+    def caveat(self) -> str:
+        """What must stand beside the points wherever they are drawn."""
+        sources = dict.fromkeys(f"{point.paper} ({point.protocol})" for point in self.points)
+        return (
+            f"Grey crosses are what papers print for {self.benchmark}. Models, data and protocols differ from paper to "
+            "paper and from the runs here, so they show where the field stands and rank nothing. "
+            f"Sources: {'; '.join(sources)}."
+        )
 
 
 def load_published(name: str) -> Published:

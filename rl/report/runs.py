@@ -19,7 +19,7 @@ from rl.report.training import RoundNumbers, read_round
 from rl.run_folder import RunFolder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One finished run. `checkpoints` are those that were evaluated, by optimiser step."""
 
@@ -45,7 +45,7 @@ class Run:
         return [*([self.before] if self.before else []), *self.checkpoints.values(), self.after]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """One model in the plane of tokens and accuracy; `run` is the place of its run, None before training."""
 
@@ -55,7 +55,7 @@ class Model:
     answers: Answers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Runs side by side, on the same problems."""
 
@@ -95,7 +95,7 @@ class Comparison:
 
     @cached_property
     def resampled(self) -> pareto.Resampled:
-        """Bootstrap over the problems that all models answered; one hypervolume a run, over its models after training."""
+        """Bootstrap over the problems that all models answered; one hypervolume a run, its untrained model aside."""
         shared = set.intersection(*(set(model.answers.problems) for model in self.models))
         correct, tokens = [], []
         for answers in (model.answers for model in self.models):

@@ -10,7 +10,7 @@ UNSET = "–"
 
 
 def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as one mapping: `rewards[0].name`, `trainer.max_steps`. Empty ones stand as they are."""
+    """Nested mappings and lists as one mapping: `rewards[0].name`, `trainer.max_steps`. Empty ones stay as they are."""
     if isinstance(values, Mapping) and values:
         inner = [(f"{prefix}.{key}" if prefix else str(key), value) for key, value in values.items()]
     elif isinstance(values, list) and values:
@@ -21,10 +21,16 @@ def flatten(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def table(recipes: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Every setting with its value in each recipe, in the order in which the recipes bring them up."""
+    """Every setting with its value in each recipe, part by part, in the order in which the recipes bring them up."""
     flat = [flatten(recipe) for recipe in recipes]
-    keys = dict.fromkeys(key for recipe in flat for key in recipe)
-    return [(key, [_shown(recipe[key]) if key in recipe else UNSET for recipe in flat]) for key in keys]
+    keys = list(dict.fromkeys(key for recipe in flat for key in recipe))
+    parts = list(dict.fromkeys(map(_part, keys)))
+    keys.sort(key=lambda key: parts.index(_part(key)))
+    return [(key, [shown(recipe[key]) if key in recipe else UNSET for recipe in flat]) for key in keys]
+
+
+def _part(key: str) -> str:
+    return key.partition(".")[0].partition("[")[0]
 
 
 def differing(rows: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
@@ -32,7 +38,8 @@ def differing(rows: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str
     return [(key, values) for key, values in rows if key != "name" and len(set(values)) > 1]
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A setting as text: `none`, `true`, 1 for 1.0."""
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -13,16 +14,11 @@ from rl.report.runs import Comparison, Model
 from rl.statistics import Estimate
 
 HEADINGS = (
-    "",
-    "step",
-    "accuracy",
-    "tokens",
-    "change",
-    "tokens right / wrong",
-    "cut",
-    "Δ accuracy ± s.e.",
-    "on the front",
+    *("model", "step", "accuracy", "Δ ± s.e.", "tokens", "change", "right / wrong", "cut", "on the front"),
+    "hypervolume",
 )
+FOR_THE_PAGE = ("step", "right / wrong", "hypervolume")
+"""Columns that a terminal is too narrow for."""
 
 
 def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
@@ -35,12 +31,13 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
                 model.label,
                 str(model.step),
                 _interval(answers.accuracy, 100, "%"),
+                "" if base is answers else _difference(base, answers),
                 _interval(answers.tokens, 1, ""),
                 "" if base is answers else f"{answers.tokens.mean / base.tokens.mean - 1:+.0%}",
                 f"{_text(answers.tokens_where(1), 0)} / {_text(answers.tokens_where(0), 0)}",
                 f"{answers.truncated.mean():.1%}",
-                "" if base is answers else _difference(base, answers),
                 f"{'yes' if i in comparison.front else 'no'}, {_text(100 * share, 0)}%",
+                _volume(model, comparison),
             )
         )
     return rows
@@ -52,8 +49,11 @@ def base_of(model: Model, comparison: Comparison) -> Answers:
     return own or comparison.models[0].answers
 
 
-def volume_text(estimate: Estimate) -> str:
-    return _interval(estimate, 100, "%")
+def _volume(model: Model, comparison: Comparison) -> str:
+    """The hypervolume of a run, beside the end of it."""
+    if model.run is None or model.answers is not comparison.runs[model.run].after:
+        return ""
+    return _interval(comparison.resampled.volumes[model.run], 100, "%")
 
 
 def _difference(before: Answers, after: Answers) -> str:
@@ -72,13 +72,17 @@ def _text(value: float, digits: int) -> str:
 
 def print_table(comparison: Comparison, title: str) -> None:
     """The table on the terminal, without what is only for the page."""
-    shown = [place for place, heading in enumerate(HEADINGS) if heading != "tokens right / wrong"]
-    table = Table(title=title, caption=f"{comparison.protocol_line}; 95 % bootstrap intervals over problems")
+    shown = [place for place, heading in enumerate(HEADINGS) if heading not in FOR_THE_PAGE]
+    caption = f"{comparison.protocol_line}; 95 % bootstrap intervals over problems"
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for place in shown:
         table.add_column(HEADINGS[place])
     for row in table_rows(comparison):
         table.add_row(*(row[place] for place in shown))
     Console().print(table)
+    volumes = zip(comparison.runs, comparison.resampled.volumes, strict=True)
+    told = ", ".join(f"{run.label} {_interval(volume, 100, '%')}" for run, volume in volumes)
+    print(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:
