@@ -33,7 +33,7 @@ def compare(
 ) -> None:
     """Put finished runs side by side: accuracy against tokens, training curves, settings, answers."""
     from rl.report.folder import check_out, write_comparison
-    from rl.report.page import without_nan
+    from rl.report.page import finite
     from rl.report.published import load_published
     from rl.report.runs import compare_runs, labels, read_run
     from rl.report.tables import numbers, print_table
@@ -51,4 +51,4 @@ def compare(
     print_table(comparison, "comparison of runs")
     print(f"report: {out / 'index.html'}")
     if json_file:
-        write_json(json_file, without_nan(numbers(comparison)))
+        write_json(json_file, finite(numbers(comparison)))

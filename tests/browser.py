@@ -26,19 +26,28 @@ SECONDS = 30.0
 
 
 class Browser:
-    """One tab. `complaints` are errors in the console and in scripts, `requests` the addresses it asked for."""
+    """One tab. `complaints` are warnings and errors of the console and of scripts."""
 
     def __init__(self, read: int, write: int) -> None:
         os.set_blocking(read, False)
         self._read, self._write, self._buffer, self._number = read, write, b"", 0
         self._session: str | None = None
         self.complaints: list[str] = []
-        self.requests: list[str] = []
+        self._asked: dict[str, str] = {}
         self._loaded = False
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+
+    @property
+    def requests(self) -> list[str]:
+        """The addresses that it asked for, those aside that the page's own policy stopped."""
+        return list(self._asked.values())
+
+    def forget(self) -> None:
+        self.complaints.clear()
+        self._asked.clear()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
@@ -52,10 +61,11 @@ class Browser:
         return dict(answer["result"])
 
     def open(self, address: str) -> None:
-        self._loaded = False
-        self.call("Page.navigate", url=address)
-        while not self._loaded:
-            self._next()
+        for place in ("about:blank", address):  # another part of the same page would not be loaded anew
+            self._loaded = False
+            self.call("Page.navigate", url=place)
+            while not self._loaded:
+                self._next()
 
     def look(self, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """The size of the window, and what the system prefers."""
@@ -79,7 +89,10 @@ class Browser:
         deadline = time.monotonic() + SECONDS
         while b"\0" not in self._buffer:
             try:
-                self._buffer += os.read(self._read, 1 << 20)
+                more = os.read(self._read, 1 << 20)
+                if not more:
+                    raise RuntimeError("the browser has ended")
+                self._buffer += more
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise TimeoutError("the browser says nothing") from None
@@ -92,8 +105,10 @@ class Browser:
     def _note(self, event: str, told: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
-        elif event == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+        elif event == "Network.requestWillBeSent" and not told["request"]["url"].startswith("about:"):
+            self._asked[told["requestId"]] = told["request"]["url"]
+        elif event == "Network.loadingFailed" and told.get("blockedReason") == "csp":
+            self._asked.pop(told["requestId"], None)
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(str(told["exceptionDetails"]))
         elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
@@ -107,10 +122,17 @@ def browser(profile: Path) -> Iterator[Browser]:
     """A chromium of its own, ended at the end; `profile` is a folder for what it keeps."""
     assert CHROMIUM is not None
     (to_read, to_write), (from_read, from_write) = os.pipe(), os.pipe()
-    command = f'exec "$0" "$@" 3<&{to_read} 4>&{from_write}'
+
+    def take_places() -> None:
+        """Chromium reads commands from its descriptor 3 and answers on 4."""
+        high = os.dup(from_write)
+        os.dup2(to_read, 3)
+        os.dup2(high, 4)
+
     process = subprocess.Popen(
-        ["sh", "-c", command, CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
-        pass_fds=(to_read, from_write),
+        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
+        preexec_fn=take_places,
+        pass_fds=(3, 4),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )

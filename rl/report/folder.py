@@ -13,7 +13,7 @@ from typing import Any
 from rl.errors import UserError
 from rl.report.examples import examples
 from rl.report.figures import figures
-from rl.report.page import render, without_nan
+from rl.report.page import finite, render
 from rl.report.published import Published
 from rl.report.runs import Comparison, compare_runs, read_run
 from rl.report.tables import numbers, print_table
@@ -56,7 +56,7 @@ def write_comparison(comparison: Comparison, out: Path, problems: int, published
         with _whole(out) as folder:
             write_text(folder / PAGE, page)
             save_plots(drawn, folder / PLOTS, comparison.protocol_line)
-            write_text(folder / SUMMARY, json.dumps(without_nan(numbers(comparison)), indent=2))
+            write_text(folder / SUMMARY, json.dumps(finite(numbers(comparison)), indent=2))
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 

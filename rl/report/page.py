@@ -74,18 +74,16 @@ def render(
 
 def embedded(values: Any) -> str:
     """JSON that can stand in a script element whatever is in it: no `<`, and null where a number is none."""
-    return json.dumps(without_nan(values), ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )
+    return json.dumps(finite(values), ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def without_nan(values: Any) -> Any:
-    """The same values with None for every NaN, which JSON does not know."""
+def finite(values: Any) -> Any:
+    """The same values with None for every NaN and infinity, which JSON does not know."""
     if isinstance(values, Mapping):
-        return {key: without_nan(value) for key, value in values.items()}
+        return {key: finite(value) for key, value in values.items()}
     if isinstance(values, list | tuple):
-        return [without_nan(value) for value in values]
-    return None if isinstance(values, float) and math.isnan(values) else values
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def _shown(comparison: Comparison, found: list[Example]) -> str:

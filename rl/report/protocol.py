@@ -50,7 +50,7 @@ def line(protocol: Protocol, problems: int) -> str:
     if protocol.get("name"):
         parts.insert(0, f"protocol {protocol['name']}")
     if protocol.get("budget_text"):
-        parts.append(f"prompts say “{protocol['budget_text']}”")
+        parts.append(f"prompts say “{protocol['budget_text']}”".replace("{prompt}", "…"))
     return ", ".join(parts)
 
 
