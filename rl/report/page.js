@@ -87,9 +87,16 @@ function show(example) {
   html("p", "says", facts.filter(Boolean).join(" · "), place);
   const columns = html("div", "columns", null, place), longest = Math.max(1, ...cardsOf(example).map((one) => one.length));
   for (const column of example.columns) {
-    const box = html("div", "", null, columns);
+    let box = html("div", "", null, columns);
     if (!column.cards.length) html("p", "says", `${column.label} never met this problem.`, box);
-    for (const one of column.cards) card(one, column, longest, box);
+    column.cards.forEach((one, i) => {
+      if (i === 1 && example.where === "held-out") {
+        box = html("details", "", null, box);
+        box.open = state.query !== "";
+        html("summary", "", `${column.cards.length - 1} checkpoints on the way`, box);
+      }
+      card(one, column, longest, box);
+    });
   }
 }
 

@@ -100,7 +100,7 @@ def test_a_folder_that_is_no_run_is_left_alone(capsys: pytest.CaptureFixture[str
 
 
 def test_compare_wants_finished_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no finished evaluation" in refusal(["compare", with_folder("a"), "--out", "b"], capsys)
+    assert "a is not a run" in refusal(["compare", with_folder("a"), "--out", "b"], capsys)
     assert not Path("b").exists()
 
 
@@ -135,8 +135,8 @@ def test_a_run_is_trained_then_shown_then_guarded(capsys: pytest.CaptureFixture[
     assert summary["after"]["n"] == 16
     assert summary["steps"] == 2
     page = (run / "report/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 4
-    assert "http" not in page
+    assert '"name":"learning"' in page
+    assert "https:" not in page
     assert (run / "final/model.safetensors").is_file()
     assert not (run / "final.tmp").exists()
 
@@ -151,7 +151,7 @@ def test_a_run_is_trained_then_shown_then_guarded(capsys: pytest.CaptureFixture[
     assert yaml.safe_load((run / "recipe.yaml").read_text())["seed"] == 1
 
     run_command_to_its_end(["compare", str(run), "--out", "page"])
-    assert {p.name for p in Path("page").iterdir()} >= {"index.html", "summary.json", "lengths.png"}
+    assert {p.name for p in Path("page").iterdir()} == {"index.html", "summary.json", "plots"}
 
 
 def test_an_interrupted_run_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
