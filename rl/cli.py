@@ -76,8 +76,6 @@ def train(
         _write_json(json_file, json.loads(run.summary.read_text()))
 
 
-
-
 for command in (
     *(method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages),
     verify_command.verify,
