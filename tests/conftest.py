@@ -3,7 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
+if not os.environ.get("CI"):  # there, hypothesis has a profile of its own
+    settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+    settings.load_profile("untimed")
 torch.set_num_threads(1)  # tiny models: threads only get in each other's way
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
