@@ -42,7 +42,9 @@ def merge(
 ) -> None:
     """Merge a trained model with its base: keep the largest changes, interpolate, TIES, or fold an adapter."""
     from rl import merging
+    from rl.merging.memory import keep_freed_memory
 
+    keep_freed_memory()
     given = {"keep": keep, "scale": scale, "scope": scope, "weight": weight}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name in options:

@@ -7,7 +7,6 @@ import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rl.errors import UserError
+from rl.installed import installed
 from rl.merging.folders import Models, copy_along, find_model, known_as, pair
 from rl.merging.lora import folding, is_adapter
 from rl.merging.methods import Method, Place
@@ -126,7 +126,7 @@ def _record(
         "trained": [known_as(name) for name in trained],
         **facts,
         "dtype": dtype,
-        "versions": {name: version(name) for name in ("lengthwise", "torch")},
+        "versions": {name: installed(name) for name in ("lengthwise", "torch")},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
     return record

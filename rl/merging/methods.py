@@ -61,11 +61,12 @@ class Kept:
         return self._selection.mask(delta)
 
     def _select(self, names: list[str]) -> Selection:
-        count = round(self.share * sum(self.models.base[name].elements for name in names))
+        total = sum(self.models.base[name].elements for name in names)
+        count = round(self.share * total)
         self.entries += count
         pieces = [(name, *piece) for name in names for piece in self.models.base[name].pieces()]
         try:
-            return select_largest(pieces, lambda piece: self.models.delta(self.place, *piece), count)
+            return select_largest(pieces, lambda piece: self.models.delta(self.place, *piece), total, count)
         except NotFinite:
             raise UserError(f"{self._not_finite(pieces)} holds an infinity or a NaN: it cannot be merged") from None
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import re
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from rl.errors import UserError
+from rl.installed import installed
 
 LOCK, SUMS = "requirements.lock", "SHA256SUMS"
-OPTIONAL = ("vllm", "deepspeed", "flash-attn")
+PACKAGES = (
+    *("accelerate", "datasets", "lengthwise", "math-verify", "numpy", "peft", "safetensors", "tokenizers", "torch"),
+    *("transformers", "trl", "deepspeed", "flash-attn", "vllm"),
+)
+"""What training, sampling and judging depend on."""
 
 
 def lock() -> str:
-    """The packages that lengthwise builds on as they are installed here, for `pip install -r`."""
-    direct = [re.split(r"[^\w.-]", line)[0] for line in requires("lengthwise") or [] if "extra ==" not in line]
+    """Those of the packages that are installed, in exact versions, for `pip install -r`."""
     lines = [f"# Python {platform.python_version()}"]
-    for name in sorted({"lengthwise", *direct, *OPTIONAL}):
-        try:
-            public, _, local = version(name).partition("+")
-        except PackageNotFoundError:
-            continue
-        lines.append(f"{name}=={public}" + (f"  # {local}" if local else ""))
+    for name in PACKAGES:
+        public, _, local = (installed(name) or "").partition("+")
+        if public:
+            lines.append(f"{name}=={public}" + (f"  # {local}" if local else ""))
     return "\n".join(lines) + "\n"
 
 

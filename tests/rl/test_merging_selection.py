@@ -23,7 +23,7 @@ def test_as_many_as_asked_for_are_kept_the_largest_and_of_equals_the_first(entri
     count = data.draw(st.integers(0, len(delta)))
     size = data.draw(st.integers(1, len(delta)))
     pieces = delta.split(size)
-    selection = select_largest(pieces, lambda piece: piece, count)
+    selection = select_largest(pieces, lambda piece: piece, len(delta), count)
     kept = torch.cat([selection.mask(piece) for piece in pieces])
     assert kept.nonzero()[:, 0].tolist() == naive(delta, count)
 
@@ -31,7 +31,7 @@ def test_as_many_as_asked_for_are_kept_the_largest_and_of_equals_the_first(entri
 def test_what_has_no_order_is_refused() -> None:
     for bad in (float("nan"), float("inf"), float("-inf")):
         try:
-            select_largest([torch.tensor([1.0, bad])], lambda piece: piece, 1)
+            select_largest([torch.tensor([1.0, bad])], lambda piece: piece, 2, 1)
         except NotFinite:
             continue
         raise AssertionError(bad)
