@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rl.evaluation import Protocol
 from rl.recipe import parse_recipe, stages_of
 
 RECIPE: dict[str, Any] = {
@@ -31,7 +32,7 @@ def make_run(
     rollouts: bool = True,
     text: str = "<think>1+1=2</think> \\boxed{2}",
     seed: int = 0,
-    protocol: dict[str, Any] | None = None,
+    protocol: Protocol | None = None,
     stages: int = 0,
     **recipe: Any,
 ) -> Path:
@@ -80,12 +81,12 @@ def answers(draw: random.Random, tokens: int, problems: int, text: str, samples:
 
 
 def write_answers(
-    path: Path, rows: list[dict[str, Any]], protocol: dict[str, Any] | None = None, rows_kept: int | None = None
+    path: Path, rows: list[dict[str, Any]], protocol: Protocol | None = None, rows_kept: int | None = None
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist(rows).slice(0, rows_kept)
     if protocol:
-        table = table.replace_schema_metadata({"lengthwise.protocol": json.dumps(protocol)})
+        table = table.replace_schema_metadata({"lengthwise.protocol": json.dumps(protocol.to_dict())})
     pq.write_table(table, path)
 
 

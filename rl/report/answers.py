@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rl.errors import UserError
+from rl.evaluation import Protocol
+from rl.evaluation.rows import PROTOCOL
 from rl.statistics import Estimate, bootstrap_mean, paired_difference
 
-PROTOCOL = b"lengthwise.protocol"
-"""Key of the protocol, as JSON, in the metadata of an evaluation file."""
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Answers:
     length: Floats
     truncated: Floats
     correct: Floats
-    protocol: dict[str, Any] | None
+    protocol: Protocol | None
     """How they were sampled and judged, where the file says so."""
 
     @staticmethod
@@ -51,7 +51,7 @@ class Answers:
             np.array(columns["length"], dtype=float),
             np.array([stop == "length" for stop in columns["stop"]], dtype=float),
             np.array(columns["correct"], dtype=float),
-            json.loads(told) if told else None,
+            _protocol(told, path) if told else None,
         )
 
     @cached_property
@@ -129,6 +129,13 @@ def read_columns(path: Path, columns: Collection[str], problems: Collection[str]
         return pq.read_table(path, columns=list(columns), filters=chosen, partitioning=None)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+
+
+def _protocol(told: bytes, path: Path) -> Protocol:
+    try:
+        return Protocol.from_dict(json.loads(told))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"cannot read the protocol in {path}: {error!r}; evaluate it again") from error
 
 
 def _over_problems(values: Floats) -> Estimate:

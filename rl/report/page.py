@@ -56,6 +56,7 @@ def render(
         verdict=verdict,
         nav={key: name for key, name in NAV.items() if key != "answers" or found}.items(),
         ends=comparison.ends(),
+        problems=len(runs[0].after.problems),
         protocol=comparison.protocol_line,
         warnings=comparison.warnings,
         headings=HEADINGS,
@@ -67,7 +68,9 @@ def render(
         differing=differing,
         same=len(rows) - len(differing),
         shown=_shown(comparison, found),
-        protocol_rows=[(key, settings.shown(value)) for key, value in settings.flatten(runs[0].protocol).items()],
+        protocol_rows=[
+            (key, settings.shown(value)) for key, value in settings.flatten(runs[0].protocol.to_dict()).items()
+        ],
         version=_version(),
     )
 

@@ -13,8 +13,12 @@ import numpy as np
 import yaml
 
 from rl.errors import UserError
-from rl.report import pareto, protocol
+from rl.evaluation import Protocol
+from rl.evaluation.recipes import recipe_protocol
+from rl.recipe_files import load_recipe
+from rl.report import pareto
 from rl.report.answers import Answers
+from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.training import RoundNumbers, read_round
 from rl.run_folder import RunFolder
 
@@ -36,9 +40,10 @@ class Run:
     def steps(self) -> int:
         return int(self.metrics[-1]["step"]) if self.metrics else 0
 
-    @property
-    def protocol(self) -> dict[str, Any]:
-        return self.after.protocol or protocol.of_recipe(self.recipe)
+    @cached_property
+    def protocol(self) -> Protocol:
+        """As the evaluation says, or for an older file as the recipe does."""
+        return self.after.protocol or recipe_protocol(load_recipe(str(self.folder.recipe)))
 
     @property
     def answers(self) -> list[Answers]:
@@ -107,7 +112,7 @@ class Comparison:
 
     @property
     def protocol_line(self) -> str:
-        return protocol.line(self.runs[0].protocol, len(self.runs[0].after.problems))
+        return self.runs[0].protocol.line()
 
 
 def _same(first: Answers, second: Answers) -> bool:
@@ -132,14 +137,17 @@ def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: 
         recipe = yaml.safe_load(folder.recipe.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{folder.recipe} is not YAML: {str(error).splitlines()[0]}") from error
-    before = folder.evaluation("before")
+    before, metrics = folder.evaluation("before"), folder.logged()
+    # The final model may have been evaluated among the checkpoints, too: it is the one that `after` shows.
+    end = int(metrics[-1]["step"]) if metrics else None
+    on_the_way = [(step, path) for step, path in _evaluated_checkpoints(folder) if step != end] if checkpoints else []
     return Run(
         label,
         folder,
         recipe,
-        folder.logged(),
+        metrics,
         Answers.read(before) if before.is_file() else None,
-        {step: Answers.read(path) for step, path in _evaluated_checkpoints(folder)} if checkpoints else {},
+        {step: Answers.read(path) for step, path in on_the_way},
         Answers.read(folder.evaluation("after")),
         read_rounds(folder) if rollouts else [],
     )
@@ -164,10 +172,10 @@ def compare_runs(runs: Sequence[Run], mixed: bool = False, reference: float | No
     for run in runs:
         for answers in run.answers:
             own = answers.protocol or run.protocol
-            found = protocol.differences(first.protocol, own, protocol.DECISIVE)
+            found = differences(first.protocol, own, DECISIVE)
             if found:
                 flaws.append(f"{first.label} and {run.label} were evaluated differently: {'; '.join(found)}")
-            noted = protocol.differences(first.protocol, own, protocol.NOTED)
+            noted = differences(first.protocol, own, NOTED)
             if noted:
                 notes.append(f"{run.label} was evaluated with another {'; '.join(noted)}.")
             if answers.problems != first.after.problems:
@@ -179,7 +187,7 @@ def compare_runs(runs: Sequence[Run], mixed: bool = False, reference: float | No
     if flaws and not mixed:
         raise UserError(f"{flaws[0]}; evaluate them alike, or give --mixed to draw them all the same")
     flagged = [f"{flaw}: their figures cannot be compared." for flaw in flaws]
-    return Comparison(list(runs), list(dict.fromkeys(flagged + notes)), reference or float(first.protocol["cap"]))
+    return Comparison(list(runs), list(dict.fromkeys(flagged + notes)), reference or float(first.protocol.cap))
 
 
 def labels(paths: Sequence[Path]) -> list[str]:

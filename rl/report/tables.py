@@ -89,7 +89,7 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
     """What `summary.json` holds: every model's figures, the front, the hypervolumes and by what protocol."""
     return {
         "schema": 1,
-        "protocol": comparison.runs[0].protocol,
+        "protocol": comparison.runs[0].protocol.to_dict(),
         "warnings": comparison.warnings,
         "models": [
             {

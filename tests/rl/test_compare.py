@@ -14,6 +14,7 @@ from commands import refused
 from run_folders import make_run
 
 from rl.cli import run_command
+from rl.evaluation import Protocol
 from rl.report import folder, runs
 from rl.report.page import render
 from rl.run_folder import RunFolder
@@ -77,7 +78,8 @@ def test_two_runs_and_a_checkpoint_make_a_page_plots_and_numbers() -> None:
     assert short["interval"][0] <= short["mean"] <= short["interval"][1]
     plots = {p.name for p in Path("page/plots").iterdir()}
     assert {"accuracy-tokens.png", "accuracy-tokens.svg", "length-by-sign.png", "schedule.svg"} <= plots
-    assert "24 problems of demo, 1 sample each, cap 320 tokens" in Path("page/index.html").read_text()
+    line = "24 held-out problems.</b> Protocol recipe: cap 320, 1 sample, T 1, top-p 1, seed 0, verifier math"
+    assert line in Path("page/index.html").read_text()
     # An SVG is text drawn as outlines, so its protocol is not looked for; its bytes are a function of the numbers.
     svg = Path("page/plots/schedule.svg").read_bytes()
     compare("short", "long")
@@ -146,6 +148,11 @@ def test_stages_are_read_one_after_the_other() -> None:
     assert [round_.step for round_ in read.rounds] == [1, 3, 5, 7, 9, 11, 13, 15]
 
 
+def test_the_final_model_evaluated_among_the_checkpoints_is_shown_once() -> None:
+    make_run(Path("a"), 40, checkpoints=[4, 8])
+    assert [model["label"] for model in compare("a")["models"]] == ["before", "a at 4", "a"]
+
+
 def test_different_untrained_models_each_have_a_row() -> None:
     make_run(Path("a"), 40)
     make_run(Path("b"), 60)
@@ -184,7 +191,7 @@ def test_what_cannot_be_compared_is_one_line_and_leaves_nothing(
     Path("unfinished/evaluation/after.parquet").unlink()
     make_run(Path("fewer"), problems=20)
     make_run(Path("longer"), evaluation={"budget": 640})
-    make_run(Path("told"), protocol={"cap": 320, "temperature": 0.6, "data": {"name": "demo"}})
+    make_run(Path("told"), protocol=Protocol(cap=320, temperature=0.6))
     make_run(Path("broken"))
     Path("broken/rollouts/round-000002.parquet").write_text("no parquet")
     make_run(Path("torn"))

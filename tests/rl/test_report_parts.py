@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from run_folders import RECIPE, answers, write_answers
+from run_folders import answers, write_answers
 
 from rl.errors import UserError
-from rl.recipe import parse_recipe
-from rl.report import protocol, settings
+from rl.evaluation import Data, Protocol
+from rl.recipe import PluginPart
+from rl.report import settings
 from rl.report.answers import Answers, accuracy_difference
 from rl.report.examples import evenly, prompt_text, shorten
 from rl.report.page import embedded
+from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.published import load_published
 from rl.report.runs import labels
 from rl.report.training import curve, length_by_sign, smooth, thin
@@ -153,27 +157,30 @@ def test_a_file_that_is_no_answers_is_named(tmp_path: Path) -> None:
     for name in ("broken", "other"):
         with pytest.raises(UserError, match=f"cannot read .*{name}.parquet"):
             Answers.read(tmp_path / f"{name}.parquet")
+    table = pa.table({"problem_id": ["p"]}).replace_schema_metadata({"lengthwise.protocol": "{}"})
+    for name in ("difficulty", "length", "stop", "correct"):
+        table = table.append_column(name, pa.array([None]))
+    pq.write_table(table, tmp_path / "odd.parquet")
+    with pytest.raises(UserError, match=r"cannot read the protocol in .*odd.parquet: KeyError"):
+        Answers.read(tmp_path / "odd.parquet")
     write_answers(tmp_path / "empty.parquet", answers(random.Random(0), 5, 1, ""), rows_kept=0)
     with pytest.raises(UserError, match=r"empty.parquet holds no answers"):
         Answers.read(tmp_path / "empty.parquet")
 
 
-def test_a_recipes_protocol_in_one_line() -> None:
-    recipe = parse_recipe({**RECIPE, "evaluation": {"budget": 320, "temperature": 0.6, "prompt_budget": 60}}).to_dict()
-    recipe["budget"]["in_prompt"] = "{prompt} ({budget} tokens)"
-    assert protocol.line(protocol.of_recipe(recipe), 24) == (
-        "24 problems of demo, 1 sample each, cap 320 tokens, temperature 0.6, top-p 1, verifier math, "
-        "prompts say “… (60 tokens)”"
-    )
-
-
 def test_protocols_differ_in_what_both_of_them_say() -> None:
-    first = {"cap": 320, "data": {"name": "demo"}, "verifier": {"name": "math"}}
-    second = {"cap": 640, "data": {"name": "demo", "fingerprint": "ab"}, "verifier": {"name": "math", "strict": False}}
-    assert protocol.differences(first, second, protocol.DECISIVE) == [
+    first = Protocol(cap=320, data=Data("demo", "demo", 24, "ab"))
+    second = Protocol(
+        cap=640, data=Data("elsewhere", "x.jsonl", 24, "ab"), verifier=PluginPart("math", {"strict": False})
+    )
+    assert differences(first, second, DECISIVE) == [
         "cap 320 against 640", "verifier name=math against name=math, strict=False",
     ]  # fmt: skip
-    assert protocol.differences(first, {"cap": 320}, protocol.DECISIVE) == []
+    assert differences(first, Protocol(cap=320), DECISIVE) == []
+    assert differences(first, Protocol(cap=320, data=Data("demo", "demo", 24, "cd")), DECISIVE) == [
+        "data '24 problems (ab)' against '24 problems (cd)'"
+    ]
+    assert differences(first, Protocol(cap=320, seed=3), NOTED) == ["seed 0 against 3"]
 
 
 def test_published_points_are_whole_and_say_where_they_stand() -> None:
