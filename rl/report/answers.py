@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from rl.errors import UserError
 from rl.evaluation import Protocol
 from rl.evaluation.rows import PROTOCOL
+from rl.report.pareto import Floats
 from rl.statistics import Estimate, bootstrap_mean, paired_difference
 
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,13 +103,13 @@ function drawPanel(figure, panel, place, hidden) {
 
 function drawSeries(svg, one, x, y) {
   const group = make("g", { class: colour(one.run) }, svg), xs = one.x.map(x), ys = one.y.map(y);
-  const stepped = one.kind === "steps", pointed = one.kind === "joined" || one.kind === "points";
+  const stepped = one.kind === "steps", pointed = one.kind === "joined";
   if (one.faint.length) make("path", { class: `line faint dash-${one.dash}`, d: pathOf(xs, one.faint.map(y), stepped) }, group);
   if (one.kind === "quoted") {
     xs.forEach((px, i) => make("path", { class: "cross", d: `M${px - 4},${ys[i] - 4}l8,8m0,-8l-8,8` }, group));
     return;
   }
-  if (one.kind !== "points" && xs.length > 1) make("path", { class: `line dash-${one.dash}${pointed ? " joined" : ""}`, d: pathOf(xs, ys, stepped) }, group);
+  if (xs.length > 1) make("path", { class: `line dash-${one.dash}${pointed ? " joined" : ""}`, d: pathOf(xs, ys, stepped) }, group);
   if (!pointed && xs.length > 1) return;
   one.x_intervals.forEach(([low, high], i) => make("line", { class: "error", x1: x(low), x2: x(high), y1: ys[i], y2: ys[i] }, group));
   one.y_intervals.forEach(([low, high], i) => make("line", { class: "error", x1: xs[i], x2: xs[i], y1: y(low), y2: y(high) }, group));

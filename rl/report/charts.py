@@ -16,7 +16,7 @@ class Series:
     run: int | None
     x: list[float]
     y: list[float]
-    kind: Literal["line", "steps", "points", "joined", "quoted"] = "line"
+    kind: Literal["line", "steps", "joined", "quoted"] = "line"
     """`steps` hold their value until the next point; `joined` are points with a thin line; `quoted` stand in papers."""
     faint: list[float] = field(default_factory=list)
     """The values beneath a smoothed line."""

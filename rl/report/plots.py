@@ -93,8 +93,7 @@ def _draw_series(axes: Axes, series: Series) -> None:
         shape = "steps-post" if series.kind == "steps" else "default"
         axes.plot(series.x, series.y, style, color=color, linewidth=1.6, drawstyle=shape, label=series.label)
         return
-    joined = series.kind == "joined" and len(series.x) > 1
-    axes.plot(series.x, series.y, "-" if joined else "", color=color, linewidth=0.9, alpha=0.7)
+    axes.plot(series.x, series.y, color=color, linewidth=0.9, alpha=0.7)
     axes.errorbar(
         series.x,
         series.y,

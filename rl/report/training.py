@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from rl.report.answers import read_columns
+from rl.report.pareto import Floats
 
 LONGEST = 300
 """Points of a curve at most; a longer one is averaged stretch by stretch."""
 SMOOTH = 12
 """A curve is smoothed over a twelfth of its points."""
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,6 @@ class Curve:
     steps: list[float]
     values: list[float]
     smooth: list[float]
-
-    def __bool__(self) -> bool:
-        return bool(self.steps)
 
 
 def curve(points: Sequence[tuple[float, float | None]]) -> Curve:

@@ -89,7 +89,7 @@ def test_length_by_sign_is_that_of_two_loops(rows: list[tuple[int, float]]) -> N
 def test_a_curve_leaves_out_what_was_not_logged() -> None:
     found = curve([(1, 1.0), (2, None), (3, NAN), (4, 3.0)])
     assert (found.steps, found.values) == ([1, 4], [1.0, 3.0])
-    assert not curve([(1, None)])
+    assert curve([(1, None)]).steps == []
 
 
 def test_smoothing_is_a_mean_over_neighbours_fewer_at_the_ends() -> None:
