@@ -29,7 +29,7 @@ from rl.recipe import Recipe, stages_of
 from rl.recipe_files import load_recipe
 from rl.report import write_run_report
 from rl.rollouts import TransformersEngine
-from rl.rollouts.build import build_engine
+from rl.rollouts.build import build_engine, require_engine
 from rl.run_folder import RunFolder
 from rl.run_lock import locked
 from rl.trainer import LengthGRPOTrainer
@@ -87,7 +87,10 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
     """What is to be trained, and where: the recipe itself, or each of its stages."""
     loaded: dict[str, ProblemSet] = {}
     stages = [(stage, run.stage(place, name)) for place, (name, stage) in enumerate(stages_of(recipe), 1)]
-    return [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
+    plan = [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
+    for prepared, _ in plan:
+        require_engine(prepared)
+    return plan
 
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
@@ -161,7 +164,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
         monitor=prepared.monitor.problems if prepared.monitor else (),
         on_round=run.write_round,
         callbacks=callbacks,
-        engine=build_engine(prepared, source),
+        engine=None if run.final.exists() else build_engine(prepared, source),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

