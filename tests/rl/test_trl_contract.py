@@ -86,6 +86,20 @@ def test_the_log_probs_of_a_round_are_asked_for_in_the_order_in_which_we_hand_th
     assert accepted[:5] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
 
 
+def test_the_correction_of_rollouts_acts_where_use_vllm_is_said_and_needs_nothing_else_of_vllm() -> None:
+    condition = "self.use_vllm and self.vllm_importance_sampling_correction"
+    source = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert source.count("use_vllm") == source.count(condition) == 4, "TRL asks use_vllm for something else"
+    assert "torch.nan_to_num(per_token_logps_diff, nan=0.0)" in source, "a token without log-prob may have a ratio"
+    for name in ("importance_sampling_ratio", "sampling_per_token_logps"):
+        assert f'output["{name}"]' in source, f"rl.packed_correction carries {name}"
+    loss = inspect.getsource(GRPOTrainer._compute_loss)
+    assert loss.count("use_vllm") == loss.count(condition) == 1
+    generate = inspect.getsource(GRPOTrainer._generate)
+    assert generate.count("use_vllm") == 1
+    assert generate.index("if self.rollout_func is not None") < generate.index("use_vllm") < generate.index("else:")
+
+
 def test_losses_divide_by_what_packing_thinks_they_divide_by() -> None:
     source = inspect.getsource(GRPOTrainer._compute_loss)
     compared = set(re.findall(r'"(\w+)"', " ".join(re.findall(r"self\.loss_type (?:==|in) (.*?):", source))))

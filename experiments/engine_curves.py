@@ -1,0 +1,162 @@
+"""Learning curves of the demo's DLER recipe through each rollout engine, over seeds: the engines' table in the diary.
+
+    python -m experiments.engine_curves [--engines workers] [--seeds 0 1] [--out runs/engines]
+
+`workers` starts two servers by `lengthwise serve` for the time of its runs; `ahead` is the same with
+`rollouts.max_staleness: 1`. It needs vLLM. Finished runs are not run again, so a command can be stopped and
+repeated; the table is of all runs that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import httpx2
+
+from rl.errors import UserError, user_errors_exit_2
+from rl.processes import die_with_parent, how_it_ended, start_training
+from rl.recipe_files import load_recipe
+from rl.run_folder import RunFolder, write_text
+
+ENGINES = ("transformers", "vllm", "workers", "ahead")
+RECIPE = "demo-dler"
+WINDOW = 20
+"""Optimiser steps that one number of a curve is the mean of."""
+START_SECONDS = 300
+DIARY = Path(__file__).with_name("DIARY.md")
+
+
+def overrides(engine: str, seed: int, addresses: Sequence[str]) -> list[str]:
+    by_workers = ["rollouts.engine=workers", f"rollouts.workers=[{', '.join(addresses)}]"]
+    own = {
+        "transformers": [],
+        "vllm": ["rollouts.engine=vllm"],
+        "workers": by_workers,
+        "ahead": [*by_workers, "rollouts.max_staleness=1"],
+    }
+    return [f"seed={seed}", "evaluation.before=false", *own[engine]]
+
+
+def run_one(engine: str, seed: int, out: Path, addresses: Sequence[str]) -> None:
+    """Train with one engine and seed, unless that is done."""
+    recipe = load_recipe(RECIPE, overrides(engine, seed, addresses))
+    run = RunFolder(out / f"{engine}-{seed}")
+    if run.status(recipe) != "finished":
+        process = start_training(recipe, run)
+        if process.wait():
+            raise UserError(f"{engine}, seed {seed}: {how_it_ended(process, run)}")
+    print(f"{engine}, seed {seed}: done", flush=True)
+
+
+@contextmanager
+def two_workers() -> Iterator[list[str]]:
+    """Two servers of the demo model, on free ports, until the end."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    command = [sys.executable, "-m", "rl.cli", "serve", "--model", "demo", "--max-model-len", "256", "--port"]
+    processes = [subprocess.Popen([*command, str(port)], preexec_fn=die_with_parent) for port in ports]
+    try:
+        addresses = [f"http://127.0.0.1:{port}" for port in ports]
+        for address, process in zip(addresses, processes, strict=True):
+            _wait_for(address, process)
+        yield addresses
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    last = time.monotonic() + START_SECONDS
+    while time.monotonic() < last and process.poll() is None:
+        try:
+            httpx2.get(f"{address}/health", trust_env=False)
+            return
+        except httpx2.TransportError:
+            time.sleep(0.5)
+    raise UserError(f"the worker at {address} did not start")
+
+
+def curve(lines: Sequence[dict[str, Any]], name: str) -> list[float]:
+    """The mean of a metric over each window of steps."""
+    last = max(line["step"] for line in lines)
+    windows = [range(start + 1, start + WINDOW + 1) for start in range(0, last, WINDOW)]
+    found = [[v for line in lines if line["step"] in w and (v := line.get(name)) is not None] for w in windows]
+    return [fmean(values) for values in found if values]
+
+
+def table(out: Path) -> str:
+    """A line a run, and one an engine with mean ± standard deviation over its seeds."""
+    lines = [
+        f"| engine | seed | held-out accuracy (%) | tokens | rollout tokens, mean of {WINDOW} steps each "
+        "| training accuracy (%), the same | training s |\n|---|---|---|---|---|---|---|"
+    ]
+    for engine in ENGINES:
+        found = []
+        for folder in sorted(out.glob(f"{engine}-*")):
+            run = RunFolder(folder)
+            if not run.summary.is_file():
+                continue
+            summary = json.loads(run.summary.read_text())
+            after, metrics = summary["after"], run.logged()
+            lengths, accuracies = curve(metrics, "length/mean"), curve(metrics, "accuracy")
+            found.append((100 * after["accuracy"], after["mean_tokens"]))
+            lines.append(
+                f"| {engine} | {folder.name.rpartition('-')[2]} | {found[-1][0]:.1f} | {found[-1][1]:.1f} "
+                f"| {' '.join(f'{v:.1f}' for v in lengths)} | {' '.join(f'{100 * v:.0f}' for v in accuracies)} "
+                f"| {summary['training_seconds']:.0f} |"
+            )
+        if len(found) > 1:
+            accuracy, tokens = ([pair[i] for pair in found] for i in (0, 1))
+            lines.append(f"| {engine} | all | {_spread(accuracy)} | {_spread(tokens)} | | | |")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"**{fmean(values):.1f} ± {stdev(values):.1f}**"
+
+
+def write_table(text: str) -> None:
+    """Put the table between its markers in the diary."""
+    start, end = "<!-- engines: written by experiments/engine_curves.py -->", "<!-- end of engines -->"
+    marked = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    write_text(DIARY, marked.sub(lambda _: f"{start}\n{text}\n{end}", DIARY.read_text()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=Path("runs/engines"))
+    args = parser.parse_args()
+    with user_errors_exit_2():
+        for engine in args.engines:
+            if engine in ("workers", "ahead"):
+                with two_workers() as addresses:
+                    for seed in args.seeds:
+                        run_one(engine, seed, args.out, addresses)
+            else:
+                for seed in args.seeds:
+                    run_one(engine, seed, args.out, ())
+        text = table(args.out)
+        print(text)
+        write_table(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from rl.config import LengthGRPOConfig, trainer_config
+from rl.errors import UserError
+from rl.recipe_files import load_recipe
+from rl.rollouts.workers.http import HttpWorker
+from rl.run_folder import RunFolder
+
+ONE = "rollouts.workers=[http://127.0.0.1:8000]"
+BY_WORKERS = ["rollouts.engine=workers", ONE]
+
+
+def config(*overrides: str) -> LengthGRPOConfig:
+    return trainer_config(load_recipe("demo-dler", overrides), Path("unused"), 80)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["rollouts.engine=workers"], r"needs addresses, as rollouts\.workers: \[http://127.*lengthwise serve"),
+        ([ONE], r"rollouts\.workers would not be asked; set rollouts\.engine to workers"),
+        (["rollouts.max_staleness=1"], r"only rollouts\.engine workers can; set it to 0"),
+        (["rollouts.engine=vllm", "rollouts.max_staleness=1"], r"only rollouts\.engine workers can; set it to 0"),
+        ([*BY_WORKERS, "rollouts.max_staleness=-1"], "at least 0 rounds, not -1"),
+        ([*BY_WORKERS, "rollouts.pool.in_flight=0"], r"rollouts\.pool\.in_flight must be above 0, not 0"),
+        ([*BY_WORKERS, "trainer.top_p=0.9"], "drawn with top_p, top_k or min_p would be wrong.*correction: false"),
+        (["trainer.max_staleness=1"], r"set elsewhere in a recipe: use rollouts\.max_staleness"),
+    ],
+)
+def test_settings_of_an_engine_that_cannot_be_are_said_in_one_line(overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        config(*overrides)
+
+
+def test_rollouts_of_another_engine_are_corrected_per_token_unless_told_otherwise() -> None:
+    assert not config().correct_rollouts
+    corrected = config(*BY_WORKERS)
+    assert corrected.correct_rollouts
+    assert corrected.vllm_importance_sampling_mode == "token_truncate"
+    assert not config(*BY_WORKERS, "trainer.vllm_importance_sampling_correction=false").correct_rollouts
+    config(*BY_WORKERS, "trainer.vllm_importance_sampling_correction=false", "trainer.top_p=0.9")
+
+
+def test_a_run_goes_on_with_other_workers(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.start(load_recipe("demo-dler", BY_WORKERS))
+    others = ["rollouts.engine=workers", "rollouts.workers=[http://10.0.0.7:9000]", "rollouts.wait_minutes=5"]
+    assert run.status(load_recipe("demo-dler", others)) == "unfinished"
+    with pytest.raises(UserError, match="a run of another recipe"):
+        run.status(load_recipe("demo-dler", [*BY_WORKERS, "rollouts.max_staleness=1"]))
+
+
+def test_what_is_no_address_is_said() -> None:
+    with pytest.raises(UserError, match="'gpu7:8000' is no address"):
+        HttpWorker("gpu7:8000", 10)
