@@ -196,6 +196,8 @@ class PoolPart:
     """And for each token of its budget."""
     load_seconds: float = 600.0
     """For taking in new weights."""
+    weights: Literal["files", "nccl"] = "files"
+    """How they arrive: through a folder or as an upload, or over NCCL, to workers of `serve --nccl` (CUDA)."""
     api_key_env: str | None = None
     """The environment variable that holds the workers' API key."""
 

@@ -8,9 +8,10 @@ prompts and token ids.
 Such a group is a round old when it trains: its rollouts come from the weights before the last updates.
 Rewards score it, and observe it, in the round that uses it, against the history as it stands then. TRL
 computes old log-probs, where a round makes several updates, with the weights at the time of use, so the
-importance ratio starts at 1 for an old group too and its age of one round goes uncorrected. It cannot be
-older: less than a batch is left over, and the next round uses all of it before it draws. A group whose
-budget the schedule has changed meanwhile does not train: it is dropped and counted.
+importance ratio starts at 1 for an old group too and its age of one round goes uncorrected, unless the
+engine's log-probs correct it (`correct_rollouts`). It cannot be older, rounds sampled ahead apart: less
+than a batch is left over, and the next round uses all of it before it draws. A group whose budget the
+schedule has changed meanwhile does not train: it is dropped and counted.
 """
 
 from __future__ import annotations

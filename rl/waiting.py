@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list, gather_object
+from transformers import PreTrainedModel
 
 from rewards import History
 from rl import checkpoints
@@ -39,6 +41,9 @@ class WaitingTrainer(PackedGRPOTrainer):
     sampling: RoundSampling
     ahead: Ahead
 
+    def whole_model(self) -> AbstractContextManager[PreTrainedModel]:
+        raise NotImplementedError
+
     def _wait(self, pending: Pending) -> list[Completion]:
         """This rank's completions, once every rank has its own. Errors: UserError on all of them, if on one."""
         engine = self.engine
@@ -46,6 +51,7 @@ class WaitingTrainer(PackedGRPOTrainer):
         completions, trouble = self._try(pending, engine.patience)
         if trouble is not None:
             saved = self._save_as_round_began()
+            engine.offer_files(self.whole_model)
             self._say(f"{trouble}; {saved}; the run waits for one for {engine.minutes:g} minutes")
             completions, trouble = self._try(pending, 60 * engine.minutes)
             if trouble is not None:

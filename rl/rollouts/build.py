@@ -13,8 +13,11 @@ from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import load_config
 from rl.prepare import Prepared
+from rl.recipe import RolloutPart
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
+from rl.rollouts.nccl import GROUP_PORT, NcclChannel
+from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
@@ -67,7 +70,19 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
         part.wait_minutes,
         Limits(max(1, part.pool.in_flight // PartialState().num_processes)),
         Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),
+        _channels(part, key) if part.pool.weights == "nccl" else None,
     )
+
+
+def _channels(part: RolloutPart, key: str | None) -> Channels:
+    device = PartialState().device
+    if device.type != "cuda":
+        raise UserError(f"rollouts.pool.weights nccl needs CUDA, and this trainer runs on {device.type}; use files")
+
+    def begin(place: int) -> NcclChannel:
+        return NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device)
+
+    return Channels(begin)
 
 
 def model_length(prepared: Prepared) -> int:

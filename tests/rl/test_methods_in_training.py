@@ -136,7 +136,6 @@ def test_a_rank_without_rows_samples_nothing_and_harms_nothing(make_trainer: Any
     (tmp_path / "mine.py").write_text("def mine(completions, **_): return [1.0 for _ in completions]\n")
     trainer = make_trainer([Correct(), load_reward(f"{tmp_path}/mine.py:mine", {})])
     trainer.engine.load_weights(trainer.whole_model, version=0)
-    assert trainer._sample([], seeds=[]) == []
     assert trainer._roll([], step=0, seed=0) == []
 
 

@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pyarrow.parquet as pq
 import pytest
 import torch
 from makers import parameters
+from safetensors.torch import save_file
 from workers import FakeWorker, fake_workers
 
 from rl import checkpoints
 from rl.errors import UserError
 from rl.models import load_config, resolve_model
 from rl.rollouts import Sampling
-from rl.rollouts.workers import pool as pools
-from rl.rollouts.workers import standing
+from rl.rollouts.workers import keeper, standing
+from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
@@ -40,7 +42,7 @@ def _whole(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """Each test finds both workers alive and well."""
     monkeypatch.setattr(standing, "FIRST_PAUSE", 0.1)
     monkeypatch.setattr(standing, "LONGEST_PAUSE", 0.5)
-    monkeypatch.setattr(pools, "HEARTBEAT", 0.5)
+    monkeypatch.setattr(keeper, "HEARTBEAT", 0.5)
     if "workers" in request.fixturenames:
         for worker in request.getfixturevalue("workers"):
             if worker.process.poll() is not None:
@@ -57,14 +59,24 @@ def run(make_trainer: Any, tmp_path: Path) -> Iterator[Run]:
     engines = []
 
     def train(
-        name: str, workers: list[FakeWorker] | None = None, resume: bool = False, minutes: float = 1.0, **settings: Any
+        name: str,
+        workers: list[FakeWorker] | None = None,
+        resume: bool = False,
+        minutes: float = 1.0,
+        channels: Channels | None = None,
+        **settings: Any,
     ) -> Any:
         folder, engine = RunFolder(tmp_path / name), None
         folder.path.mkdir(exist_ok=True)
         if workers is not None:
             http = [HttpWorker(worker.address, load_config(DEMO).vocab_size) for worker in workers]
             engine = WorkersEngine(
-                http, folder.path / "weights", minutes, Limits(requests=4), Timing(floor=20.0, per_token=0.0, probe=2.0)
+                http,
+                folder.path / "weights",
+                minutes,
+                Limits(requests=4),
+                Timing(floor=20.0, per_token=0.0, probe=2.0),
+                channels,
             )
             engines.append(engine)
         trainer = make_trainer(
@@ -188,6 +200,70 @@ def test_a_run_that_samples_ahead_resumes_as_if_never_stopped(
     resumed = run("broken", workers, resume=True, **settings)
     assert torch.equal(parameters(resumed), parameters(unbroken))
     assert rollouts(tmp_path / "broken") == [row for row in rollouts(tmp_path / "unbroken") if row["step"] >= 2]
+
+
+class ByHand:
+    """A channel without NCCL: leaves the tensors where the worker finds them, and says that they have arrived."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address, self.folder = address, folder
+
+    def send(self, tensors: Any, version: int) -> None:
+        folder = self.folder / str(version)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+        body = {"path": str(folder), "version": version}
+        httpx2.post(f"{self.address}/lengthwise/weights", json=body, trust_env=False, timeout=60).raise_for_status()
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_staleness": 1, "correct_rollouts": True}], ids=str)
+def test_weights_may_go_through_channels_and_a_worker_that_comes_back_gets_a_new_one(
+    run: Run, workers: list[FakeWorker], tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    begun: list[int] = []
+
+    def begin(place: int) -> ByHand:
+        begun.append(place)
+        return ByHand(workers[place].address, tmp_path / f"sent-{place}")
+
+    def kill_and_restart() -> None:
+        wait_for(workers[1], **{"loads": 2, "under way": 2})
+        workers[1].kill()
+        workers[1].start()
+        workers[1].goes("well", seconds=0.1)
+
+    for worker in workers:
+        worker.goes("well", seconds=0.1)
+    killer = threading.Thread(target=kill_and_restart)
+    killer.start()
+    run("channels", workers, channels=Channels(begin), max_steps=8, **settings)
+    killer.join()
+    assert begun == [0, 1, 1]
+    assert [path.name for path in (tmp_path / "channels/weights").iterdir()] == ["weights-00000000"]
+    if not settings:
+        run("here", max_steps=8)
+        assert rollouts(tmp_path / "channels") == rollouts(tmp_path / "here")
+
+
+def test_a_run_whose_only_worker_comes_back_offers_it_its_weights_as_files(
+    run: Run, workers: list[FakeWorker], tmp_path: Path
+) -> None:
+    def kill_and_restart() -> None:
+        wait_for(workers[0], **{"loads": 2, "under way": 1})
+        workers[0].kill()
+        time.sleep(1)
+        workers[0].start()
+
+    workers[0].goes("well", seconds=0.1)
+    killer = threading.Thread(target=kill_and_restart)
+    killer.start()
+    run("one", workers[:1], channels=Channels(lambda place: ByHand(workers[place].address, tmp_path / "sent")))
+    killer.join()
+    run("here")
+    assert rollouts(tmp_path / "one") == rollouts(tmp_path / "here")
 
 
 def test_sampling_ahead_needs_workers(make_trainer: Any) -> None:

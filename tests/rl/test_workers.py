@@ -11,8 +11,7 @@ from workers import FakeWorker, fake_workers
 
 from rl.errors import UserError
 from rl.rollouts import Completion, Sampling
-from rl.rollouts.workers import pool as pools
-from rl.rollouts.workers import standing
+from rl.rollouts.workers import keeper, standing
 from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
@@ -25,8 +24,8 @@ NONCE = 77
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(pools, "HEARTBEAT", 0.3)
-    monkeypatch.setattr(pools, "NOT_YET", 0.05)
+    monkeypatch.setattr(keeper, "HEARTBEAT", 0.3)
+    monkeypatch.setattr(keeper, "NOT_YET", 0.05)
 
 
 @pytest.fixture
@@ -156,7 +155,9 @@ def test_weights_are_brought_to_every_worker_before_it_makes_a_rollout_of_them(m
 
 def test_weights_of_another_run_are_not_taken_for_ours(make_pool: Any, tmp_path: Path) -> None:
     with fake_workers(1) as workers:
-        answers(make_pool(workers, version=3), REQUESTS[:2])
+        first = make_pool(workers, version=3)
+        answers(first, REQUESTS[:2])
+        first.close()  # or both would bring the worker theirs in turn
         other = make_pool(workers, version=3)
         assert workers[0].seen()["loads"] == 1  # the same run: they are there
         other.publish(source(tmp_path, 3, nonce=NONCE + 1))

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
+from transformers import PreTrainedModel
 
 from rl.errors import UserError
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.transformers import Completion, Sampling
-from rl.rollouts.weights import write_weights
+from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
+from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Request, Source, Timing, Worker
@@ -37,6 +39,9 @@ class NoWorkers(UserError):
 class WorkersEngine:
     """`workers` shared by all ranks of a run. `folder` is where their weights are written; all of them may see it.
 
+    With `channels` rank 0 sends the weights of a whole model itself, and files are for workers that come back to a
+    run that has no other; else such a worker waits for the next weights.
+
     Errors of `generate`: NoWorkers once no worker has served for `minutes`.
     """
 
@@ -47,9 +52,10 @@ class WorkersEngine:
         minutes: float = 30.0,
         limits: Limits | None = None,
         timing: Timing | None = None,
+        channels: Channels | None = None,
     ) -> None:
         state = PartialState()
-        self.workers, self.folder, self.minutes = list(workers), folder, minutes
+        self.workers, self.folder, self.minutes, self.channels = list(workers), folder, minutes, channels
         self.pool = Pool(workers, limits, state.process_index, timing, _say)
         nonce = [secrets.randbits(30)]
         broadcast_object_list(nonce)
@@ -111,18 +117,48 @@ class WorkersEngine:
         return [future.result() for future in pending]
 
     def load_weights(self, weights: Weights, version: int) -> None:
-        """Written once, by rank 0, whose pool then brings them to every worker that has nothing under way."""
-        state = PartialState()
-        folder = self.folder / f"weights-{version:08d}"
+        """Bring every worker these weights: by channels now, or written once by rank 0, whose pool has them loaded."""
         with weights() as model:
-            if state.is_main_process:
-                write_weights(model, folder)
+            # The first ones go as files: workers may still be starting.
+            if self.channels is None or is_adapter(model) or self.pool.source is None:
+                self.pool.publish(self._write(model, version))
+            else:
+                source = Source(version, self._nonce, None)
+                self._send(model, source)
+                self.pool.publish(source)
+
+    def offer_files(self, weights: Weights) -> None:
+        """Where weights go by channels: have workers that come back find the current ones as files."""
+        source = self.pool.source
+        if source is not None and source.folder is None:
+            with weights() as model:
+                self.pool.publish(self._write(model, source.version))
+
+    def _write(self, model: PreTrainedModel, version: int) -> Source:
+        folder = self.folder / f"weights-{version:08d}"
         self._written.append(folder)
-        self.pool.publish(Source(version, self._nonce, folder))
-        if state.is_main_process:
+        if PartialState().is_main_process:
+            write_weights(model, folder)
             for old in self._written[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
         self._written = self._written[-KEPT:]
+        return Source(version, self._nonce, folder)
+
+    def _send(self, model: PreTrainedModel, source: Source) -> None:
+        """While no rank has anything under way; a worker that does not take them is left out."""
+        assert self.channels is not None
+        state = PartialState()
+        self.pool.hold()
+        state.wait_for_everyone()
+        if state.is_main_process:
+            tensors = checkpoint_tensors(model)
+            for place in range(len(self.workers)):
+                if self.pool.answers(place):
+                    try:
+                        self.channels.of(place, self.pool.failures[place]).send(tensors, source.id)
+                    except Exception as error:  # TRL's, vLLM's or torch's
+                        self.pool.leave_out(place, f"it did not take its weights: {' '.join(str(error).split())}")
+        state.wait_for_everyone()
 
     def rest(self) -> None:
         """Its memory is the workers'."""
@@ -144,6 +180,8 @@ class WorkersEngine:
     def close(self) -> None:
         """End the pool's thread and delete the weights."""
         self.pool.close()
+        if self.channels is not None:
+            self.channels.close()
         if PartialState().is_main_process:
             shutil.rmtree(self.folder, ignore_errors=True)
 

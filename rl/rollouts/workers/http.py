@@ -57,6 +57,7 @@ class HttpWorker:
 
     async def load(self, source: Source) -> None:
         """By path where the worker sees the folder, else by upload."""
+        assert source.folder is not None
         body = {"path": str(source.folder), "version": source.id}
         status, said = await self._ask("POST", "/lengthwise/weights", body)
         if status == 400:

@@ -38,7 +38,8 @@ class Source:
     version: int
     nonce: int
     """Of this run of the trainer and no other, so that a worker's old weights are not taken for ours."""
-    folder: Path
+    folder: Path | None
+    """Where their files are; None: the workers have been sent them."""
 
     _BITS = 32
 
