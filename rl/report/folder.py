@@ -34,7 +34,7 @@ def write_run_report(run: RunFolder) -> None:
     """The report of one run; its summary.json, written last, marks the run as finished."""
     summary: dict[str, Any] = {"name": run.path.name}
     if run.evaluation("after").is_file():
-        comparison = compare_runs([read_run(run, run.path.name)])
+        comparison = compare_runs([read_run(run, run.path.name)], mixed=True)
         write_page(comparison, run.report, f"Run {run.path.name}")
         (read,) = comparison.runs
         summary |= {"before": read.before.summary()} if read.before else {}
@@ -94,6 +94,6 @@ def _whole(out: Path) -> Iterator[Path]:
 def print_run(run: RunFolder) -> None:
     """Before and after, where the run was evaluated, and where its report lies."""
     if run.evaluation("after").is_file():
-        print_table(compare_runs([read_run(run, run.path.name, rollouts=False)]), run.path.name)
+        print_table(compare_runs([read_run(run, run.path.name, rollouts=False)], mixed=True), run.path.name)
         print(f"report: {run.report / PAGE}")
     print(f"model:  {run.final}")

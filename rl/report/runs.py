@@ -123,8 +123,11 @@ def _same(first: Answers, second: Answers) -> bool:
     )
 
 
-def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: bool = True) -> Run:
-    """One run's numbers. Errors: UserError where it is not finished, or has no rollouts though they are wanted."""
+def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: bool | None = None) -> Run:
+    """One run's numbers; `rollouts`: whether to read them, None where there are any.
+
+    Errors: UserError where the run is not finished, or has no rollouts though they are wanted.
+    """
     if not folder.recipe.is_file():
         raise UserError(
             f"{folder.path} is not a run: it has no recipe.yaml; name the folder that a recipe was trained in"
@@ -149,7 +152,7 @@ def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: 
         Answers.read(before) if before.is_file() else None,
         {step: Answers.read(path) for step, path in on_the_way},
         Answers.read(folder.evaluation("after")),
-        read_rounds(folder) if rollouts else [],
+        read_rounds(folder) if rollouts or (rollouts is None and folder.rollout_files()) else [],
     )
 
 

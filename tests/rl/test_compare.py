@@ -262,3 +262,14 @@ def test_many_samples_of_a_problem_and_unjudged_ones_are_shown() -> None:
     assert found["models"][1]["unjudged"] == 48
     assert found["models"][1]["n"] == 24
     assert not found["models"][1]["on_front"]
+
+
+def test_a_runs_own_report_does_without_rollouts_and_never_refuses() -> None:
+    run = RunFolder(make_run(Path("a"), 40, rollouts=False))
+    shutil.copyfile(make_run(Path("b"), 60, problems=20) / "evaluation/before.parquet", "a/evaluation/before.parquet")
+    folder.write_run_report(run)
+    summary = json.loads(run.summary.read_text())
+    assert (summary["before"]["n"], summary["after"]["n"], summary["steps"]) == (20, 24, 8)
+    page = (run.report / "index.html").read_text()
+    assert "Mind:" in page
+    assert "<title>Run a</title>" in page
