@@ -23,7 +23,7 @@ from rl.recipe import PromptPart, SourcePart
 FILE_KINDS = (".jsonl", ".json", ".parquet")
 PROBLEM_COLUMNS = ("problem", "question", "prompt")
 ANSWER_COLUMNS = ("answer", "ground_truth", "solution")
-EMBEDDED = {"demo": "data_synth.arithmetic:problems"}
+EMBEDDED = {"demo": "data_synth.arithmetic:problems", "keychain-demo": "data_synth.keychain_demo:problems"}
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def rows_of(source: SourcePart) -> Iterable[Mapping[str, Any]]:
 
 
 def _folder_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    """The rows of a folder's parquet shards, as `lengthwise synth` writes them, in the order of their names."""
-    shards = sorted(path.glob("*.parquet"))
+    """The rows of all parquet shards in a folder and those below it, in the order of their paths."""
+    shards = sorted(path.rglob("*.parquet"))
     if not shards:
         raise UserError(f"data folder {str(path)!r} holds no .parquet file; check `data` in the recipe")
     return chain.from_iterable(map(_file_rows, shards))

@@ -1,0 +1,27 @@
+"""The recipe of KeyChain's paper is made ready on data that its own commands made."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rl.cli import run_command
+from rl.prepare import prepare
+from rl.recipe import merge, parse_recipe, stages_of
+from rl.recipe_files import load_recipe, shipped_recipes
+
+COMMAND = re.compile(r"^#   lengthwise (synth .+)$", re.MULTILINE)
+
+
+def test_the_papers_recipe_trains_on_what_its_commands_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = COMMAND.findall(shipped_recipes()["loongrl"].read_text())
+    assert len(commands) == 4
+    for command in commands:
+        small = re.sub(r"--tokens 16384 --n \d+", "--tokens 2048 --n 6", command)
+        with pytest.raises(SystemExit, match="0"):
+            run_command([*small.split(), "--tokenizer", "estimate", "--quiet"])
+    values = merge(load_recipe("loongrl").to_dict(), {"model": "demo", "batch": {"groups": 4}})
+    recipe = parse_recipe(values)
+    counts = [len(prepare(stage, tmp_path / "run").train.problems) for _, stage in stages_of(recipe)]
+    assert counts == [18, 24, 24]
