@@ -126,7 +126,7 @@ def _asked(
     limit: int | None,
 ) -> Asked:
     from rl.benchmarks import is_long_context
-    from rl.data import problems_of, rows_of
+    from rl.data import EMBEDDED, problems_of, rows_of
     from rl.evaluation import Protocol, preset
     from rl.evaluation.measuring import Asked
     from rl.evaluation.recipes import data_in
@@ -140,7 +140,7 @@ def _asked(
         given["cap"] = max(given["caps"])
     protocol = changed(base, given)
     options = parse_settings(settings)
-    source = SourcePart(data, _mapped(columns), {"split": "test"} if data == "demo" else {})
+    source = SourcePart(data, _mapped(columns), {"split": "test"} if data in EMBEDDED else {})
     rows = list(rows_of(source))
     if verifier or (name is None and is_long_context(rows)):
         protocol = replace(protocol, verifier=PluginPart(verifier or "substring", options))

@@ -22,7 +22,8 @@ class SourcePart:
 
     __pydantic_config__ = _STRICT
     source: str
-    """A .jsonl, .json or .parquet file, a folder of .parquet, a benchmark, a hub name, `module:factory`, or `demo`."""
+    """A .jsonl, .json or .parquet file, a folder of .parquet, a benchmark, a hub name, `module:factory`,
+    `demo` or `keychain-demo`."""
     columns: dict[str, str] = field(default_factory=dict)
     """Which column is the `problem` and which the `answer`, where the usual names do not hold."""
     options: dict[str, Any] = field(default_factory=dict)

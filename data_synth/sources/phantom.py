@@ -90,8 +90,8 @@ RELATIONS = (
     ),
 )
 
-_BY_NAME = {relation.name: relation for relation in RELATIONS}
-_READER = Reader(RELATIONS, ("He", "She", "It"))
+BY_NAME = {relation.name: relation for relation in RELATIONS}
+READER = Reader(RELATIONS, ("He", "She", "It"))
 
 _ONSETS = ("b", "br", "d", "dr", "f", "g", "gr", "h", "k", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "z")
 _VOWELS = ("a", "e", "i", "o", "u", "a", "e", "o", "ai", "ou")
@@ -166,7 +166,7 @@ class Phantom:
         digest = blake2b(f"{self.fingerprint}/{shard}".encode(), digest_size=16).digest()
         rng = Random(int.from_bytes(digest, "big"))
         documents = _World(rng, self.split, self.size, self.terse).documents()
-        facts = [fact for i, d in enumerate(documents) for fact in _READER.read(d.text, i)]
+        facts = [fact for i, d in enumerate(documents) for fact in READER.read(d.text, i)]
         questions = Composer(RELATIONS, facts, self.hops).questions(rng, self.questions)
         return Corpus(documents, questions, range(len(questions)))
 
@@ -229,7 +229,7 @@ class _World:
     def article(self, kind: str, name: str, pronoun: str, facts: dict[str, str]) -> Document:
         rng = self.rng
         sentences = [
-            rng.choice(_BY_NAME[relation].patterns).format(s="{s}", o=value)
+            rng.choice(BY_NAME[relation].patterns).format(s="{s}", o=value)
             for relation, value in rng.sample(sorted(facts.items()), min(len(facts), rng.randint(2, 4)))
             if value != name
         ]

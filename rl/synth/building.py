@@ -22,7 +22,10 @@ Rows = Annotated[int, typer.Option("--n", help="Rows.")]
 Out = Annotated[Path, typer.Option(help="Folder of the parquet files.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything.")]
 SourceName = Annotated[
-    str, typer.Option(help="phantom, atlas, or hotpotqa:FILE, musique:FILE, 2wiki:FILE, jsonl:FILE (or a hub name).")
+    str,
+    typer.Option(
+        help="phantom, phantom-terse, atlas, or hotpotqa:FILE, musique:FILE, 2wiki:FILE, jsonl:FILE (or a hub name)."
+    ),
 ]
 Filler = Annotated[
     str | None, typer.Option(help="Fill prompts with these documents too: a source, or a folder of text.")

@@ -5,7 +5,7 @@ from synthetic import looked_up
 
 from data_synth.facts import Composer, Fact, Reader, Relation
 from data_synth.settings import row_rng
-from data_synth.sources.phantom import RELATIONS, Phantom
+from data_synth.sources.phantom import READER, RELATIONS, Phantom
 
 
 def test_answers_are_what_the_documents_say() -> None:
@@ -62,3 +62,9 @@ def test_a_reader_finds_only_facts_about_the_title(body: str, objects: list[str]
     facts = list(Reader([relation], ("It",)).read(f"Aton\n{body}", 5))
     assert [fact.object for fact in facts] == objects
     assert all((fact.subject, fact.document) == ("Aton", 5) for fact in facts)
+
+
+def test_a_terse_world_states_facts_and_nothing_else() -> None:
+    for document in Phantom(terse=True, size=300).corpus(0, 1).documents:
+        sentences = document.text.split("\n", 1)[1].removesuffix(".").split(". ")
+        assert len(list(READER.read(document.text, 0))) == len(sentences)
