@@ -11,7 +11,8 @@ from rl.evaluation import Answerer, Protocol, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.recipe import PromptPart, SourcePart
 from rl.rollouts import TransformersEngine
-from rl.warmstart import build_model, traces, warm_start
+from rl.supervised import build_model
+from rl.warmstart import traces, warm_start
 
 SHIPPED = Path(resolve_model("demo"))
 
