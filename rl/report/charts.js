@@ -22,7 +22,7 @@ function html(name, classes = "", text = null, parent = null) {
 
 const colour = (run) => (run === null ? "grey" : `run-${run % 8}`);
 const short = (value) => (Math.abs(value) >= 1e4 ? `${+(value / 1e3).toPrecision(3)}k` : `${+value.toPrecision(4)}`);
-const exact = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 1 ? value.toFixed(1) : `${+value.toPrecision(3)}`);
+const exact = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : `${+(Math.abs(value) >= 1 ? value.toFixed(1) : value.toPrecision(3))}`);
 
 function linearTicks(low, high, wanted) {
   const rough = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(rough));
