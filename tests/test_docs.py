@@ -81,7 +81,13 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
 
 def test_links_inside_the_documentation_lead_somewhere() -> None:
     pages = ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md")
-    pages = (*pages, *(f"rl/{part}README.md" for part in ("", "chunked/", "evaluation/", "report/", "rollouts/")))
+    pages = (
+        *pages,
+        *(
+            f"rl/{part}README.md"
+            for part in ("", "chunked/", "evaluation/", "merging/", "release/", "report/", "rollouts/")
+        ),
+    )
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)
