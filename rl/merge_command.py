@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rl.errors import UserError
-from rl.method_commands import Json, write_json
+from rl.method_commands import Json, require_place, write_json
 
 TAKES = {
     "selective": ("keep", "scale", "scope"),
@@ -53,6 +53,7 @@ def merge(
             raise UserError(f"--{name} is not for --method {method}, but for {others}")
     if not 0 < options.get("keep", 1) <= 1:
         raise UserError(f"--keep is a share above 0 and at most 1, not {keep}")
+    require_place(json_file)
     kind = DTYPES[dtype] if dtype else None
     if method == "lora":
         if len(trained) != 1:

@@ -119,6 +119,12 @@ def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
     Console(soft_wrap=False).print(table)
 
 
+def require_place(path: Path | None) -> None:
+    """Errors: UserError when a file cannot be written because its folder is not there."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"cannot write {path}: its folder does not exist")
+
+
 def write_json(path: Path | None, values: object) -> None:
     """JSON to a file, or to the terminal without one."""
     text = json.dumps(values, indent=None if path else 2, allow_nan=False)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rl.errors import UserError
-from rl.method_commands import Json, write_json
+from rl.method_commands import Json, require_place, write_json
 
 
 def release(
@@ -43,6 +43,7 @@ def release(
     from rl.run_folder import RunFolder
 
     quieten_libraries()
+    require_place(json_file)
     if repository:
         require_repository(repository)
     elif yes or public:

@@ -67,7 +67,7 @@ def card(
         step=chosen.model.step,
         why=chosen.why,
         figures=figures,
-        commands=[evaluate_command(f.protocol, name, recipe) for f in figures],
+        commands=_commands(name, base, recipe, figures, wanted.adapter),
         minutes=sum(line.get("step_time") or 0.0 for line in logged) / 60,
         pictures=pictures,
         adapter=wanted.adapter,
@@ -123,6 +123,25 @@ def _source(part: Json) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _commands(name: str, base: str, recipe: Json, figures: Sequence[Figures], adapter: bool) -> list[str]:
+    """What gives the figures again, beside the released folder; an adapter has to be folded first."""
+    if not adapter:
+        return [evaluate_command(f.protocol, name, recipe) for f in figures]
+    words = [
+        "lengthwise",
+        "merge",
+        "--method",
+        "lora",
+        "--base",
+        base,
+        "--trained",
+        f"./{name}",
+        "--out",
+        f"./{name}-folded",
+    ]
+    return [shlex.join(words), *(evaluate_command(f.protocol, f"{name}-folded", recipe) for f in figures)]
 
 
 def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:

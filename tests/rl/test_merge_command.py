@@ -6,6 +6,7 @@ import torch
 from commands import refused, run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from rl.cli import run_command
 from rl.models import load_model, resolve_model
 
 DEMO = resolve_model("demo")
@@ -64,3 +65,10 @@ def test_mistakes_are_one_line_and_write_nothing(trained: str, capsys: pytest.Ca
     Path("full").mkdir()
     Path("full/file").touch()
     assert "choose another --out" in refused(capsys, "merge", "--base", trained, *one, "--out", "full")
+
+
+def test_a_place_for_the_numbers_that_is_not_there_is_seen_before_the_work(trained: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(["merge", "--base", trained, "--trained", trained, "--out", "out", "--json", "nowhere/out.json"])
+    assert stop.value.code == 2
+    assert not Path("out").exists()

@@ -264,6 +264,19 @@ def test_an_adapter_is_folded_or_stays_one(adapted: RunFolder, tmp_path: Path) -
     assert all(torch.equal(tensor, expected[name]) for name, tensor in again.items())
     assert "library_name: peft" in (out / "README.md").read_text()
     assert str(DEMO) not in (out / "README.md").read_text()
+    assert "lengthwise merge --method lora --base someone/base --trained ./adapter" in (out / "README.md").read_text()
+
+
+def test_a_model_in_several_files_is_released_in_them(run: RunFolder, tmp_path: Path) -> None:
+    model = load_model(str(run.final))
+    (run.final / "model.safetensors").unlink()
+    model.save_pretrained(run.final, max_shard_size="200KB")
+    release(run, wanted(), tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors.index.json").is_file()
+    found = load_model(str(tmp_path / "model")).state_dict()
+    assert all(torch.equal(tensor, found[name]) for name, tensor in model.state_dict().items())
+    next((run.final).glob("model-00001-*")).unlink()
+    nothing_left(tmp_path, "model-00001-.* is missing", lambda: release(run, wanted(), tmp_path / "other"))
 
 
 def test_the_generation_config_samples_as_the_figures_did_and_ends_where_they_ended(
