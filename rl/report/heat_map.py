@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,16 +15,20 @@ from matplotlib.figure import Figure
 from rl.errors import UserError
 from rl.report.plots import STYLE
 
+LIGHT_FROM = 60
+"""Accuracy (%) from which a cell is so light that its text is dark."""
+
 
 def heat_figure(heat: Mapping[str, Any], title: str, protocol: str) -> Figure:
     """`heat` as `rl.evaluation.heat.heat_map` gives it; each cell says its accuracy (%) and how many it is of."""
     accuracy = np.array([[np.nan if cell is None else 100 * cell for cell in line] for line in heat["accuracy"]])
-    figure, axes = plt.subplots(figsize=(6.4, 1.8 + 0.55 * len(heat["lengths"])))
-    image = axes.imshow(accuracy.T, cmap="RdYlGn", vmin=0, vmax=100, aspect="auto", origin="upper")
+    figure, axes = plt.subplots(figsize=(max(5.6, 2.2 + 0.8 * len(heat["lengths"])), 4), layout="constrained")
+    image = axes.imshow(accuracy.T, cmap="viridis", vmin=0, vmax=100, aspect="auto", origin="upper")
     for i, line in enumerate(heat["n"]):
         for j, n in enumerate(line):
             text = f"{accuracy[i, j]:.0f}\nn={n}" if n else "–"
-            axes.text(i, j, text, ha="center", va="center", fontsize=7)
+            color = "white" if n and accuracy[i, j] < LIGHT_FROM else "black"
+            axes.text(i, j, text, ha="center", va="center", fontsize=8, color=color)
     axes.grid(False)
     axes.set_xticks(range(len(heat["lengths"])), [f"≤{length}" for length in heat["lengths"]])
     edges = [0.0, *heat["depths"]]
@@ -31,7 +36,7 @@ def heat_figure(heat: Mapping[str, Any], title: str, protocol: str) -> Figure:
     axes.set_yticks(range(len(bins)), bins)
     axes.set(xlabel="context (tokens)", ylabel="depth of the answer (%)", title=title)
     figure.colorbar(image, label="accuracy (%)")
-    figure.text(0.01, 0.005, protocol, fontsize=5.5, alpha=0.7)
+    figure.supxlabel("\n".join(wrap(protocol, 95)), fontsize=6.5, color="0.35")
     return figure
 
 

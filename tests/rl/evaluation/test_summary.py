@@ -118,7 +118,13 @@ def test_a_heat_map_is_drawn_with_its_protocol(tmp_path: Path) -> None:
     heat = heat_map({p.id: p for p in LONG}, [row("a", "correct", 1), row("c", "wrong", 1)])
     assert heat
     figure = heat_figure(heat, "model", Protocol("mine").line())
-    said = [text.get_text() for text in [*figure.axes[0].texts, *figure.texts]]
+    said = [
+        text.get_text()
+        for text in [
+            *figure.axes[0].texts,
+            *figure.texts,
+        ]
+    ] + [figure.get_supxlabel()]
     assert "100\nn=1" in said
     assert "0\nn=1" in said
     assert any("mine: cap" in text for text in said)
