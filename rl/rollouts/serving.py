@@ -23,6 +23,7 @@ import torch
 
 from rl.errors import UserError
 from rl.models import resolve_model
+from rl.rollouts.prefill import prefill
 from rl.rollouts.weights import adapter_rank, room_for
 
 GENERATE = "/inference/v1/generate"
@@ -82,7 +83,7 @@ class WorkerOptions:
             "data-parallel-size": self.data_parallel_size,
             "gpu-memory-utilization": self.gpu_memory_utilization,
         }
-        flags = ["enable-scale-out", "enable-prefix-caching", "enable-chunked-prefill", "disable-uvicorn-access-log"]
+        flags = ["enable-scale-out", "enable-prefix-caching", "disable-uvicorn-access-log"]
         if self.max_model_len is not None:
             values["max-model-len"] = self.max_model_len
         if self.adapter_rank is not None:
@@ -90,8 +91,13 @@ class WorkerOptions:
             flags.append("enable-lora")
         if self.nccl:
             values["weight-transfer-config"] = json.dumps({"backend": "nccl"})
-        if not torch.cuda.is_available():
+        cuda = torch.cuda.is_available()
+        if not cuda:
             flags.append("enforce-eager")
+        chunked, batch_tokens = prefill(cuda, self.max_model_len)
+        flags.append("enable-chunked-prefill" if chunked else "no-enable-chunked-prefill")
+        if batch_tokens is not None:
+            values["max-num-batched-tokens"] = batch_tokens
         return [*(f"--{key}={value}" for key, value in values.items()), *(f"--{flag}" for flag in flags)]
 
 

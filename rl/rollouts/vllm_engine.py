@@ -20,6 +20,7 @@ from accelerate import PartialState
 from rl.errors import UserError
 from rl.recipe import VllmPart
 from rl.rollouts.engine import Engine, Health, Weights
+from rl.rollouts.prefill import prefill
 from rl.rollouts.transformers import Completion, Sampling
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
 from rl.rollouts.wire import completion_of, sampling_params
@@ -178,6 +179,7 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
         settings |= {"enable_lora": True, "max_lora_rank": room_for(adapter_rank), "max_loras": 1}
     if not cuda and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
         settings["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
+    chunked, batch_tokens = prefill(cuda, max_model_len)
     set_threads = torch.set_num_threads
     try:
         return LLM(
@@ -193,7 +195,8 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
             enable_sleep_mode=bool(part.sleep),
             enforce_eager=part.enforce_eager or not cuda,
             enable_prefix_caching=part.prefix_caching,
-            enable_chunked_prefill=True,
+            enable_chunked_prefill=chunked,
+            max_num_batched_tokens=batch_tokens,
             seed=state.process_index // part.tensor_parallel_size,
             **settings,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rl.errors import UserError
@@ -26,7 +27,7 @@ def test_bfloat16_agrees_with_the_float32_trainer_within_rounding(
         assert distance(engine, lend(model), prompts, eos, 16) > HALF_TOLERANCE
 
 
-def test_a_prompt_longer_than_a_batch_is_computed_in_pieces(
+def test_a_long_prompt_is_computed_in_pieces_on_cuda_and_whole_on_a_cpu(
     tokenizer: Any, eos: Any, lend: Any, tmp_path: Path
 ) -> None:
     from rl.rollouts.vllm_engine import VllmEngine
@@ -45,11 +46,12 @@ def test_a_prompt_longer_than_a_batch_is_computed_in_pieces(
     tokenizer.save_pretrained(tmp_path)
     engine = VllmEngine(str(tmp_path), VllmPart(), 9_008, "float32")
     try:
-        most = engine._llm.llm_engine.vllm_config.scheduler_config.max_num_batched_tokens
-        assert most < 9_000, "the whole prompt fits into one batch: nothing is tested"
+        scheduler = engine._llm.llm_engine.vllm_config.scheduler_config
+        assert scheduler.enable_chunked_prefill == torch.cuda.is_available()
         engine.load_weights(lend(model), 0)
         prompt = [place % len(tokenizer) for place in range(9_000)]
-        assert distance(engine, lend(model), [prompt] * 4, eos, 8) <= 1e-4
+        others = [[(place * step) % len(tokenizer) for place in range(3_000)] for step in (3, 5, 7)]
+        assert distance(engine, lend(model), [prompt, *others, prompt], eos, 8) <= 1e-4
     finally:
         engine.close()
 
