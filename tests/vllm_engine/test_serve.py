@@ -44,7 +44,8 @@ class Client:
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
+            said = error.read()
+            return error.code, json.loads(said) if said[:1] in (b"{", b"[") else said.decode()
 
 
 def start(*options: str, **variables: str) -> tuple[Client, subprocess.Popen[bytes]]:
