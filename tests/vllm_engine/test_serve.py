@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import torch
 
+from rl.processes import die_with_parent
 from rl.rollouts import Sampling
 from rl.rollouts.check import logprobs_of
 from rl.rollouts.weights import write_weights
@@ -66,7 +67,10 @@ def start(*options: str, **variables: str) -> tuple[Client, subprocess.Popen[byt
     ]
     environment = {**os.environ, "TEST_KEY": KEY, **variables}
     process = subprocess.Popen(
-        [*command, "--api-key-env", "TEST_KEY", *options], env=environment, start_new_session=True
+        [*command, "--api-key-env", "TEST_KEY", *options],
+        env=environment,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
     )
     client, last = Client(port), time.monotonic() + 240
     while time.monotonic() < last:

@@ -19,6 +19,7 @@ import httpx2
 import pyarrow.parquet as pq
 import pytest
 
+from rl.processes import die_with_parent
 from rl.run_folder import RunFolder
 from rl.train import train
 
@@ -45,7 +46,8 @@ class Worker:
     def start(self) -> None:
         options = ["--model", "demo", "--port", str(self.port), "--max-model-len", "256", "--api-key-env", "TEST_KEY"]
         command = [sys.executable, "-m", "rl.cli", "serve", *options]
-        self.process = subprocess.Popen(command, env={**os.environ, "TEST_KEY": KEY}, start_new_session=True)
+        environment = {**os.environ, "TEST_KEY": KEY}
+        self.process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=die_with_parent)
 
     def ready(self) -> Worker:
         last = time.monotonic() + 240
