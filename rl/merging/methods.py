@@ -32,7 +32,7 @@ class Method(Protocol):
     def load(self, place: Place) -> tuple[Tensor, ...]: ...
 
     def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
-        """The merged elements in float32. Pieces must come in the order of `models.pieces()`."""
+        """The merged elements in float32. Pieces must come in the order of `models.places()`."""
 
     def facts(self) -> dict[str, Any]:
         """What was kept, once all pieces were merged."""
@@ -47,7 +47,8 @@ class Kept:
     """
 
     models: Models
-    place: int
+    number: int
+    """Of the trained model."""
     share: float
     scope: Scope
     entries: int = 0
@@ -66,12 +67,12 @@ class Kept:
         self.entries += count
         pieces = [(name, *piece) for name in names for piece in self.models.base[name].pieces()]
         try:
-            return select_largest(pieces, lambda piece: self.models.delta(self.place, *piece), total, count)
+            return select_largest(pieces, lambda piece: self.models.delta(self.number, *piece), total, count)
         except NotFinite:
             raise UserError(f"{self._not_finite(pieces)} holds an infinity or a NaN: it cannot be merged") from None
 
     def _not_finite(self, pieces: list[Place]) -> str:
-        return next(p[0] for p in pieces if not torch.isfinite(self.models.delta(self.place, *p)).all())
+        return next(p[0] for p in pieces if not torch.isfinite(self.models.delta(self.number, *p)).all())
 
 
 @dataclass

@@ -129,19 +129,9 @@ def _commands(name: str, base: str, recipe: Json, figures: Sequence[Figures], ad
     """What gives the figures again, beside the released folder; an adapter has to be folded first."""
     if not adapter:
         return [evaluate_command(f.protocol, name, recipe) for f in figures]
-    words = [
-        "lengthwise",
-        "merge",
-        "--method",
-        "lora",
-        "--base",
-        base,
-        "--trained",
-        f"./{name}",
-        "--out",
-        f"./{name}-folded",
-    ]
-    return [shlex.join(words), *(evaluate_command(f.protocol, f"{name}-folded", recipe) for f in figures)]
+    adapter_at, whole_at = shlex.quote(f"./{name}"), shlex.quote(f"./{name}-folded")
+    fold = f"lengthwise merge --method lora --base {shlex.quote(base)} --trained {adapter_at} --out {whole_at}"
+    return [fold, *(evaluate_command(f.protocol, f"{name}-folded", recipe) for f in figures)]
 
 
 def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:
@@ -162,6 +152,7 @@ def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:
     for role, column in _columns(recipe, data.source if data else "").items():
         words += ["--column", f"{role}={column}"]
     words += ["--limit", data.problems] if data else []
+    words += ["--engine", protocol.engine] if protocol.engine != "transformers" else []
     return shlex.join(map(str, words))
 
 

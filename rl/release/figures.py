@@ -89,6 +89,7 @@ def of_file(path: Path, step: int) -> Figures:
             raise UserError(f"{path} is of schema {found['schema']}; evaluate again with this version")
         figures = Figures(found, Protocol.from_dict(found["protocol"]))
         figures.rows()
+        _ = found["caps"][str(figures.protocol.cap)]["accuracy"]["mean"]  # what the hub is told
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError):
