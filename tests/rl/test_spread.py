@@ -1,6 +1,6 @@
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rl.rollouts.workers.spread import Job, Limits, Spread, Ticket
@@ -11,9 +11,11 @@ def jobs_of(budgets: list[int], needs: int = 0) -> list[Job]:
     return [Job(number, 10, budget, needs) for number, budget in enumerate(budgets)]
 
 
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 budgets = st.lists(st.integers(1, 500), min_size=1, max_size=30)
 
 
+@calm
 @given(budgets, st.data())
 def test_every_rollout_is_settled_exactly_once_whatever_fails(budgets: list[int], data: st.DataObject) -> None:
     workers = data.draw(st.integers(1, 4))
@@ -22,7 +24,7 @@ def test_every_rollout_is_settled_exactly_once_whatever_fails(budgets: list[int]
     serving = dict.fromkeys(range(workers), 0)
     known: list[Ticket] = []
     settled: Counter[int] = Counter()
-    for _ in range(data.draw(st.integers(0, 60))):
+    for _ in range(data.draw(st.integers(0, 40))):
         known += spread.assign(serving)
         known += spread.assign(serving, data.draw(st.sets(st.integers(0, workers - 1))) - set(serving))
         event = data.draw(st.sampled_from(["answer", "die", "return", "stale"]))
@@ -49,6 +51,7 @@ def test_every_rollout_is_settled_exactly_once_whatever_fails(budgets: list[int]
     assert settled == Counter(range(len(budgets)))
 
 
+@calm
 @given(budgets, st.integers(1, 4))
 def test_the_longest_budgets_start_first_and_no_worker_is_more_than_one_job_ahead(
     budgets: list[int], workers: int
@@ -61,6 +64,7 @@ def test_the_longest_budgets_start_first_and_no_worker_is_more_than_one_job_ahea
     assert max(loads) - min(loads) <= max(budgets) + 10
 
 
+@calm
 @given(budgets, st.integers(1, 5), st.integers(1, 3000))
 def test_a_worker_never_has_more_than_its_limits_but_for_one_job_that_is_larger_than_they_are(
     budgets: list[int], requests: int, tokens: int
@@ -93,6 +97,7 @@ def test_a_worker_with_older_weights_than_a_rollout_needs_does_not_get_it() -> N
     assert [(t.worker, t.job.number) for t in spread.assign({0: 3, 1: 4})] == [(1, 1)]
 
 
+@calm
 @given(budgets)
 def test_a_worker_that_is_coming_finds_its_share(budgets: list[int]) -> None:
     spread = Spread(2)
@@ -103,6 +108,7 @@ def test_a_worker_that_is_coming_finds_its_share(budgets: list[int]) -> None:
     assert abs(spread.tokens(0) - spread.tokens(1)) <= max(budgets) + 10
 
 
+@calm
 @given(budgets)
 def test_nothing_is_kept_for_a_worker_that_is_coming_while_another_has_nothing_to_do(budgets: list[int]) -> None:
     spread = Spread(2)

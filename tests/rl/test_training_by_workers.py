@@ -66,6 +66,8 @@ def run(make_trainer: Any, tmp_path: Path) -> Iterator[Run]:
         channels: Channels | None = None,
         **settings: Any,
     ) -> Any:
+        for earlier in engines:  # or it would go on to bring the workers its own weights
+            earlier.close()
         folder, engine = RunFolder(tmp_path / name), None
         folder.path.mkdir(exist_ok=True)
         if workers is not None:
@@ -184,7 +186,15 @@ def test_rounds_are_sampled_ahead_by_weights_one_round_old_and_corrected(
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"dynamic_sampling": True}, {"max_staleness": 2}, {"tokens_per_micro_batch": 200}], ids=str
+    "settings",
+    [
+        {},
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ({"dynamic_sampling": True}, {"max_staleness": 2}, {"tokens_per_micro_batch": 200})
+        ),
+    ],
+    ids=str,
 )
 def test_a_run_that_samples_ahead_resumes_as_if_never_stopped(
     run: Run, workers: list[FakeWorker], tmp_path: Path, settings: dict[str, Any]
@@ -219,6 +229,7 @@ class ByHand:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"max_staleness": 1, "correct_rollouts": True}], ids=str)
 def test_weights_may_go_through_channels_and_a_worker_that_comes_back_gets_a_new_one(
     run: Run, workers: list[FakeWorker], tmp_path: Path, settings: dict[str, Any]
@@ -248,6 +259,7 @@ def test_weights_may_go_through_channels_and_a_worker_that_comes_back_gets_a_new
         assert rollouts(tmp_path / "channels") == rollouts(tmp_path / "here")
 
 
+@pytest.mark.slow
 def test_a_run_whose_only_worker_comes_back_offers_it_its_weights_as_files(
     run: Run, workers: list[FakeWorker], tmp_path: Path
 ) -> None:
@@ -271,6 +283,7 @@ def test_sampling_ahead_needs_workers(make_trainer: Any) -> None:
         make_trainer(max_staleness=1)
 
 
+@pytest.mark.slow
 def test_a_frozen_worker_loses_its_rollouts_to_the_other(run: Run, workers: list[FakeWorker], tmp_path: Path) -> None:
     workers[0].goes("well", seconds=0.1)
 
