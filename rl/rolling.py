@@ -20,6 +20,7 @@ from rewards.verifier import Verifier
 from rl import ahead
 from rl.ahead import Draw, Planned
 from rl.budgets import Budgets
+from rl.errors import UserError
 from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Completion, Sampling, stable_seed
@@ -48,6 +49,11 @@ class RollingTrainer(WaitingTrainer):
 
     def _bring_weights(self, step: int) -> None:
         """Have the engine sample from this step's weights, and from time to time see that it does."""
+        if self.ahead.most and not isinstance(self.engine, WorkersEngine):
+            raise UserError(
+                "rollouts.max_staleness samples a round while another trains, which only rollouts.engine: workers can; "
+                "set it to 0, or use workers"
+            )
         self.engine.load_weights(self.whole_model, step)
         if self._weight_check.due(step):
             prompts = self._tokenize_prompts([problem.prompt for problem in self.problems[: WeightCheck.PROMPTS]])[0]

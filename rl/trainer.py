@@ -30,13 +30,11 @@ from rl.alarms import Alarms, distance
 from rl.budgets import Budgets
 from rl.chunked import chunk_sequence
 from rl.config import LengthGRPOConfig
-from rl.errors import UserError
 from rl.estimator import Estimator
 from rl.packed_round import Example
 from rl.rolling import RollingTrainer
 from rl.rollouts import Engine, TransformersEngine, stable_seed
 from rl.rollouts.check import WeightCheck
-from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds import (
     Round,
     ScoredGroup,
@@ -101,11 +99,6 @@ class LengthGRPOTrainer(RollingTrainer):
         require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
         self._round: Round | None = None
-        if args.max_staleness and not isinstance(engine, WorkersEngine):
-            raise UserError(
-                "rollouts.max_staleness samples a round while another trains, which only rollouts.engine: workers can; "
-                "set it to 0, or use workers"
-            )
         self.engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.ahead = Ahead(args.max_staleness)
         self._weight_check = WeightCheck(args.rollout_check_steps, half=args.bf16 or args.fp16)

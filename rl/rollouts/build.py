@@ -19,6 +19,7 @@ from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.nccl import GROUP_PORT, NcclChannel
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.http import HttpWorker, require_address
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 
@@ -28,6 +29,12 @@ VLLM_MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-c
 def require_engine(prepared: Prepared) -> None:
     """Refuse an engine that this launch could not start, before anything is written. Errors: UserError."""
     part = prepared.recipe.rollouts
+    if part.engine == "workers":
+        _key(part)
+        for address in part.workers:
+            require_address(address)
+        if part.pool.weights == "nccl" and not torch.cuda.is_available():
+            raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":
         return
     if find_spec("vllm") is None:
@@ -56,13 +63,8 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
 
 
 def _workers(prepared: Prepared, model: str) -> WorkersEngine:
-    from rl.rollouts.workers.http import HttpWorker
-
     part, config = prepared.recipe.rollouts, prepared.config
-    name = part.pool.api_key_env
-    if name is not None and not os.environ.get(name):
-        raise UserError(f"rollouts.pool.api_key_env: the environment has no {name}; export the workers' API key as it")
-    key = None if name is None else os.environ[name]
+    key = _key(part)
     vocabulary = load_config(model).get_text_config().vocab_size
     return WorkersEngine(
         [HttpWorker(address, vocabulary, key) for address in part.workers],
@@ -76,13 +78,15 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
 
 def _channels(part: RolloutPart, key: str | None) -> Channels:
     device = PartialState().device
-    if device.type != "cuda":
-        raise UserError(f"rollouts.pool.weights nccl needs CUDA, and this trainer runs on {device.type}; use files")
+    return Channels(lambda place: NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device))
 
-    def begin(place: int) -> NcclChannel:
-        return NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device)
 
-    return Channels(begin)
+def _key(part: RolloutPart) -> str | None:
+    """The workers' API key, where they want one."""
+    name = part.pool.api_key_env
+    if name is not None and not os.environ.get(name):
+        raise UserError(f"rollouts.pool.api_key_env: the environment has no {name}; export the workers' API key as it")
+    return None if name is None else os.environ[name]
 
 
 def model_length(prepared: Prepared) -> int:

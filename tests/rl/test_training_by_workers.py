@@ -280,7 +280,7 @@ def test_a_run_whose_only_worker_comes_back_offers_it_its_weights_as_files(
 
 def test_sampling_ahead_needs_workers(make_trainer: Any) -> None:
     with pytest.raises(UserError, match=r"which only rollouts\.engine: workers can"):
-        make_trainer(max_staleness=1)
+        make_trainer(max_staleness=1).train()
 
 
 @pytest.mark.slow

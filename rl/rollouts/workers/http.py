@@ -23,12 +23,16 @@ CONNECT = 10.0
 """Seconds."""
 
 
+def require_address(address: str) -> None:
+    if not address.startswith(("http://", "https://")):
+        raise UserError(f"rollouts.workers: {address!r} is no address; give e.g. http://127.0.0.1:8000")
+
+
 class HttpWorker:
     """One server. `key`, where there is one, goes with each request; `vocabulary` bounds its token ids."""
 
     def __init__(self, address: str, vocabulary: int, key: str | None = None) -> None:
-        if not address.startswith(("http://", "https://")):
-            raise UserError(f"rollouts.workers: {address!r} is no address; give e.g. http://127.0.0.1:8000")
+        require_address(address)
         self.address, self.vocabulary = address.rstrip("/"), vocabulary
         self.dtype = "float32"
         self._adapter: str | None = None
