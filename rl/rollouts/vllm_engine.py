@@ -38,7 +38,7 @@ class VllmEngine:
         self.part, self.dtype, self.max_model_len = part, dtype, max_model_len
         self._version: int | None = None
         self._adapter: Any = None
-        self._asleep = False
+        self._asleep: set[str] = set()
         self._group = _tensor_parallel_group(part.tensor_parallel_size)
         self._llm = _start(model, part, max_model_len, dtype, adapter_rank)
         self._adapters = Path(tempfile.mkdtemp(prefix="lengthwise-adapter-")) if adapter_rank else None
@@ -54,15 +54,13 @@ class VllmEngine:
         seeds: Sequence[int],
         logprobs: bool = False,
     ) -> list[Completion]:
-        if self._version is None:
+        if self._version is None or "weights" in self._asleep:
             raise RuntimeError("load_weights comes before generate")
         rows = list(zip(prompts, budgets, seeds, strict=True))
         everyone, start = self._rows_of_all(rows)
         if not everyone:
             return []
-        if self._asleep:
-            self._llm.wake_up(tags=["kv_cache"])
-            self._asleep = False
+        self._wake("kv_cache")
         from vllm import SamplingParams
 
         # vLLM takes requests in order: the longest must not come last.
@@ -92,9 +90,7 @@ class VllmEngine:
         return [found[place] for place in range(start, start + len(rows))]
 
     def load_weights(self, weights: Weights, version: int) -> None:
-        if self._asleep:
-            torch.cuda.empty_cache()
-            self._llm.wake_up(tags=["weights"])
+        self._wake("weights")
         with weights() as model:
             if is_adapter(model):
                 self._load_adapter(model, version)
@@ -105,8 +101,15 @@ class VllmEngine:
 
     def rest(self) -> None:
         if self.part.sleep and not self._asleep:
-            self._llm.sleep(level=self.part.sleep)
-            self._asleep = True
+            # Nobody sends an adapter's base model again, so it is kept.
+            self._llm.sleep(level=1 if self._adapters else self.part.sleep)
+            self._asleep = {"weights", "kv_cache"}
+
+    def _wake(self, part: str) -> None:
+        if part in self._asleep:
+            torch.cuda.empty_cache()  # what the trainer's allocator holds on to
+            self._llm.wake_up(tags=[part])
+            self._asleep.discard(part)
 
     def health(self) -> Health:
         ready = self._version is not None
