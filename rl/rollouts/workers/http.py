@@ -42,7 +42,8 @@ class HttpWorker:
             base_url=self.address,
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(None, connect=CONNECT),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            # A connection kept for the next round may be closed by the server just as it is used.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,
         )
 
