@@ -1,6 +1,7 @@
-"""The demo recipes' tables in the diary: the main ones over three seeds, and every method once.
+"""The demo recipes' tables in the diary: the main ones and the long-context one over three seeds, every method once.
 
     python -m experiments.demo_tables seeds
+    python -m experiments.demo_tables keychain
     python -m experiments.demo_tables methods
 
 Two runs go side by side. Finished runs are not run again, so a command can be stopped and repeated;
@@ -24,6 +25,7 @@ from rl.run_folder import RunFolder, write_text
 
 TABLES = {
     "seeds": (["demo-grpo", "demo-dler", "demo-hapo"], [0, 1, 2]),
+    "keychain": (["keychain-demo"], [0, 1, 2]),
     "methods": ([name for name in shipped_recipes() if name.startswith("demo-")], [0]),
 }
 DIARY = Path(__file__).with_name("DIARY.md")

@@ -2,7 +2,7 @@
 
 `python -m rl.keychain_warmstart --out DIR` trains it from nothing but a seed; the tokenizer that it begins with ships
 in `data_synth/keychain_model`. The training goes from short to long: random tokens that come again in pieces, then only
-the passages that matter, then whole rows.
+the passages that matter, then whole rows, at last by a demonstrator who often answers too early.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
-from data_synth.keychain_demo import excerpt, keychain_rows, solve
+from data_synth.keychain_demo import excerpt, hurry, keychain_rows, solve
 from rl.models import load_tokenizer
 from rl.supervised import build_model, build_tokenizer, fit, save
 from rl.wired import wire_for_copying
@@ -26,6 +26,8 @@ WORDS = (
 )
 DRILLS = 150
 """Steps."""
+HASTY = 0.5
+"""Share of the last demonstrations that answer too early: what RL is to mend."""
 
 
 Ids = tuple[list[int], list[int]]
@@ -47,26 +49,31 @@ def drills(steps: int, batch: int, vocabulary: int, seed: int) -> list[Ids]:
     return found
 
 
-def traces(n: int, seed: int, tokenizer, excerpts: int = 0) -> list[Ids]:  # type: ignore[no-untyped-def]
-    """`n` demonstrations on training rows, the first `excerpts` of them on the passages that matter only."""
+def traces(n: int, seed: int, tokenizer, excerpts: int = 0, hasty: float = 0.0) -> list[Ids]:  # type: ignore[no-untyped-def]
+    """`n` demonstrations on training rows, the first `excerpts` of them on the passages that matter only.
+
+    A share `hasty` of them answers at the title of the first passage.
+    """
+    rng = random.Random(f"{seed}/hasty")
     return [
         (
             tokenizer.apply_chat_template(
                 excerpt(row) if i < excerpts else row["prompt"], add_generation_prompt=True, return_dict=False
             ),
-            tokenizer(f"{solve(row)}{tokenizer.eos_token}")["input_ids"],
+            tokenizer(f"{(hurry if rng.random() < hasty else solve)(row)}{tokenizer.eos_token}")["input_ids"],
         )
         for i, row in enumerate(keychain_rows("train", n, seed, tokenizer.name_or_path))
     ]
 
 
-def warm_start(out: Path, examples: int = 6000, hidden: int = 96, layers: int = 3, seed: int = 0) -> None:
+def warm_start(out: Path, examples: int = 9000, hidden: int = 96, layers: int = 3, seed: int = 0) -> None:
     """Train a fresh model on `examples` traces and save it, tokenizer included, to `out`."""
     tokenizer = _tokenizer(out, seed)
     model = build_model(tokenizer, hidden, layers, seed, rope_parameters={"rope_type": "default", "rope_theta": 1e6})
     wire_for_copying(model, seed)
     fit(model, drills(DRILLS, 5, len(tokenizer), seed), 5, 2e-3, fall=False)
     fit(model, traces(examples, seed, tokenizer, excerpts=examples // 8), 4, 2e-3)
+    fit(model, traces(examples // 6, seed + 2, tokenizer, hasty=HASTY), 4, 1e-3)
     save(model, tokenizer, out)
 
 
@@ -80,7 +87,7 @@ def _tokenizer(out: Path, seed: int):  # type: ignore[no-untyped-def]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--examples", type=int, default=6000)
+    parser.add_argument("--examples", type=int, default=9000)
     parser.add_argument("--hidden", type=int, default=96)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Models and tokenizers by path, hub name, or `demo`."""
+"""Models and tokenizers by path, hub name, or the name of an embedded model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from transformers.utils import logging as transformers_logging
 
 from rl.errors import UserError
 
+EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model"}
+
 
 def resolve_model(name: str) -> str:
     """A path or hub name for `from_pretrained`; a folder must be a model's."""
-    if name == "demo":
-        return str(resources.files("data_synth") / "demo_model")
+    if name in EMBEDDED:
+        return str(resources.files("data_synth") / EMBEDDED[name])
     path = Path(name).expanduser()
     if path.exists() and not (path / "config.json").is_file():
         raise UserError(f"model {name!r}: the folder is not a model, it has no config.json")

@@ -1,5 +1,6 @@
-"""The recipe of KeyChain's paper is made ready on data that its own commands made."""
+"""KeyChain's two recipes: the small one trains, the paper's is made ready on data that its own commands made."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,22 @@ from rl.cli import run_command
 from rl.prepare import prepare
 from rl.recipe import merge, parse_recipe, stages_of
 from rl.recipe_files import load_recipe, shipped_recipes
+from rl.train import train
 
 COMMAND = re.compile(r"^#   lengthwise (synth .+)$", re.MULTILINE)
+FEW = {
+    "data": {"train": {"options": {"n": 32}}, "eval": {"options": {"n": 8}}},
+    "trainer": {"per_device_train_batch_size": 8, "steps_per_generation": 2, "max_steps": 2, "save_steps": 2},
+}
+
+
+def test_the_small_recipe_runs_to_its_report(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(json.dumps(merge(load_recipe("keychain-demo").to_dict(), FEW)))
+    run = train(str(file), out=tmp_path / "run", quiet=True)
+    summary = json.loads(run.summary.read_text())
+    assert (summary["steps"], summary["after"]["n"]) == (2, 8)
+    assert (run.final / "model.safetensors").is_file()
 
 
 def test_the_papers_recipe_trains_on_what_its_commands_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,21 @@
-"""The long-context model's warm start: wired to copy, drilled, taught by traces."""
+"""The long-context demo model: wired to copy, rebuilt at small scale, and as good as RL needs it to be."""
 
 from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from data_synth.keychain_demo import MODEL
+from rl.data import load_problems
+from rl.evaluation import Answerer, Protocol, end_ids, evaluate
 from rl.keychain_warmstart import drills, traces, warm_start
-from rl.models import load_model, load_tokenizer
+from rl.models import load_model, load_tokenizer, resolve_model
+from rl.plugins import load_verifier
+from rl.recipe import PromptPart, SourcePart
+from rl.rollouts import TransformersEngine
 from rl.supervised import build_model
 from rl.wired import wire_for_copying
+
+SHIPPED = Path(resolve_model("keychain-demo"))
 
 
 def copied(model: torch.nn.Module, length: int) -> float:
@@ -46,10 +52,25 @@ def test_drills_repeat_their_tokens_in_pieces() -> None:
         assert tokens != again
 
 
-def test_a_small_warm_start_gives_the_shipped_tokenizer_and_learns(tmp_path: Path) -> None:
+def test_the_last_demonstrator_answers_too_early_about_half_of_the_time() -> None:
+    tokenizer = load_tokenizer(str(SHIPPED))
+    patient, hasty = (traces(64, 5, tokenizer, hasty=share) for share in (0.0, 0.5))
+    early = [a[1] for a, b in zip(hasty, patient, strict=True) if a != b]
+    assert 20 < len(early) < 44
+    for (prompt, whole), (same, _) in zip(patient, hasty, strict=True):
+        assert prompt == same
+        assert tokenizer.decode(whole).count("\n") == 7
+    assert all(tokenizer.decode(ids).count("\n") == 4 for ids in early)
+
+
+def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_path: Path) -> None:
     warm_start(tmp_path, examples=120)
-    assert (tmp_path / "tokenizer.json").read_bytes() == (MODEL / "tokenizer.json").read_bytes()
-    tokenizer = load_tokenizer(str(tmp_path))
+    assert (tmp_path / "tokenizer.json").read_bytes() == (SHIPPED / "tokenizer.json").read_bytes()
+    rebuilt, shipped = load_model(str(tmp_path)), load_model(str(SHIPPED))
+    shapes = [{k: v.shape for k, v in model.state_dict().items()} for model in (rebuilt, shipped)]
+    assert shapes[0] == shapes[1]
+    assert rebuilt.config.to_diff_dict() == shipped.config.to_diff_dict()
+    tokenizer = load_tokenizer(str(SHIPPED))
     pairs = traces(16, 99, tokenizer)
 
     def loss(model: torch.nn.Module) -> float:
@@ -57,4 +78,16 @@ def test_a_small_warm_start_gives_the_shipped_tokenizer_and_learns(tmp_path: Pat
             losses = [model(torch.tensor([p + c]), labels=torch.tensor([[-100] * len(p) + c])).loss for p, c in pairs]
         return float(torch.stack(losses).mean())
 
-    assert loss(load_model(str(tmp_path))) < 0.75 * loss(build_model(tokenizer, 96, 3))
+    assert loss(shipped) < 0.4 < loss(rebuilt) < 0.75 * loss(build_model(tokenizer, 96, 3))
+
+
+def test_the_shipped_model_is_small_and_solves_some_problems_and_not_others() -> None:
+    assert sum(f.stat().st_size for f in SHIPPED.iterdir()) < 2_500_000
+    verifier = load_verifier("substring", {"mode": "paper"})
+    source = SourcePart("keychain-demo", options={"split": "validation", "n": 128})
+    problems = load_problems(source, PromptPart(), verifier).problems
+    model, tokenizer = load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED))
+    answerer = Answerer(TransformersEngine(model), tokenizer, end_ids(model, tokenizer))
+    found = evaluate(answerer, problems, verifier, Protocol(cap=200))
+    assert 0.05 < found.accuracy().mean < 0.3
+    assert found.truncated().mean < 0.2
