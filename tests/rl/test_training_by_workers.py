@@ -131,15 +131,15 @@ def test_a_worker_killed_in_mid_round_costs_no_rollout_and_serves_again(
     killer.start()
     ours = run("killed", workers)
     killer.join()
+    while ours.engine.pool.serving() < 2:  # before the next run closes the engine
+        time.sleep(0.1)
+    ours.engine.generate([[4, 5]] * 4, [8] * 4, Sampling(), eos_ids=[2], seeds=range(4))
+    assert workers[1].seen()["answered"] > 0
     run("here")
     assert rollouts(tmp_path / "killed") == rollouts(tmp_path / "here")
     logged = [line for line in ours.state.log_history if "rollouts/worker_failures" in line]
     assert sum(line["rollouts/worker_failures"] for line in logged) == 1
     assert sum(line["rollouts/retried"] for line in logged) >= 1
-    while ours.engine.pool.serving() < 2:
-        time.sleep(0.1)
-    ours.engine.generate([[4, 5]] * 4, [8] * 4, Sampling(), eos_ids=[2], seeds=range(4))
-    assert workers[1].seen()["answered"] > 0
 
 
 def test_without_any_worker_the_run_saves_itself_waits_and_ends(
