@@ -1,0 +1,1 @@
+"""How accuracy depends on the number of reasoning steps, and what RL makes of it: "When More is Less"."""
