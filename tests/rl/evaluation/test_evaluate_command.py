@@ -118,8 +118,10 @@ def test_whoever_stops_it_is_told_that_it_goes_on(
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is there")
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_an_engine_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "vllm" in refused(capsys, "evaluate", *FILE, "--cap", "5", "--engine", "vllm", "--out", "a.parquet")
+    line = refused(capsys, "evaluate", *FILE, "--cap", "5", "--engine", "vllm", "--out", "a.parquet")
+    assert "engine vllm needs vLLM: pip install" in line
 
 
 @pytest.mark.vllm
