@@ -19,7 +19,6 @@ import httpx2
 import pyarrow.parquet as pq
 import pytest
 
-from rl.processes import die_with_parent
 from rl.run_folder import RunFolder
 from rl.train import train
 
@@ -47,7 +46,7 @@ class Worker:
         options = ["--model", "demo", "--port", str(self.port), "--max-model-len", "256", "--api-key-env", "TEST_KEY"]
         command = [sys.executable, "-m", "rl.cli", "serve", *options]
         environment = {**os.environ, "TEST_KEY": KEY}
-        self.process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(command, env=environment, start_new_session=True)
 
     def ready(self) -> Worker:
         last = time.monotonic() + 240
