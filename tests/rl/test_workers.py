@@ -122,6 +122,20 @@ def test_a_frozen_worker_is_found_by_its_heartbeat_long_before_a_long_rollout_is
         assert "no sign of life" in " ".join(pool.said)
 
 
+def test_rollouts_of_a_worker_that_is_left_out_go_to_one_that_has_nothing_to_do(make_pool: Any) -> None:
+    with fake_workers(2) as workers:
+        pool = make_pool(workers, limits=Limits(requests=4))
+        while pool.serving() < 2:
+            time.sleep(0.02)
+        workers[0].goes("hang all")
+        futures = pool.submit(REQUESTS[:8], 0)
+        while workers[1].seen()["answered"] < 4:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        pool.leave_out(0, "it is told to")
+        assert_right([future.result(timeout=20) for future in futures], REQUESTS[:8])
+
+
 def test_a_killed_worker_comes_back_with_the_current_weights_first(make_pool: Any, tmp_path: Path) -> None:
     with fake_workers(2) as workers:
         pool = make_pool(workers)
@@ -267,7 +281,7 @@ def test_while_nobody_serves_rollouts_wait_and_the_pool_says_for_how_long(make_p
 def test_withdrawn_rollouts_are_given_up(make_pool: Any) -> None:
     with fake_workers(1) as workers:
         pool = make_pool(workers, limits=Limits(requests=2))
-        workers[0].goes("hang")
+        workers[0].goes("hang all")
         futures = pool.submit(REQUESTS, 0)
         time.sleep(0.5)
         pool.withdraw(futures)

@@ -124,6 +124,7 @@ class Keeper:
             others = f"; its {lost} rollouts go to others" if lost else ""
             self.say(f"rollout worker {self.workers[place].address} is left out: {reason}{others}")
         self._note_desertion()
+        self._dispatch()
         self._wake[place].set()
 
     def _step_aside(self, place: int) -> None:
