@@ -12,20 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import httpx2
-
+from experiments.local_workers import local_workers
 from rl.errors import UserError, user_errors_exit_2
-from rl.processes import die_with_parent, how_it_ended, start_training
+from rl.processes import how_it_ended, start_training
 from rl.recipe_files import load_recipe
 from rl.run_folder import RunFolder, write_text
 
@@ -33,7 +27,6 @@ ENGINES = ("transformers", "vllm", "workers", "ahead")
 RECIPE = "demo-dler"
 WINDOW = 20
 """Optimiser steps that one number of a curve is the mean of."""
-START_SECONDS = 300
 DIARY = Path(__file__).with_name("DIARY.md")
 
 
@@ -57,39 +50,6 @@ def run_one(engine: str, seed: int, out: Path, addresses: Sequence[str]) -> None
         if process.wait():
             raise UserError(f"{engine}, seed {seed}: {how_it_ended(process, run)}")
     print(f"{engine}, seed {seed}: done", flush=True)
-
-
-@contextmanager
-def two_workers() -> Iterator[list[str]]:
-    """Two servers of the demo model, on free ports, until the end."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    command = [sys.executable, "-m", "rl.cli", "serve", "--model", "demo", "--max-model-len", "256", "--port"]
-    processes = [subprocess.Popen([*command, str(port)], preexec_fn=die_with_parent) for port in ports]
-    try:
-        addresses = [f"http://127.0.0.1:{port}" for port in ports]
-        for address, process in zip(addresses, processes, strict=True):
-            _wait_for(address, process)
-        yield addresses
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    last = time.monotonic() + START_SECONDS
-    while time.monotonic() < last and process.poll() is None:
-        try:
-            httpx2.get(f"{address}/health", trust_env=False)
-            return
-        except httpx2.TransportError:
-            time.sleep(0.5)
-    raise UserError(f"the worker at {address} did not start")
 
 
 def curve(lines: Sequence[dict[str, Any]], name: str) -> list[float]:
@@ -147,7 +107,7 @@ def main() -> None:
     with user_errors_exit_2():
         for engine in args.engines:
             if engine in ("workers", "ahead"):
-                with two_workers() as addresses:
+                with local_workers("demo", 2, 256) as addresses:
                     for seed in args.seeds:
                         run_one(engine, seed, args.out, addresses)
             else:

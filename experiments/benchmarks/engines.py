@@ -22,6 +22,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import NormalDist
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -31,12 +32,15 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from data_synth.arithmetic import problems
 from experiments.benchmarks._shared import interleaved, medians, surroundings, write
+from experiments.local_workers import local_workers
 from rewards import Problem
 from rl.errors import UserError, user_errors_exit_2
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer
 from rl.recipe import VllmPart
 from rl.rollouts import Engine, Sampling, TransformersEngine, stable_seed
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.http import HttpWorker
 
 STOCK = "transformers.generate"
 
@@ -112,10 +116,19 @@ def engines(folder: str, model: PreTrainedModel, work: Workload, dtype: str, sta
         from rl.rollouts.vllm_engine import VllmEngine
 
         found["vllm"] = VllmEngine(folder, VllmPart(), work.max_model_len, dtype)
+        found["workers"] = _two_workers(folder, model, work, dtype, stack)
     for engine in found.values():
         stack.callback(engine.close)
         engine.load_weights(lambda: nullcontext(model), 0)
     return found
+
+
+def _two_workers(folder: str, model: PreTrainedModel, work: Workload, dtype: str, stack: ExitStack) -> Engine:
+    """Two servers on this machine; on CUDA they share the device with all other sides."""
+    options = ["--dtype", dtype, "--gpu-memory-utilization", "0.2"]
+    addresses = stack.enter_context(local_workers(folder, 2, work.max_model_len, *options))
+    weights = Path(stack.enter_context(TemporaryDirectory()))
+    return WorkersEngine([HttpWorker(each, model.config.vocab_size) for each in addresses], weights)
 
 
 def timed(side: Callable[[int], None], turns: list[int]) -> dict[str, float]:
