@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from accelerate import PartialState
+from accelerate import DistributedType, PartialState
 
 from rl.errors import UserError
 from rl.recipe import VllmPart
@@ -128,7 +128,7 @@ class VllmEngine:
 
     def close(self) -> None:
         core = self._llm.llm_engine.engine_core
-        if PartialState().num_processes == 1:
+        if not _launched():
             core.shutdown()
         else:  # which would end the trainer's process group too
             from vllm.distributed.parallel_state import destroy_model_parallel
@@ -163,6 +163,11 @@ class VllmEngine:
         return [row for each in gathered for row in each], sum(len(each) for each in gathered[:place])
 
 
+def _launched() -> bool:
+    """Whether the trainer has a process group, be it of one rank."""
+    return bool(PartialState().distributed_type != DistributedType.NO)
+
+
 def _tensor_parallel_group(size: int) -> Any:
     """The ranks that share this rank's engine; None where it has one of its own."""
     ranks = PartialState().num_processes
@@ -184,7 +189,7 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
     state = PartialState()
     cuda = torch.cuda.is_available()
     settings: dict[str, Any] = {}
-    if state.num_processes > 1:
+    if _launched():
         settings["distributed_executor_backend"] = "external_launcher"
     if adapter_rank is not None:
         settings |= {"enable_lora": True, "max_lora_rank": room_for(adapter_rank), "max_loras": 1}

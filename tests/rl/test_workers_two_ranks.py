@@ -87,7 +87,9 @@ def test_two_ranks_share_the_workers_and_lose_no_rollout_with_one(
     assert [row["token_ids"] for row in rounds[0]] == [row["token_ids"] for row in first]
     logged = RunFolder(tmp_path / "two").logged()
     assert sum(line.get("rollouts/worker_failures") or 0 for line in logged) == 1
-    assert all(line["rollouts/staleness"] == (line["step"] > 2) for line in logged if "rollouts/staleness" in line)
+    staleness = [line["rollouts/staleness"] for line in logged if "rollouts/staleness" in line]
+    assert staleness[0] == 0
+    assert all(0 < each <= 1 for each in staleness[1:])  # a worker that comes back has newer weights than are needed
 
 
 def test_two_ranks_that_lose_all_workers_are_saved_and_end_and_go_on(
