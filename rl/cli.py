@@ -20,6 +20,7 @@ from rl import (
     verify_command,
 )
 from rl.errors import UserError, user_errors_exit_2
+from rl.installed import installed
 from rl.method_commands import Json
 from rl.synth import building, checking
 
@@ -28,6 +29,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train reasoning models to think for as long as a problem needs and no longer.",
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"lengthwise {installed('lengthwise') or 'from source'}")
+        raise typer.Exit
+
+
+@app.callback()
+def lengthwise(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None: ...
+
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
 
