@@ -32,6 +32,7 @@ from rl.rollouts import TransformersEngine
 from rl.rollouts.build import build_engine, require_engine
 from rl.run_folder import RunFolder
 from rl.run_lock import locked
+from rl.signals import Stopped
 from rl.trainer import LengthGRPOTrainer
 
 
@@ -121,11 +122,25 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     try:
         _evaluate(prepared, trainer, run, "before")
         if not run.final.exists():
-            trainer.train(resume_from_checkpoint=_rewind(run, prepared.config.round_steps))
-            _save_final(trainer, run)
+            _train_model(trainer, run)
         _evaluate(prepared, trainer, run, "after")
     finally:
         trainer.engine.close()
+
+
+def _train_model(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
+    """Errors: Stopped, on every rank, where a signal said so."""
+    signals = trainer.signals
+    try:
+        with signals.heeded():
+            trainer.train(resume_from_checkpoint=_rewind(run, trainer.args.round_steps))
+            if not signals.ending:
+                _save_final(trainer, run)
+            signals.end_if_told()
+    except Stopped as stopped:
+        if trainer.accelerator.is_main_process:
+            print(f"{run.path} was ended by {stopped.signal}; the same command goes on", file=sys.stderr, flush=True)
+        raise
 
 
 def _rewind(run: RunFolder, round_steps: int) -> str | None:

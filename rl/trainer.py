@@ -47,6 +47,7 @@ from rl.rounds import (
 )
 from rl.sampler import PASS_RATE, ProblemSampler
 from rl.sampling import RoundSampling
+from rl.signals import Signals
 
 
 class LengthGRPOTrainer(RollingTrainer):
@@ -103,13 +104,14 @@ class LengthGRPOTrainer(RollingTrainer):
         self.ahead = Ahead(args.max_staleness)
         self._weight_check = WeightCheck(args.rollout_check_steps, half=args.bf16 or args.fp16)
         self._unlogged: dict[str, Any] | None = None
+        self.signals = Signals(args.round_steps)
         super().__init__(
             model=model,
             args=args,
             reward_funcs=list(self.rewards),
             train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in self.problems]),
             processing_class=processing_class,
-            callbacks=callbacks,
+            callbacks=[*(callbacks or ()), self.signals],
             **kwargs,
         )
         self.reward_func_names = [reward.name for reward in self.rewards]

@@ -20,6 +20,10 @@ from rl.rollouts import Completion, Engine
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.sampler import ProblemSampler
 from rl.sampling import RoundSampling
+from rl.signals import Signals
+
+GLANCE = 2.0
+"""Seconds between two looks, while no worker serves, at whether the run was told to end."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class WaitingTrainer(PackedGRPOTrainer):
     sampler: ProblemSampler
     sampling: RoundSampling
     ahead: Ahead
+    signals: Signals
 
     def whole_model(self) -> AbstractContextManager[PreTrainedModel]:
         raise NotImplementedError
@@ -53,7 +58,12 @@ class WaitingTrainer(PackedGRPOTrainer):
             saved = self._save_as_round_began()
             engine.offer_files(self.whole_model)
             self._say(f"{trouble}; {saved}; the run waits for one for {engine.minutes:g} minutes")
-            completions, trouble = self._try(pending, 60 * engine.minutes)
+            patience, most = engine.patience, 60 * engine.minutes
+            while trouble is not None and patience < most:
+                patience = min(patience + GLANCE, most)
+                completions, trouble = self._try(pending, patience)
+                if trouble is not None:
+                    self.signals.end_if_told()
             if trouble is not None:
                 raise UserError(
                     f"{trouble}, for {engine.minutes:g} minutes; {saved}; start workers, and the same command again"

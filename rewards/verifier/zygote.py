@@ -58,6 +58,9 @@ def verdict_of(value: Any) -> Verdict:
 
 
 def main(arguments: list[str]) -> None:
+    # Schedulers and terminals send these to all processes of a run; it needs its judges to its last round.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
     control = socket.socket(fileno=int(arguments[0]))
     try:
         function = load(arguments[1])

@@ -1,0 +1,164 @@
+"""Runs that are told by signals to save themselves, or to save themselves and end."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from workers import fake_workers
+
+from experiments.kill_and_resume import Command, differences, import_ahead, log_of
+from rl import checkpoints, signals
+from rl.models import resolve_model
+from rl.run_folder import RunFolder
+from rl.signals import Signals, Stopped
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "trainer.max_steps=8", "trainer.save_steps=100", "trainer.logging_steps=3", "trainer.num_generations=4",
+    "trainer.per_device_train_batch_size=8", "data.train.options.n=24", "data.eval.options.n=8",
+    "evaluation.budget=40", "budget.tokens=60",
+]  # fmt: skip
+"""8 steps, 4 rounds; a checkpoint at the end only."""
+
+
+def wait(until: Callable[[], object], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def told(command: Command, run: RunFolder, number: int) -> int:
+    """Send the signal in the second round; the exit code."""
+    process = command.start(run)
+    wait((run.rollouts / "round-000001.parquet").exists)
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def kept(run: RunFolder) -> list[int]:
+    return sorted(checkpoints.step(path) for path in run.checkpoints.glob("checkpoint-*"))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = RunFolder(tmp_path_factory.mktemp("signals") / "unbroken")
+    import_ahead()
+    Command("demo-dler", SMALL).finish(run)
+    assert kept(run) == [8]
+    return run
+
+
+def test_sigusr1_saves_a_checkpoint_and_changes_nothing_else(unbroken: RunFolder, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert told(Command("demo-dler", SMALL), run, signal.SIGUSR1) == 0
+    assert kept(run) == [4, 8]
+    assert checkpoints.fault(run.checkpoints / "checkpoint-4") is None
+    shutil.rmtree(run.checkpoints / "checkpoint-4")
+    assert differences(unbroken, run) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
+    unbroken: RunFolder, number: int, code: int, tmp_path: Path
+) -> None:
+    run, command = RunFolder(tmp_path / "run"), Command("demo-dler", SMALL)
+    assert told(command, run, number) == code
+    assert kept(run) == [4]
+    assert not run.final.exists()
+    command.finish(run)
+    log = log_of(run).read_text()
+    assert f"{signal.Signals(number).name}: saving and ending at the end of this round" in log
+    assert f"{run.path} was ended by {signal.Signals(number).name}; the same command goes on\n" in log
+    assert f"{run.path} goes on from checkpoint-4\n" in log
+    shutil.rmtree(run.checkpoints / "checkpoint-4")
+    assert differences(unbroken, run) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_for_workers_ends_at_once_and_goes_on(tmp_path: Path) -> None:
+    with fake_workers(1, "--model", str(resolve_model("demo"))) as (worker,):
+        workers = [*SMALL, "rollouts.engine=workers", f"rollouts.workers=[{worker.address}]"]
+        command = Command("demo-grpo", [*workers, "rollouts.pool.seconds=5"])
+        run = RunFolder(tmp_path / "run")
+        import_ahead()
+        process = command.start(run)
+        wait((run.rollouts / "round-000001.parquet").exists)
+        worker.kill()
+        wait(lambda: "the run waits for one" in log_of(run).read_text())
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(30)
+        assert process.exitcode == 143
+        (saved,) = kept(run)
+        worker.start()
+        command.finish(run)
+        other = RunFolder(tmp_path / "other")
+        Command("demo-grpo", [*workers, "rollouts.pool.seconds=5"]).finish(other)
+    assert saved in (2, 4)
+    # The engine's own figures say that it was without a worker for a time.
+    assert {"metrics"} >= set(differences(other, run)) - {"history, sampler, leftovers"}
+
+
+@pytest.mark.slow
+def test_all_ranks_end_at_the_same_step_whichever_is_told(tmp_path: Path) -> None:
+    overrides = [*(each for each in SMALL if "per_device" not in each), "trainer.per_device_train_batch_size=4"]
+
+    def start(run: RunFolder) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+        command += ["-m", "rl.train", "demo-hapo", *overrides, "--out", str(run.path), "--quiet"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        with log_of(run).open("ab") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def rank(launcher: subprocess.Popen[bytes], number: int) -> int:
+        ranks = [p for p in psutil.Process(launcher.pid).children() if "rl.train" in p.cmdline()]
+        return next(p.pid for p in ranks if p.environ()["RANK"] == str(number))
+
+    unbroken, run = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "run")
+    assert start(unbroken).wait(240) == 0
+    launcher = start(run)
+    wait((run.rollouts / "round-000000.parquet").exists)
+    os.kill(rank(launcher, 1), signal.SIGTERM)
+    assert launcher.wait(60) == 1
+    assert kept(run) == [2]
+    launcher = start(run)
+    wait((run.rollouts / "round-000002.parquet").exists)
+    launcher.terminate()
+    assert launcher.wait(60) != 0
+    assert kept(run) == [2, 6]
+    assert start(run).wait(240) == 0
+    for step in (2, 6):
+        shutil.rmtree(run.checkpoints / f"checkpoint-{step}", ignore_errors=True)
+    assert differences(unbroken, run) == []
+
+
+def test_a_second_ctrl_c_ends_at_once_but_not_the_echo_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Signals(1)
+    with heard.heeded():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        monkeypatch.setattr(signals, "SAME_PRESS", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_one_told_in_its_last_step_is_done_and_ends(make_trainer: Callable[..., object]) -> None:
+    heard = Signals(2)
+    with heard.heeded():
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped) as stopped:
+            heard.end_if_told()
+    assert stopped.value.code == 143
+    assert stopped.value.signal == "SIGTERM"
