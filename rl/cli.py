@@ -12,6 +12,7 @@ import typer
 
 from rl import (
     compare_command,
+    doctor_command,
     evaluate_command,
     merge_command,
     method_commands,
@@ -100,6 +101,7 @@ for command in (
     serve_command.serve,
     release_command.release,
     compare_command.compare,
+    doctor_command.doctor,
 ):
     app.command()(command)
 checking.add_commands(building.synth)

@@ -60,3 +60,36 @@ def _take(folder: Path) -> IO[str]:
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()
     return file
+
+
+def holder(folder: Path) -> str | None:
+    """Who trains in a run's folder now, as its lock says; None: nobody. Does not get in the way of who starts to."""
+    try:
+        file = (folder / LOCK).open("r")
+    except OSError:
+        return None
+    with file:
+        text = file.read().strip()
+        if not _may_live(text):
+            return None
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return text
+        except OSError:  # a file system without locks
+            return text
+    return None
+
+
+def _may_live(holder: str) -> bool:
+    """Whether the process that a lock names can be there: one of another host can."""
+    words = holder.split()
+    if len(words) != 4 or words[3] != socket.gethostname():
+        return bool(words)
+    try:
+        os.kill(int(words[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,142 @@
+"""All checks, in the order in which their faults build on one another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from rl.doctor import device, environment, folders, machine, network, shadows, step, versions, workers
+from rl.doctor.finding import ELSE, Finding, fail, ok
+from rl.errors import UserError
+from rl.recipe import Recipe, stages_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the doctor is to look at beside the machine itself."""
+
+    recipe: str | None = None
+    overrides: list[str] = field(default_factory=list)
+    workers: list[str] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    out: Path | None = None
+    step: bool = True
+
+
+def examine(asked: Asked) -> Iterator[Finding]:
+    """Every finding as it is made. A check that fails itself is a fault as well, and the others go on."""
+    recipe: Recipe | None = None
+    found: list[Finding] = []
+    if asked.recipe is not None:
+        recipe, found = _read(asked.recipe, asked.overrides)
+    out = asked.out or Path("runs") / (recipe.name if recipe else "")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    yield from _checked(versions.examine)
+    yield from _checked(shadows.examine)
+    yield from _checked(lambda: device.examine(hidden))
+    yield from found
+    yield from _checked(lambda: machine.examine(out, _weight(recipe), _has_device()))
+    yield from _checked(lambda: folders.examine(out, asked.out is not None or recipe is not None))
+    yield from _checked(lambda: environment.check_environment(os.environ, os.cpu_count() or 1, _missing(recipe)))
+    yield from _checked(lambda: _network(asked, recipe))
+    yield from _checked(lambda: _workers(asked, recipe))
+    if asked.step:
+        yield from _checked(step.examine)
+
+
+def _checked(check: Callable[[], list[Finding]]) -> list[Finding]:
+    try:
+        return check()
+    except UserError as error:
+        return [fail(str(error), "mend that first")]
+    except Exception as error:
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        return [fail(f"a check of the doctor failed: {what}", ELSE)]
+
+
+def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Finding]]:
+    from rl.recipe_files import load_recipe
+
+    try:
+        recipe = load_recipe(reference, overrides)
+        stages_of(recipe)
+    except UserError as error:
+        return None, [fail(str(error), "mend the recipe")]
+    return recipe, [ok(f"the recipe {recipe.name} can be read; `lengthwise train --dry-run` checks all of it")]
+
+
+def _network(asked: Asked, recipe: Recipe | None) -> list[Finding]:
+    found = network.check_rendezvous(os.environ)
+    found += network.check_ports(asked.ports, "a worker", "end what listens there, or choose another --port")
+    if recipe is not None and recipe.rollouts.engine == "workers" and recipe.rollouts.pool.weights == "nccl":
+        from rl.rollouts.nccl import GROUP_PORT
+
+        ports = range(GROUP_PORT, GROUP_PORT + len(recipe.rollouts.workers))
+        found += network.check_ports(ports, "weights over NCCL", "end what listens there")
+    return found
+
+
+def _workers(asked: Asked, recipe: Recipe | None) -> list[Finding]:
+    addresses = asked.workers or (recipe.rollouts.workers if recipe else [])
+    for address in addresses:
+        if not address.startswith(("http://", "https://")):
+            raise UserError(f"{address!r} is no address of a worker; give e.g. http://127.0.0.1:8000")
+    key = recipe.rollouts.pool.api_key_env if recipe else None
+    if key is not None and not os.environ.get(key):
+        return [fail(f"rollouts.pool.api_key_env: the environment has no {key}", "export the workers' API key as it")]
+    vllm = next(need for need in map(Requirement, versions.needs().packages) if need.name == "vllm")
+    expected = workers.Expected(
+        recipe.model if recipe else None,
+        _longest(recipe) if recipe else None,
+        str(vllm.specifier),
+        os.environ[key] if key else None,
+    )
+    return workers.examine(addresses, expected)
+
+
+def _longest(recipe: Recipe) -> int:
+    """Tokens of the longest completion that the recipe can ask for."""
+    from rl.budgets import Budgets
+    from rl.plugins import load_budget
+
+    parts = [(part.budget, part.trainer) for part in (stage for _, stage in stages_of(recipe) or [("", recipe)])]
+    return max(
+        Budgets(load_budget(b.name, b.options, t.get("max_steps")), b.in_prompt, b.cap, b.cap_factor).maximum
+        for b, t in parts
+    )
+
+
+def _weight(recipe: Recipe | None) -> machine.Weight | None:
+    """None where the model is not at hand, or is not known."""
+    if recipe is None or _missing(recipe):
+        return None
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rl.models import load_config, resolve_model
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(load_config(resolve_model(recipe.model)))
+    return machine.Weight(sum(p.numel() for p in model.parameters()), recipe.trainer.get("save_total_limit") or 2)
+
+
+def _missing(recipe: Recipe | None) -> list[str]:
+    """The recipe's model, where it is a name on the hub whose files are not in the cache."""
+    if recipe is None:
+        return []
+    from huggingface_hub import try_to_load_from_cache
+
+    from rl.models import EMBEDDED
+
+    here = recipe.model in EMBEDDED or Path(recipe.model).expanduser().exists()
+    return [] if here or isinstance(try_to_load_from_cache(recipe.model, "config.json"), str) else [recipe.model]
+
+
+def _has_device() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -1,0 +1,76 @@
+"""One round and one update of the demo model, by the real trainer: whether all the parts work together."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rl.doctor.finding import ELSE, Finding, fail, ok
+
+RECIPE = "demo-grpo"
+SMALL = (
+    *("trainer.max_steps=1", "trainer.num_generations=4", "trainer.per_device_train_batch_size=8"),
+    *("trainer.steps_per_generation=1", "trainer.save_strategy='no'", "data.train.options.n=16", "data.eval=null"),
+    "budget.tokens=60",
+)
+
+
+def one_step() -> tuple[float, float]:
+    """Take the step in a temporary folder; its seconds, preparation included, and its loss."""
+    from transformers import PrinterCallback
+
+    from rewards.verifier import Isolated
+    from rl.models import load_model, quieten_libraries
+    from rl.prepare import prepare
+    from rl.recipe_files import load_recipe
+    from rl.trainer import LengthGRPOTrainer
+
+    quieten_libraries()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lengthwise-doctor-") as folder, _alone(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # alarms about a run that is none
+        prepared = prepare(load_recipe(RECIPE, SMALL), Path(folder))
+        try:
+            trainer = LengthGRPOTrainer(
+                model=load_model(prepared.model),
+                args=prepared.config,
+                problems=prepared.train.problems,
+                rewards=prepared.rewards,
+                budget=prepared.budgets,
+                verifier=prepared.verifier,
+                processing_class=prepared.tokenizer,
+            )
+            trainer.remove_callback(PrinterCallback)
+            loss = float(trainer.train().training_loss)
+        finally:
+            if isinstance(prepared.verifier, Isolated):
+                prepared.verifier.close()
+    return time.monotonic() - started, loss
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """As one process, whatever launch the environment speaks of."""
+    names = [name for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE") if name in os.environ]
+    kept = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def examine() -> list[Finding]:
+    try:
+        seconds, loss = one_step()
+    except Exception as error:
+        what = " ".join(str(error).split())[:300] or type(error).__name__
+        return [fail(f"a step of the demo model failed: {what}", ELSE)]
+    if not math.isfinite(loss):
+        return [fail(f"a step of the demo model gave a loss of {loss}", "torch computes wrongly here; install it anew")]
+    return [ok(f"a round and an update of the demo model, sampled, judged and trained in {seconds:.1f} s")]
