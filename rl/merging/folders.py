@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,19 +60,18 @@ class Models:
     def elements(self) -> int:
         return sum(self.base[name].elements for name in self.merged_names())
 
-    def places(self) -> Iterator[tuple[str, int, int]]:
-        """Every piece, in order: a tensor's name, first and last element (of one that does not merge, byte)."""
-        return ((name, *piece) for name, tensor in self.base.items() for piece in tensor.pieces())
+    def places(self, names: Iterable[str]) -> list[tuple[str, int, int]]:
+        """The pieces of some tensors, in order: a tensor's name, first and last element."""
+        return [(name, *piece) for name in names for piece in self.base[name].pieces()]
 
-    def both(self, number: int, name: str, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Base and trained model `number`, each (last - first,) float32."""
-        base, trained = (side[name].read(first, last).float() for side in (self.base, self.trained[number]))
-        return base, trained
+    def read(self, name: str, first: int, last: int) -> tuple[Tensor, ...]:
+        """Each (last - first,) float32: of the base, and of every trained model."""
+        return tuple(side[name].read(first, last).float() for side in (self.base, *self.trained))
 
-    def delta(self, number: int, name: str, first: int, last: int) -> Tensor:
-        """(last - first,) float32: trained model `number` less the base."""
-        base, trained = self.both(number, name, first, last)
-        return trained.sub_(base)
+    def deltas(self, name: str, first: int, last: int) -> tuple[Tensor, ...]:
+        """Each (last - first,) float32: of the base, and of every trained model less the base."""
+        base, *trained = self.read(name, first, last)
+        return base, *(side.sub_(base) for side in trained)
 
 
 def pair(base: Path, trained: Sequence[Path], dtype: str | None) -> Models:

@@ -6,7 +6,8 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from rl.errors import UserError
 from rl.installed import installed
 from rl.merging.folders import Models, copy_along, find_model, known_as, pair
 from rl.merging.lora import folding, is_adapter
-from rl.merging.methods import Method, Place
+from rl.merging.methods import Method, Piece
 from rl.merging.shards import FLOATS, Stored, Writer, read_weights
 from rl.whole_folder import require_new, whole_folder
 
 RECORD = "merge.json"
 """How a merged model was made, beside its weights."""
 
-AHEAD = 2
+AHEAD = 16
 """Pieces read before they are merged."""
 
 
@@ -53,26 +54,23 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
 
 def _merged(models: Models, method: Method) -> Iterator[tuple[str, int, Tensor]]:
     """Every piece of the result, in order; the next ones are read meanwhile."""
-
-    def load(place: Place) -> tuple[Tensor, ...]:
-        name, first, last = place
-        tensor = models.base[name]
-        return method.load(place) if tensor.merges else (tensor.read(first, last),)
-
+    pieces = _pieces(models, method)
     with ThreadPoolExecutor(1) as thread:
-        reading: deque[tuple[Place, Future[tuple[Tensor, ...]]]] = deque()
-        for place in models.places():
-            reading.append((place, thread.submit(load, place)))
-            if len(reading) > AHEAD:
-                yield _next(models, method, *reading.popleft())
-        while reading:
-            yield _next(models, method, *reading.popleft())
+        reading = deque(thread.submit(next, pieces, None) for _ in range(AHEAD))
+        while (read := reading.popleft().result()) is not None:
+            reading.append(thread.submit(next, pieces, None))
+            name, first, make = read
+            yield name, first, make()
 
 
-def _next(models: Models, method: Method, place: Place, reading: Future[tuple[Tensor, ...]]) -> tuple[str, int, Tensor]:
-    name, first, _ = place
-    loaded = reading.result()
-    return name, first, method.merge(place, loaded) if models.base[name].merges else loaded[0]
+def _pieces(models: Models, method: Method) -> Iterator[tuple[str, int, Piece]]:
+    for name, tensor in models.base.items():
+        if tensor.merges:
+            starts = (first for first, _ in tensor.pieces())
+            yield from ((name, first, make) for first, make in zip(starts, method.pieces(name), strict=True))
+        else:
+            for place in tensor.pieces():
+                yield name, place[0], partial(tensor.read, *place)
 
 
 def fold(base: str, adapter: str, out: Path, dtype: str | None = None) -> dict[str, Any]:

@@ -6,7 +6,9 @@ vector register and twice in the rest of a piece, and the result would depend on
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import torch
@@ -14,28 +16,35 @@ from torch import Tensor
 
 from rl.errors import UserError
 from rl.merging.folders import Models
-from rl.merging.selection import NotFinite, Selection, kept_only, select_largest, where_kept
+from rl.merging.selection import NotFinite, Selection, kept_only, select_held, select_largest, where_kept
 
 Scope = Literal["global", "tensor"]
-Place = tuple[str, int, int]
-"""A piece of a model: a tensor's name, first and last element."""
+Piece = Callable[[], Tensor]
+"""Makes the merged elements of a piece, in float32."""
+
+HELD = 1 << 24
+"""Differences of a tensor, at most, that are kept in memory (12 bytes each) from the threshold to the merge."""
 
 
 class Method(Protocol):
-    """`load` reads what a piece is made of, in any order and from any thread; `merge` makes it, in order."""
-
     name: str
 
     def start(self, models: Models) -> None:
         """Errors: UserError when it is no method for so many models."""
 
-    def load(self, place: Place) -> tuple[Tensor, ...]: ...
+    def pieces(self, name: str) -> Iterator[Piece]:
+        """A tensor's pieces in order, each as a call that makes it.
 
-    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
-        """The merged elements in float32. Pieces must come in the order of `models.places()`."""
+        All reading is done before the call, so that another thread can go on with it meanwhile. Tensors
+        must be asked for and pieces made in the order of the base's names.
+        """
 
     def facts(self) -> dict[str, Any]:
         """What was kept, once all pieces were merged."""
+
+
+Change = tuple[Tensor, Selection]
+"""(n,) float32 differences of a piece, and what is kept of their tensor."""
 
 
 @dataclass
@@ -52,27 +61,41 @@ class Kept:
     share: float
     scope: Scope
     entries: int = 0
-    _selection: Selection | None = None
+    _everywhere: Selection | None = None
 
-    def __call__(self, place: Place, delta: Tensor) -> Tensor:
-        """(n,) float32 differences of a piece -> (n,) int32 mask, as `Selection.mask` gives it."""
-        name, first, _ = place
-        if self._selection is None or (self.scope == "tensor" and first == 0):
-            self._selection = self._select([name] if self.scope == "tensor" else self.models.merged_names())
-        return self._selection.mask(delta)
+    def among(self, name: str, held: Sequence[Tensor] | None) -> Selection:
+        """What is kept of a tensor; `held` are its differences in pieces, where they are in memory."""
+        if self.scope == "tensor":
+            return self._select([name], held)
+        if self._everywhere is None:
+            self._everywhere = self._select(self.models.merged_names(), None)
+        return self._everywhere
 
-    def _select(self, names: list[str]) -> Selection:
+    def _select(self, names: list[str], held: Sequence[Tensor] | None) -> Selection:
         total = sum(self.models.base[name].elements for name in names)
         count = round(self.share * total)
         self.entries += count
-        pieces = [(name, *piece) for name in names for piece in self.models.base[name].pieces()]
+        places = self.models.places(names)
         try:
-            return select_largest(pieces, lambda piece: self.models.delta(self.number, *piece), total, count)
+            return select_largest(places, self._delta, total, count) if held is None else select_held(held, count)
         except NotFinite:
-            raise UserError(f"{self._not_finite(pieces)} holds an infinity or a NaN: it cannot be merged") from None
+            bad = next(place[0] for place in places if not torch.isfinite(self._delta(place)).all())
+            raise UserError(f"{bad} holds an infinity or a NaN: it cannot be merged") from None
 
-    def _not_finite(self, pieces: list[Place]) -> str:
-        return next(p[0] for p in pieces if not torch.isfinite(self.models.delta(self.number, *p)).all())
+    def _delta(self, place: tuple[str, int, int]) -> Tensor:
+        return self.models.deltas(*place)[1 + self.number]
+
+
+def _changes(models: Models, kept: Sequence[Kept], name: str) -> Iterator[tuple[Tensor, list[Change]]]:
+    """A tensor's pieces: the base, and each model's differences with what is kept of them."""
+    pieces: Iterable[tuple[Tensor, ...]] = (models.deltas(*place) for place in models.places([name]))
+    held = None
+    if kept[0].scope == "tensor" and models.base[name].elements * len(kept) <= HELD:
+        pieces = list(pieces)
+        held = list(zip(*pieces, strict=True))[1:]
+    selections = [one.among(name, held[one.number] if held else None) for one in kept]
+    for base, *deltas in pieces:
+        yield base, list(zip(deltas, selections, strict=True))
 
 
 @dataclass
@@ -94,12 +117,12 @@ class Selective:
         _require_one(models, self.name)
         self._models, self._kept = models, Kept(models, 0, self.keep, self.scope)
 
-    def load(self, place: Place) -> tuple[Tensor, ...]:
-        return self._models.both(0, *place)
+    def pieces(self, name: str) -> Iterator[Piece]:
+        for base, [change] in _changes(self._models, [self._kept], name):
+            yield partial(self._moved, base, *change)
 
-    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
-        base, delta = loaded[0], loaded[1].sub_(loaded[0])
-        mask = self._kept(place, delta)
+    def _moved(self, base: Tensor, delta: Tensor, selection: Selection) -> Tensor:
+        mask = selection.mask(delta)
         return where_kept(mask, delta.mul_(self.scale).add_(base), base)
 
     def facts(self) -> dict[str, Any]:
@@ -123,11 +146,11 @@ class Linear:
         _require_one(models, self.name)
         self._models = models
 
-    def load(self, place: Place) -> tuple[Tensor, ...]:
-        return self._models.both(0, *place)
+    def pieces(self, name: str) -> Iterator[Piece]:
+        for place in self._models.places([name]):
+            yield partial(self._between, *self._models.read(*place))
 
-    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
-        base, trained = loaded
+    def _between(self, base: Tensor, trained: Tensor) -> Tensor:
         return base.mul_(1 - self.weight).add_(trained.mul_(self.weight))
 
     def facts(self) -> dict[str, Any]:
@@ -155,16 +178,14 @@ class Ties:
         self._models = models
         self._kept = [Kept(models, number, self.keep, self.scope) for number in range(len(models.trained))]
 
-    def load(self, place: Place) -> tuple[Tensor, ...]:
-        name, first, last = place
-        deltas = (self._models.delta(number, *place) for number in range(len(self._kept)))
-        return (self._models.base[name].read(first, last).float(), *deltas)
+    def pieces(self, name: str) -> Iterator[Piece]:
+        for base, changes in _changes(self._models, self._kept, name):
+            yield partial(self._elected, base, changes)
 
-    def merge(self, place: Place, loaded: tuple[Tensor, ...]) -> Tensor:
+    def _elected(self, base: Tensor, changes: list[Change]) -> Tensor:
         from peft.utils.merge_utils import calculate_majority_sign_mask, disjoint_merge
 
-        base, *deltas = loaded
-        trimmed = torch.stack([kept_only(kept(place, d), d) for kept, d in zip(self._kept, deltas, strict=True)])
+        trimmed = torch.stack([kept_only(selection.mask(delta), delta) for delta, selection in changes])
         mean: Tensor = disjoint_merge(trimmed, calculate_majority_sign_mask(trimmed))
         return mean.mul_(self.scale).add_(base)
 

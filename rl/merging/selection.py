@@ -88,6 +88,25 @@ def select_largest(pieces: Sequence[T], load: Callable[[T], Tensor], total: int,
     return Selection(top << 16 | bottom, count - above - more)
 
 
+def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
+    """The same of pieces that are all in memory, in a quarter of the time. Errors: NotFinite."""
+    if count <= 0:
+        return Selection(INFINITY, 0)
+    bits = torch.cat([magnitude_bits(delta) for delta in deltas]).numpy()
+    if bits.max() >= INFINITY:
+        raise NotFinite
+    # A value that many entries share is slow to partition by, and mostly the sample's, too.
+    sample = np.sort(bits[::SAMPLE])
+    threshold = sample[len(sample) - 1 - count * (len(sample) - 1) // len(bits)]
+    above = np.count_nonzero(bits > threshold)
+    if not above < count <= np.count_nonzero(bits >= threshold):
+        first = len(bits) - count
+        bits.partition(first)
+        threshold = bits[first]
+        above = np.count_nonzero(bits[first:] > threshold)
+    return Selection(int(threshold), count - int(above))
+
+
 def _count(pieces: Sequence[T], load: Callable[[T], Tensor], top: int | None) -> tuple[Tensor, Tensor]:
     """Histograms of the entries' upper bits, and of the lower bits of those whose upper ones are `top`."""
 
