@@ -37,9 +37,10 @@ def majority(ballots: Sequence[Ballot]) -> float:
 
 
 def shortest_majority(ballots: Sequence[Ballot]) -> float:
-    """Shortest Majority Vote (arXiv 2502.12215, section 5): the answer with the highest c / log l is taken.
+    """Shortest Majority Vote (arXiv 2502.12215, section 6, equation 1): the answer with the highest c / log l is taken.
 
-    c is the number of its votes, l the mean length of their completions in tokens.
+    c is the number of its votes, l the mean length of their completions in tokens. A mean below two tokens, where the
+    paper's score has no meaning, counts as two.
     """
     return _best(ballots, lambda group: len(group) / math.log(max(2.0, fmean(b.length for b in group))))
 

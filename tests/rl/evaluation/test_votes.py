@@ -63,9 +63,16 @@ def test_the_shortest_majority_weighs_votes_by_the_logarithm_of_the_mean_length(
     assert shortest_majority(ballots(("a", 2), ("a", 198), ("b", 99), ("b", 99))) == 0.0
 
 
+def test_of_two_samples_that_disagree_the_shortest_majority_is_the_shorter() -> None:
+    # What the paper names as its second advantage: a plain majority can only toss a coin.
+    assert shortest_majority(ballots(("a", 99), ("b", 100))) == 1.0
+    assert shortest_majority(ballots(("a", 100), ("b", 99))) == 0.0
+    assert majority(ballots(("a", 99), ("b", 100))) == 1 / 2
+
+
 def test_the_shortest_majority_of_equals_is_a_tie() -> None:
     assert shortest_majority(ballots(("a", 8), ("b", 8), ("c", 8))) == pytest.approx(1 / 3)
-    assert shortest_majority(ballots(("a", 1), ("b", 1))) == 1 / 2  # no logarithm of one token
+    assert shortest_majority(ballots(("a", 1), ("b", 2))) == 1 / 2  # one token counts as two
     assert shortest_majority([]) == 0.0
 
 
