@@ -127,7 +127,7 @@ def _tables(folder: Path) -> dict[str, object]:
 
 
 CONTENTS: dict[str, Callable[[RunFolder], object]] = {
-    "parameters": lambda run: (run.final / "model.safetensors").read_bytes(),
+    "parameters": lambda run: {path.name: path.read_bytes() for path in sorted(run.final.glob("*.safetensors"))},
     "metrics": _untimed,
     "history, sampler, leftovers": _states,
     "rollouts": lambda run: _tables(run.rollouts),

@@ -1,11 +1,17 @@
-"""Models and tokenizers by path, hub name, or the name of an embedded model."""
+"""Models and tokenizers by path, hub name, or the name of an embedded model.
+
+Where a folder of a model may stand, one of a LoRA adapter may: its base model is found and loaded with it. No code that
+comes with a model is run unless `trust_remote_code` is given.
+"""
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -19,23 +25,51 @@ from transformers.utils import logging as transformers_logging
 from rl.errors import UserError
 
 EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model"}
+ADAPTER_CONFIG = "adapter_config.json"
 
 
 def resolve_model(name: str) -> str:
-    """A path or hub name for `from_pretrained`; a folder must be a model's."""
+    """A path or hub name for `from_pretrained`; a folder must be a model's or an adapter's."""
     if name in EMBEDDED:
         return str(resources.files("data_synth") / EMBEDDED[name])
     path = Path(name).expanduser()
-    if path.exists() and not (path / "config.json").is_file():
+    if path.exists() and not any((path / config).is_file() for config in ("config.json", ADAPTER_CONFIG)):
         raise UserError(f"model {name!r}: the folder is not a model, it has no config.json")
     if not path.exists() and (path.is_absolute() or name.count("/") > 1 or name[:1] in (".", "~")):
         raise UserError(f"model {name!r}: no such folder")
     return str(path) if path.exists() else name
 
 
-def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
+def base_of(model: str) -> str | None:
+    """The path or hub name of the base that the adapter in a folder names; None where it is no adapter's.
+
+    Errors: UserError where the base is named and is not there, or is an adapter itself.
+    """
+    config = Path(model) / ADAPTER_CONFIG
+    if not config.is_file():
+        return None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
+        name = json.loads(config.read_text()).get("base_model_name_or_path")
+    except (ValueError, AttributeError):
+        raise UserError(f"{config} is no JSON object") from None
+    if not name:
+        raise UserError(f"the adapter {model} names no base model: write it into its {ADAPTER_CONFIG}")
+    try:
+        base = resolve_model(name)
+    except UserError:
+        raise UserError(
+            f"the adapter {model} needs its base model {name}, which is not there; bring it back, or write where it is "
+            f"into {config}"
+        ) from None
+    if (Path(base) / ADAPTER_CONFIG).is_file():
+        raise UserError(f"the base {name} of the adapter {model} is an adapter itself: fold it with lengthwise merge")
+    return base
+
+
+def load_tokenizer(model: str, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    place = model if (Path(model) / "tokenizer_config.json").is_file() else base_of(model) or model
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", trust_remote_code=trust_remote_code)
     except Exception as error:
         raise UserError(f"cannot load a tokenizer from {model!r}: {_first_line(error)}") from error
     if tokenizer.pad_token is None:
@@ -43,21 +77,31 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     return tokenizer  # type: ignore[no-any-return]
 
 
-def load_config(model: str) -> PretrainedConfig:
+def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig:
+    """Of an adapter, its base model's."""
     try:
-        return AutoConfig.from_pretrained(model)
+        return AutoConfig.from_pretrained(base_of(model) or model, trust_remote_code=trust_remote_code)
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"cannot load the config of {model!r}: {_first_line(error)}") from error
 
 
 def load_model(model: str, **options: Any) -> PreTrainedModel:
-    """The weights in fp32 unless `options` give another `dtype`, as under TRL.
+    """The weights in fp32 unless `options` give another `dtype`, as under TRL; an adapter on its base, unmerged.
 
     Training needs that: a step of a usual learning rate is too small for half-precision weights to
-    show. `bf16: true` still computes in bf16.
+    show. `bf16: true` still computes in bf16. What is read is safetensors, or a pickle that holds
+    nothing but tensors.
     """
+    base = base_of(model)
     try:
-        return AutoModelForCausalLM.from_pretrained(model, **{"dtype": "float32", **options})  # type: ignore[no-any-return]
+        if base is not None:
+            return PeftModel.from_pretrained(load_model(base, **options), model)  # type: ignore[return-value]
+        defaults = {"dtype": "float32", "trust_remote_code": False}
+        return AutoModelForCausalLM.from_pretrained(model, **{**defaults, **options})  # type: ignore[no-any-return]
+    except UserError as error:
+        raise UserError(f"the base of the adapter {model}: {error}") from error
     except Exception as error:
         raise UserError(f"cannot load a model from {model!r}: {_first_line(error)}") from error
 

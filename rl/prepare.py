@@ -16,6 +16,7 @@ from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
 from rl.evaluation.recipes import recipe_protocol
+from rl.lora import require_lora, skeleton, trainable
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
@@ -50,7 +51,12 @@ class Prepared:
 
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
-        lines = [f"model      {self.model}", _describe("train", self.train)]
+        trains, everything = trainable(skeleton(self.model, self.recipe.lora, self.config.trust_remote_code))
+        lines = [
+            f"model      {self.model}",
+            f"parameters {trains:,} train of {everything:,}",
+            _describe("train", self.train),
+        ]
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
                 lines.append(_describe(name, problems))
@@ -87,8 +93,9 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     config = trainer_config(recipe, out, budgets.maximum)
     model = resolve_model(recipe.model)
     if config.sequence_chunk is not None:
-        require_proven(load_config(model))
-    tokenizer = load_tokenizer(model)
+        require_proven(load_config(model, config.trust_remote_code))
+    require_lora(recipe, config, model)
+    tokenizer = load_tokenizer(model, config.trust_remote_code)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
 
     chat = tokenizer.chat_template is not None

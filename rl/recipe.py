@@ -149,6 +149,28 @@ class BatchPart:
 
 
 @dataclass(frozen=True)
+class LoraPart:
+    """Train a LoRA adapter (arXiv 2106.09685) on the model, which stays as it is.
+
+    `trainer.learning_rate` is the adapter's; it wants about ten times a whole model's.
+    """
+
+    __pydantic_config__ = _STRICT
+    rank: int = 16
+    alpha: float = 32.0
+    """The adapter's product is multiplied by alpha / rank."""
+    dropout: float = 0.0
+    target_modules: Literal["all-linear"] | list[str] = "all-linear"
+    """Names of the linear layers that are adapted, as `[q_proj, v_proj]`; by default all but the LM head."""
+    modules_to_save: list[str] = field(default_factory=list)
+    """Names of modules that are trained whole and kept with the adapter."""
+    rslora: bool = False
+    """Multiply by alpha / sqrt(rank) instead (arXiv 2312.03732)."""
+    quantize: Literal["nf4", "int8"] | None = None
+    """Hold the model in 4 bits (QLoRA, arXiv 2305.14314) or 8 bits; needs CUDA and bitsandbytes."""
+
+
+@dataclass(frozen=True)
 class SamplingPart:
     """Dynamic sampling: drop groups whose reward does not vary, draw fresh problems in their place.
 
@@ -260,6 +282,8 @@ class Recipe:
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead` or `none`."""
     batch: BatchPart | None = None
+    lora: LoraPart | None = None
+    """Train an adapter instead of the whole model."""
     sampling: SamplingPart = field(default_factory=SamplingPart)
     rollouts: RolloutPart = field(default_factory=RolloutPart)
     evaluation: EvaluationPart = field(default_factory=EvaluationPart)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from rl import checkpoints
 from rl.data import ProblemSet
 from rl.evaluation import Answerer, end_ids, evaluate
 from rl.evaluation.recipes import data_in, recipe_protocol, stated
+from rl.lora import REFERENCE, load_options, require_continues, start_from
 from rl.models import load_model, quieten_libraries
 from rl.prepare import Prepared, prepare
 from rl.probe import probed
@@ -91,6 +93,8 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
     plan = [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
     for prepared, _ in plan:
         require_engine(prepared)
+    for (before, _), (after, _) in pairwise(plan):
+        require_continues(before.recipe, after.recipe)
     return plan
 
 
@@ -160,7 +164,11 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
 
 def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrainer:
     source = str(run.final) if run.final.exists() else prepared.model
-    model = load_model(source, **(prepared.config.model_init_kwargs or {}))
+    options = load_options(prepared.recipe, prepared.config)
+    if run.final.exists():
+        model, adapter = load_model(source, **options), None
+    else:
+        model, adapter = start_from(source, prepared.recipe.lora, options)
     problems = prepared.train.problems
     if prepared.recipe.data.probe and not run.final.exists():
         problems = probed(prepared, model, run)
@@ -175,6 +183,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
         budget=prepared.budgets,
         verifier=prepared.verifier,
         processing_class=prepared.tokenizer,
+        peft_config=adapter,
         order=prepared.order,
         monitor=prepared.monitor.problems if prepared.monitor else (),
         on_round=run.write_round,
@@ -210,6 +219,7 @@ def _save_final(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
     trainer.save_model(str(temporary))
     trainer.accelerator.wait_for_everyone()
     if trainer.accelerator.is_main_process:
+        shutil.rmtree(temporary / REFERENCE, ignore_errors=True)
         checkpoints.sync_all(temporary)
         temporary.rename(run.final)
     trainer.accelerator.wait_for_everyone()

@@ -21,6 +21,8 @@ ALONG = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "tokeniz
 NOT_ALONG = ("*.index.json", "merge.json", "trainer_state.json", "length_state.json", "adapter_*", "*all_results.json")
 HEADS = ("lm_head.weight", "embed_out.weight")
 """Names of an output layer, which a model with tied embeddings may store or leave out."""
+EMBEDDINGS = ("embed_tokens.weight", "embed_in.weight", "wte.weight")
+"""Names of an input embedding."""
 
 
 def find_model(name: str) -> Path:

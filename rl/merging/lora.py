@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from rl.merging.shards import Stored, read_weights
 
 ADAPTER, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 _PREFIX = "base_model.model."
-_OTHER_KINDS = ("use_dora", "use_qalora", "alora_invocation_tokens", "layer_replication", "modules_to_save")
+_OTHER_KINDS = ("use_dora", "use_qalora", "alora_invocation_tokens", "layer_replication")
+_SIDES = (".lora_A.weight", ".lora_B.weight")
 
 
 def is_adapter(folder: Path) -> bool:
@@ -25,13 +26,16 @@ def is_adapter(folder: Path) -> bool:
 def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], Tensor], dict[str, Any]]:
     """What turns each tensor of the base into the folded one, flat, and what there is to say about it.
 
-    W + scaling · B A (arXiv 2106.09685, section 4.1), computed as `peft` does when it merges.
-    Errors: UserError when the adapter is of another kind than plain LoRA, or of another model.
+    W + scaling · B A (arXiv 2106.09685, section 4.1), computed as `peft` does when it merges; modules that
+    were trained whole take the base's place. Errors: UserError when the adapter is of another kind than plain
+    LoRA, or of another model.
     """
     config = read_json(adapter / CONFIG)
     weights = read_weights(adapter, ADAPTER)
     _require_plain(config, weights, adapter)
-    modules = sorted({name.rpartition(".lora_")[0] for name in weights})
+    modules = sorted({name.rpartition(".lora_")[0] for name in weights if name.endswith(_SIDES)})
+    saved = {name.removeprefix(_PREFIX): stored for name, stored in weights.items() if not name.endswith(_SIDES)}
+    _require_saved(saved, base, adapter)
     targets = {}
     for module in modules:
         target = f"{module.removeprefix(_PREFIX)}.weight"
@@ -47,6 +51,8 @@ def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], 
         targets[target] = down, up, scaling(config, target.removesuffix(".weight"), down.shape[0]), turned
 
     def folded(tensor: Stored) -> Tensor:
+        if tensor.name in saved:
+            return saved[tensor.name].read()
         whole = tensor.read()
         if tensor.name not in targets:
             return whole
@@ -55,7 +61,7 @@ def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], 
         delta = (product.T if turned else product) * scale
         return whole.float().add_(delta.to(_dtype(up)).flatten())
 
-    return folded, {"adapted": len(targets)}
+    return folded, {"adapted": len(targets)} | ({"whole": len(saved)} if saved else {})
 
 
 def scaling(config: dict[str, Any], module: str, rank: int) -> float:
@@ -69,10 +75,24 @@ def scaling(config: dict[str, Any], module: str, rank: int) -> float:
 
 def _require_plain(config: dict[str, Any], weights: dict[str, Stored], adapter: Path) -> None:
     other = [key for key in _OTHER_KINDS if config.get(key)]
-    strange = [name for name in weights if not name.endswith((".lora_A.weight", ".lora_B.weight"))]
+    saved = config.get("modules_to_save") or ()
+    strange = [name for name in weights if not (name.endswith(_SIDES) or _is_of(name, saved))]
     if config.get("peft_type") != "LORA" or "lora_alpha" not in config or other or strange:
         what = (other or strange or [f"peft_type {config.get('peft_type')}"])[0]
         raise UserError(f"{adapter} is not plain LoRA ({what}): fold it with peft's merge_and_unload")
+
+
+def _is_of(name: str, modules: Collection[str]) -> bool:
+    """Whether a tensor is of one of these modules, which peft knows by the ends of their names."""
+    parts = name.split(".")
+    holders = [".".join(parts[:end]) for end in range(1, len(parts))]
+    return ".lora_" not in name and any(holder.endswith(each) for holder in holders for each in modules)
+
+
+def _require_saved(saved: dict[str, Stored], base: dict[str, Stored], adapter: Path) -> None:
+    for name, stored in saved.items():
+        if name not in base or base[name].shape != stored.shape:
+            raise UserError(f"{adapter} has {name} whole, which the base model has not so: another model's adapter")
 
 
 def _matrix(stored: Stored) -> Tensor:

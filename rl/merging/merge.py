@@ -16,8 +16,8 @@ from torch import Tensor
 
 from rl.errors import UserError
 from rl.installed import installed
-from rl.merging.folders import Models, copy_along, find_model, known_as, pair
-from rl.merging.lora import folding, is_adapter
+from rl.merging.folders import EMBEDDINGS, HEADS, Models, copy_along, find_model, known_as, pair, read_json
+from rl.merging.lora import CONFIG, folding, is_adapter
 from rl.merging.methods import Method, Piece
 from rl.merging.shards import FLOATS, Stored, Writer, read_weights
 from rl.whole_folder import require_new, whole_folder
@@ -89,6 +89,7 @@ def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> d
         raise UserError(f"{adapter} is not an adapter: it has no adapter_config.json")
     base_at = find_model(base)
     weights = read_weights(base_at)
+    _require_untied(base_at, adapter)
     folded, facts = folding(weights, adapter)
     results = {name: tensor.to(dtype) for name, tensor in weights.items()}
     copy_along(base_at, folder, dtype)
@@ -98,6 +99,14 @@ def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> d
             values = folded(tensor)
             writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
     return facts
+
+
+def _require_untied(base: Path, adapter: Path) -> None:
+    """Refuse an output layer or input embedding trained apart from the other, where the base has one for both."""
+    saved = read_json(adapter / CONFIG).get("modules_to_save") or ()
+    ends = [name for name in saved if f"{name}.weight".endswith((*HEADS, *EMBEDDINGS))]
+    if ends and read_json(base / "config.json").get("tie_word_embeddings"):
+        raise UserError(f"{adapter} has {ends[0]} whole, and {base} has one tensor for both embeddings: keep it apart")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rl.evaluation import Protocol
 from rl.release.choice import Chosen
 from rl.release.figures import Figures, Json
-from rl.release.public import public_text
 
 if TYPE_CHECKING:
     from rl.release.release import Wanted
@@ -36,6 +35,7 @@ SETTINGS = (
 def card(
     name: str,
     license_: str,
+    base: str,
     recipe: Json,
     chosen: Chosen,
     figures: Sequence[Figures],
@@ -43,8 +43,7 @@ def card(
     logged: Sequence[Json],
     pictures: Sequence[str],
 ) -> str:
-    """README.md in the hub's form. `recipe` is already fit to be seen, and `figures` are."""
-    base = public_text(wanted.base or recipe["model"])
+    """README.md in the hub's form. `base` and `recipe` are already fit to be seen, and `figures` are."""
     environment = Environment(
         loader=PackageLoader("rl.release", "."),
         trim_blocks=True,

@@ -23,7 +23,9 @@ def require_loads(folder: Path, base: str | None = None) -> None:
     Errors: UserError when that fails, when a weight is missing or left over, or scores are no numbers.
     """
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(base or folder, dtype="auto", output_loading_info=True)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            base or folder, dtype="auto", output_loading_info=True, trust_remote_code=False
+        )
         wrong = [key for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in info.get(kind, ())]
         if wrong:
             raise UserError(f"the weights do not fit the config: {sorted(map(str, wrong))[0]}")

@@ -25,7 +25,7 @@ from rl.release.choice import Chosen, choose
 from rl.release.figures import Figures, of_file, of_run
 from rl.release.lock import LOCK, lock, write_sums
 from rl.release.plots import draw
-from rl.release.public import make_public, public
+from rl.release.public import make_public, public, public_text
 from rl.run_folder import RunFolder
 from rl.whole_folder import require_new, whole_folder
 
@@ -77,7 +77,8 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         shown = public(recipe.to_dict())
         (folder / "recipe.yaml").write_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
         (folder / LOCK).write_text(lock())
-        text = card(wanted.name or out.name, license_, shown, chosen, figures, wanted, logged, pictures)
+        shown_base = public_text(wanted.base or (base.name if base and base.stands_for(recipe.model) else recipe.model))
+        text = card(wanted.name or out.name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures)
         (folder / "README.md").write_text(text)
         require_loads(folder, needs)
         write_sums(folder)
@@ -105,6 +106,10 @@ class _Base:
 
     place: str
     name: str
+
+    def stands_for(self, start: str) -> bool:
+        """Whether the run started from an adapter of this base, and went on with it."""
+        return is_adapter(Path(start).expanduser())
 
 
 def _base(chosen: Chosen, wanted: Wanted) -> _Base | None:

@@ -10,7 +10,7 @@ from accelerate import PartialState
 
 from rl.errors import UserError
 from rl.evaluation import encode_prompts
-from rl.models import load_config
+from rl.models import base_of, load_config
 from rl.prepare import Prepared
 from rl.recipe import RolloutPart
 from rl.rollouts.check import WeightCheck
@@ -53,14 +53,15 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
     if part.engine == "transformers":
         return TransformersEngine(batch_size=part.batch_size)
     if part.engine == "vllm":
-        return VllmEngine(model, part.vllm, model_length(prepared), dtype_of(prepared))
+        rank = prepared.recipe.lora.rank if prepared.recipe.lora else None
+        return VllmEngine(base_of(model) or model, part.vllm, model_length(prepared), dtype_of(prepared), rank)
     return _workers(prepared, model)
 
 
 def _workers(prepared: Prepared, model: str) -> WorkersEngine:
     part, config = prepared.recipe.rollouts, prepared.config
     key = _key(part)
-    vocabulary = load_config(model).get_text_config().vocab_size
+    vocabulary = load_config(model, config.trust_remote_code).get_text_config().vocab_size
     return WorkersEngine(
         [HttpWorker(address, vocabulary, key) for address in part.workers],
         Path(config.output_dir).resolve().parent / "weights",
@@ -94,7 +95,7 @@ def model_length(prepared: Prepared) -> int:
     asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
     longest = max(map(len, encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)))
     needed = longest + max(budgets.maximum, WeightCheck.TOKENS)
-    config = load_config(prepared.model).get_text_config()
+    config = load_config(prepared.model, prepared.config.trust_remote_code).get_text_config()
     limits = {"rollouts.vllm.max_model_len": given, "the model": getattr(config, "max_position_embeddings", None)}
     for holder, limit in limits.items():
         if limit is not None and needed > limit:

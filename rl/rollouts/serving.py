@@ -128,6 +128,7 @@ class Worker:
             "model": self.options.model,
             "max_model_len": self.max_model_len,
             "adapter_name": ADAPTER_NAME if adapter else None,
+            "adapter_rank": self.options.adapter_rank,
         }
 
     async def load(self, folder: Path | None, version: int) -> None:

@@ -46,7 +46,8 @@ def write_weights(model: PreTrainedModel | PeftModel, folder: Path) -> Literal["
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if isinstance(model, PeftModel):
-        model.save_pretrained(str(temporary), safe_serialization=True)
+        active = list(model.active_adapters)
+        model.save_pretrained(str(temporary), safe_serialization=True, selected_adapters=active)
     else:
         _write_files(checkpoint_tensors(model), temporary)
     shutil.rmtree(folder, ignore_errors=True)

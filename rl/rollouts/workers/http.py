@@ -12,6 +12,7 @@ import httpx2
 
 from rl.errors import UserError
 from rl.rollouts.transformers import Completion
+from rl.rollouts.weights import adapter_rank
 from rl.rollouts.wire import sampling_params
 from rl.rollouts.workers.answer import read
 from rl.rollouts.workers.worker import NotReady, Request, Source, WorkerFault
@@ -37,6 +38,7 @@ class HttpWorker:
         self.dtype = "float32"
         self._adapter: str | None = None
         self._most: int | None = None
+        self._adapter_rank: int | None = None
         # The pool bounds time and connections; a proxy of the environment has no business between hosts of a cluster.
         self._client = httpx2.AsyncClient(
             base_url=self.address,
@@ -49,7 +51,7 @@ class HttpWorker:
 
     async def holds(self) -> int | None:
         health = await self._health()
-        self._most = health.get("max_model_len")
+        self._most, self._adapter_rank = health.get("max_model_len"), health.get("adapter_rank")
         self._adapter, self.dtype = health.get("adapter_name"), str(health.get("dtype", self.dtype))
         version = health.get("version")
         return version if health.get("ready") and isinstance(version, int) else None
@@ -63,6 +65,7 @@ class HttpWorker:
     async def load(self, source: Source) -> None:
         """By path where the worker sees the folder, else by upload."""
         assert source.folder is not None
+        self._require_room(adapter_rank(source.folder))
         body = {"path": str(source.folder), "version": source.id}
         status, said = await self._ask("POST", "/lengthwise/weights", body)
         if status == 400:
@@ -73,6 +76,15 @@ class HttpWorker:
             raise self._refusal(status, said)
         if await self.holds() != source.id:
             raise WorkerFault("it has taken the weights, and does not hold them")
+
+    def _require_room(self, rank: int | None) -> None:
+        """Whether it was started for what is to be sent: an adapter of this rank, or a whole model."""
+        room = self._adapter_rank
+        if rank is None and room is not None:
+            raise WorkerFault("it takes adapters, and the run trains a whole model: start it without --adapter-rank")
+        if rank is not None and (room is None or room < rank):
+            takes = "no adapters" if room is None else f"adapters up to rank {room}"
+            raise WorkerFault(f"it takes {takes}: start it with --adapter-rank {rank}")
 
     async def _upload(self, file: Path, id: int) -> None:
         size = str(file.stat().st_size)
