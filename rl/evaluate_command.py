@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +13,11 @@ import typer
 
 from rl.errors import UserError
 from rl.method_commands import Json, Settings, write_json
+from rl.serve_command import key_in
 
 if TYPE_CHECKING:
     from rl.evaluation import Protocol
+    from rl.evaluation.engines import EngineChoice
     from rl.evaluation.measuring import Asked, Measured
 
 
@@ -43,7 +46,11 @@ def evaluate(
         list[str] | None, typer.Option("--column", help="problem=NAME or answer=NAME, where names are unusual.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many problems.")] = None,
-    engine: Annotated[str, typer.Option(help="What samples: transformers, or vllm.")] = "transformers",
+    engine: Annotated[str, typer.Option(help="What samples: transformers, vllm, or workers.")] = "transformers",
+    workers: Annotated[
+        list[str] | None, typer.Option("--worker", help="Address of a `lengthwise serve`; once for each.")
+    ] = None,
+    api_key_env: Annotated[str | None, typer.Option(help="Environment variable with the workers' key.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Completions side by side.")] = 256,
     out: Annotated[Path | None, typer.Option(help="Keep every answer in this parquet file; resumable.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy by context length and depth, as PNG or SVG.")] = None,
@@ -56,7 +63,7 @@ def evaluate(
     import torch
     from accelerate import PartialState
 
-    from rl.evaluation.engines import require_engine
+    from rl.evaluation.engines import EngineChoice
     from rl.models import quieten_libraries
     from rl.train import is_main_process
 
@@ -79,16 +86,16 @@ def evaluate(
         "min_bin": min_bin,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    require_engine(engine)
+    choice = EngineChoice(engine, batch_size, tuple(workers or ()), key_in(api_key_env))
     if run is not None:
         if model or data or protocol or verifier or out or columns:
             raise UserError("--run brings its own model, data, protocol, verifier and place; remove those options")
-        result = _run(run, checkpoint, given, engine, batch_size, limit, plot)
+        result = _run(run, checkpoint, given, choice, limit, plot)
     else:
         if not model or not data:
             raise UserError("give --model and --data, or --run")
         asked = _asked(data, model, protocol, given, verifier, settings or [], columns or [], engine, limit)
-        result = _one(asked, model, engine, batch_size, out, plot).numbers
+        result = _one(asked, model, choice, out, plot).numbers
     if json_file and is_main_process():
         write_json(json_file, result)
 
@@ -165,7 +172,7 @@ def _mapped(columns: list[str]) -> dict[str, str]:
 
 
 def _one(
-    asked: Asked, model: str, engine: str, batch_size: int, out: Path | None, plot: Path | None, path: str | None = None
+    asked: Asked, model: str, choice: EngineChoice, out: Path | None, plot: Path | None, path: str | None = None
 ) -> Measured:
     """Measure one model and show it; `path` is where it lies, if not where its name says."""
     from rewards.verifier import Isolated
@@ -180,11 +187,16 @@ def _one(
     if plot is not None and not any(problem.columns.get("gold_docs") for problem in asked.problems):
         raise UserError(f"cannot draw {plot}: the problems do not say where in the context their answers lie")
 
-    def opened() -> Answerer:
-        return open_answerer(model, place, tokenizer, engine, batch_size, asked.longest(tokenizer))
+    opened = ExitStack()
+
+    def answerer() -> Answerer:
+        found = open_answerer(model, place, tokenizer, choice, asked.longest(tokenizer))
+        opened.callback(found.engine.close)
+        return found
 
     try:
-        measured = asked.measure(model, tokenizer, opened, out, batch_size)
+        with opened:
+            measured = asked.measure(model, tokenizer, answerer, out, choice.batch_size)
     except KeyboardInterrupt:
         print(
             "stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), file=sys.stderr
@@ -207,8 +219,7 @@ def _run(
     path: Path,
     which: str,
     given: Mapping[str, Any],
-    engine: str,
-    batch_size: int,
+    choice: EngineChoice,
     limit: int | None,
     plot: Path | None,
 ) -> dict[str, Any]:
@@ -222,10 +233,9 @@ def _run(
     models = runs.chosen_models(run, which)
     if plot is not None and len(models) > 1:
         raise UserError("--plot draws one checkpoint: give --checkpoint last, or a step")
-    asked = runs.asked_of(run, recipe, engine, limit, lambda protocol: changed(protocol, given))
+    asked = runs.asked_of(run, recipe, choice.name, limit, lambda protocol: changed(protocol, given))
     measured = {
-        m.step: _one(asked, f"{path.name}, step {m.step}", engine, batch_size, m.evaluation(run), plot, str(m.path))
-        for m in models
+        m.step: _one(asked, f"{path.name}, step {m.step}", choice, m.evaluation(run), plot, str(m.path)) for m in models
     }
     if which == "all":
         return {"schema": 1, "run": str(path), "checkpoints": {str(s): m.numbers for s, m in measured.items()}}

@@ -34,15 +34,12 @@ def serve(
     from rl.rollouts.serving import WorkerOptions
     from rl.rollouts.serving import serve as run_worker
 
-    api_key = os.environ.get(api_key_env) if api_key_env else None
-    if api_key_env and not api_key:
-        raise UserError(f"--api-key-env: the environment variable {api_key_env} is not set")
     run_worker(
         WorkerOptions(
             model=model,
             port=port,
             host=host,
-            api_key=api_key,
+            api_key=key_in(api_key_env),
             dtype=dtype,
             max_model_len=max_model_len,
             tensor_parallel_size=tensor_parallel_size,
@@ -54,3 +51,10 @@ def serve(
             uploads=uploads,
         )
     )
+
+
+def key_in(variable: str | None) -> str | None:
+    """The key that an environment variable holds, where one is named. Errors: UserError where it is not set."""
+    if variable and not os.environ.get(variable):
+        raise UserError(f"--api-key-env: the environment variable {variable} is not set")
+    return os.environ[variable] if variable else None

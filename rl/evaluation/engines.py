@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rl.errors import UserError, unknown
@@ -16,29 +19,55 @@ from rl.models import load_model
 from rl.recipe import VllmPart
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.vllm_engine import VllmEngine, require_vllm
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.http import HttpWorker, require_address
 
 GPU_SHARE = 0.85
 """Of the device's memory that vLLM may take: nothing is trained beside it."""
+MINUTES = 10.0
+"""How long an evaluation waits where no worker serves."""
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What samples. Errors: UserError with the nearest name, or for workers that are missing or not asked for."""
+
+    name: str = "transformers"
+    batch_size: int = 256
+    """Completions side by side, where the engine is told."""
+    workers: Sequence[str] = ()
+    """Addresses of servers that `lengthwise serve` started."""
+    api_key: str | None = field(default=None, repr=False)
+    """Theirs, where they want one."""
+
+    def __post_init__(self) -> None:
+        if self.name not in ENGINES:
+            raise unknown("engine", self.name, ENGINES)
+        if self.name == "vllm":
+            require_vllm("engine vllm")
+        if (self.name == "workers") != bool(self.workers):
+            raise UserError("--engine workers and --worker ADDRESS, once for each server, go together; give both")
+        for address in self.workers:
+            require_address(address)
 
 
 def open_answerer(
-    name: str, path: str, tokenizer: PreTrainedTokenizerBase, engine: str, batch_size: int, longest: int
+    name: str, path: str, tokenizer: PreTrainedTokenizerBase, choice: EngineChoice, longest: int
 ) -> Answerer:
     """Load a model and put an engine before it; `longest` are the tokens of the longest prompt and completion together.
 
     Errors: UserError for a model or an engine that cannot be loaded.
     """
-    open_engine = ENGINES[require_engine(engine)]
     on_gpu = PartialState().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
-    return Answerer(open_engine(model, path, batch_size, longest), tokenizer, end_ids(model, tokenizer), name)
+    return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
 
 
-def _transformers(model: PreTrainedModel, path: str, batch_size: int, longest: int) -> Engine:
-    return TransformersEngine(model.to(PartialState().device), batch_size)
+def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
+    return TransformersEngine(model.to(PartialState().device), choice.batch_size)
 
 
-def _vllm(model: PreTrainedModel, path: str, batch_size: int, longest: int) -> Engine:
+def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
     """vLLM in this process; it schedules by itself, whatever the batch size."""
     if (Path(path) / "adapter_config.json").is_file():
         raise UserError(f"{path} is an adapter, and vLLM takes whole weights: fold it with `lengthwise merge` first")
@@ -48,16 +77,19 @@ def _vllm(model: PreTrainedModel, path: str, batch_size: int, longest: int) -> E
     return engine
 
 
-ENGINES: Mapping[str, Callable[[PreTrainedModel, str, int, int], Engine]] = {
+def _workers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
+    """vLLM on servers, which get the model's weights first."""
+    vocabulary = model.config.get_text_config().vocab_size
+    folder = [tempfile.mkdtemp(prefix="lengthwise-weights-") if PartialState().is_main_process else ""]
+    broadcast_object_list(folder)
+    workers = [HttpWorker(address, vocabulary, choice.api_key) for address in choice.workers]
+    engine = WorkersEngine(workers, Path(folder[0]), MINUTES)
+    engine.load_weights(lambda: nullcontext(model), 0)
+    return engine
+
+
+ENGINES: Mapping[str, Callable[[PreTrainedModel, str, EngineChoice, int], Engine]] = {
     "transformers": _transformers,
     "vllm": _vllm,
+    "workers": _workers,
 }
-
-
-def require_engine(name: str) -> str:
-    """Errors: UserError with the nearest name."""
-    if name not in ENGINES:
-        raise unknown("engine", name, ENGINES)
-    if name == "vllm":
-        require_vllm("engine vllm")
-    return name

@@ -26,7 +26,7 @@ CONNECT = 10.0
 
 def require_address(address: str) -> None:
     if not address.startswith(("http://", "https://")):
-        raise UserError(f"rollouts.workers: {address!r} is no address; give e.g. http://127.0.0.1:8000")
+        raise UserError(f"rollout worker {address!r} is no address; give e.g. http://127.0.0.1:8000")
 
 
 class HttpWorker:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from commands import refused, run
+from workers import fake_workers
 
 from rl.cli import run_command
 from rl.evaluation import Evaluation
@@ -59,6 +60,23 @@ def test_one_sampling_is_scored_at_every_cap_and_kept(monkeypatch: pytest.Monkey
     again = run(*arguments, "--caps", "20")
     assert list(again["caps"]) == ["20", "60"]
     assert again["caps"]["60"] == first["caps"]["60"]
+
+
+def test_workers_give_what_the_engine_in_this_process_gives() -> None:
+    asked = ["evaluate", *FILE, "--samples", "3", "--cap", "60"]
+    with fake_workers(2, "--model", str(resolve_model("demo"))) as workers:
+        addresses = [part for worker in workers for part in ("--worker", worker.address)]
+        theirs = run(*asked, "--engine", "workers", *addresses)
+        assert sum(worker.seen()["answered"] for worker in workers) == 6
+    assert theirs["protocol"]["engine"] == "workers"
+    assert theirs["caps"] == run(*asked)["caps"]
+
+
+def test_workers_and_their_addresses_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "go together" in refused(capsys, "evaluate", *FILE, "--engine", "workers")
+    assert "go together" in refused(capsys, "evaluate", *FILE, "--worker", "http://127.0.0.1:1")
+    assert "'gpu7:80' is no address" in refused(capsys, "evaluate", *FILE, "--engine", "workers", "--worker", "gpu7:80")
+    assert "WORKER_KEY is not set" in refused(capsys, "evaluate", *FILE, "--api-key-env", "WORKER_KEY")
 
 
 def test_caps_alone_say_how_long_to_sample() -> None:
