@@ -1,4 +1,4 @@
-"""Merge models on the disk into a new one, in the memory of a few pieces of a tensor."""
+"""Merge models on the disk into a new one, in the memory of pieces of a tensor, or of one of moderate size."""
 
 from __future__ import annotations
 

@@ -89,10 +89,14 @@ def select_largest(pieces: Sequence[T], load: Callable[[T], Tensor], total: int,
 
 
 def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
-    """The same of pieces that are all in memory, in a quarter of the time. Errors: NotFinite."""
+    """The same of pieces that are all in memory, and quicker; takes 4 bytes an entry. Errors: NotFinite."""
     if count <= 0:
         return Selection(INFINITY, 0)
-    bits = torch.cat([magnitude_bits(delta) for delta in deltas]).numpy()
+    bits = np.empty(sum(map(len, deltas)), np.int32)
+    end = 0
+    for delta in deltas:
+        start, end = end, end + len(delta)
+        np.bitwise_and(delta.view(torch.int32).numpy(), 0x7FFFFFFF, out=bits[start:end])
     if bits.max() >= INFINITY:
         raise NotFinite
     # A value that many entries share is slow to partition by, and mostly the sample's, too.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from peft.utils.merge_utils import ties as peft_ties
 
 from rl.errors import UserError
-from rl.merging import Linear, Selective, Ties, merge, shards
+from rl.merging import Linear, Selective, Ties, merge, methods, shards
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -39,14 +39,17 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     scale=st.sampled_from([0.7, 1.0, -0.3]),
     scope=st.sampled_from(["global", "tensor"]),
     layouts=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    held=st.sampled_from([0, 20, 100]),
 )
 def test_a_selective_merge_is_the_naive_one_to_the_bit(
-    tmp_path_factory, seed, dtype, coarse, keep, scale, scope, layouts
+    tmp_path_factory, seed, dtype, coarse, keep, scale, scope, layouts, held
 ) -> None:
     folder = tmp_path_factory.mktemp("merge")
     base, trained = weights(seed, dtype, coarse), weights(seed + 1000, dtype, coarse)
     places = [naive.write(folder / name, w, n) for name, w, n in zip("bt", (base, trained), layouts, strict=True)]
-    record = merge(str(places[0]), [str(places[1])], folder / "out", Selective(keep, scale, scope))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(methods, "HELD", held)
+        record = merge(str(places[0]), [str(places[1])], folder / "out", Selective(keep, scale, scope))
     assert naive.bits(naive.read(folder / "out")) == naive.bits(naive.selective(base, trained, keep, scale, scope))
     kept = sum(int(mask.sum()) for mask in naive.masks(base, trained, keep, scope).values())
     assert (record["kept"], record["of"]) == (kept, 71)
