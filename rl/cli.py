@@ -19,6 +19,7 @@ from rl import (
     release_command,
     serve_command,
     verify_command,
+    watch_command,
 )
 from rl.errors import UserError, user_errors_exit_2
 from rl.installed import installed
@@ -101,6 +102,7 @@ for command in (
     serve_command.serve,
     release_command.release,
     compare_command.compare,
+    watch_command.watch,
     doctor_command.doctor,
 ):
     app.command()(command)

@@ -1,6 +1,6 @@
 """A run's folder: what is in it, whom it belongs to, and how it survives a crash.
 
-recipe.yaml, metrics.jsonl, rollouts/*.parquet, evaluation/*.parquet, checkpoints/, final/, report/.
+recipe.yaml, metrics.jsonl, alarms.jsonl, rollouts/*.parquet, evaluation/*.parquet, checkpoints/, final/, report/.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.jsonl"
+
+    @property
+    def alarms(self) -> Path:
+        return self.path / "alarms.jsonl"
 
     @property
     def rollouts(self) -> Path:
@@ -136,6 +140,9 @@ class RunFolder:
         if self.metrics.is_file():
             kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
             write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+        if self.alarms.is_file():
+            said = [line for line in read_metrics(self.alarms) if line["step"] < step]
+            write_text(self.alarms, "".join(json.dumps(line) + "\n" for line in said))
         for path in self.rollouts.glob("round-*"):
             if path.suffix != ".parquet" or int(path.stem.rpartition("-")[2]) >= rounds:
                 path.unlink()
@@ -146,6 +153,14 @@ class RunFolder:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def write_alarm(self, step: int, line: str) -> None:
+        """Keep an alarm that the round of this step gave."""
+        with self.alarms.open("a") as file:
+            file.write(json.dumps({"step": step, "alarm": line}) + "\n")
+
+    def alarms_said(self) -> list[str]:
+        return [line["alarm"] for line in read_metrics(self.alarms)] if self.alarms.is_file() else []
 
     def write_round(self, round_: Round) -> None:
         """All rollouts that a round is done with, those that did not train included (`advantage` null).

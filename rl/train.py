@@ -190,6 +190,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
         callbacks=callbacks,
         engine=None if run.final.exists() else build_engine(prepared, source),
     )
+    trainer.on_alarm = run.write_alarm
     trainer.remove_callback(PrinterCallback)
     return trainer
 

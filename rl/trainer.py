@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ class LengthGRPOTrainer(RollingTrainer):
         self.monitor = list(monitor)
         require_monitor(self.rewards, bool(self.monitor))
         self.on_round = on_round
+        self.on_alarm: Callable[[int, str], None] | None = None
         self._round: Round | None = None
         self.engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.ahead = Ahead(args.max_staleness)
@@ -140,6 +141,8 @@ class LengthGRPOTrainer(RollingTrainer):
         if self.accelerator.is_main_process:
             for alarm in alarms:
                 warnings.warn(alarm, stacklevel=1)
+                if self.on_alarm is not None:
+                    self.on_alarm(self._round.step, alarm)
             if self.on_round is not None:
                 self.on_round(self._round)
         return output
