@@ -57,6 +57,11 @@ class State:
             from rl.models import load_model
             from rl.rollouts.weights import read_weights
 
+            if (folder / "adapter_config.json").is_file():
+                from peft import PeftModel
+
+                self.model = PeftModel.from_pretrained(load_model(self.arguments.model), folder)
+                return
             self.model = self.model or load_model(self.arguments.model)
             self.model.load_state_dict(dict(read_weights(folder)), strict=False)
 
@@ -123,7 +128,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(3600)
         elif self._allowed():
             ready, most = state.version is not None and not state.loading, state.arguments.max_model_len
-            self._reply(200, {"ready": ready, "version": state.version, "dtype": "float32", "max_model_len": most})
+            rank = state.arguments.adapter_rank
+            lora = {"adapter_rank": rank, "adapter_name": "policy" if rank and ready else None}
+            said = {"ready": ready, "version": state.version, "dtype": "float32", "max_model_len": most}
+            self._reply(200, said | lora)
 
     def do_PUT(self) -> None:
         if self._allowed():
@@ -178,6 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         state, mode = self.state, self.state.current_mode()
         with state.lock:
             state.counts["asked"] += 1
+            state.counts["of the adapter"] += body["model"] == "policy"
             state.counts["under way"] += 1
             state.at_once = max(state.at_once, state.counts["under way"])
         try:
@@ -231,6 +240,7 @@ def main() -> None:
     parser.add_argument("--key")
     parser.add_argument("--upload-only", action="store_true")
     parser.add_argument("--max-model-len", type=int, default=4096)
+    parser.add_argument("--adapter-rank", type=int)
     arguments = parser.parse_args()
     Handler.state = State(arguments)
     server = Server(("127.0.0.1", arguments.port), Handler)
