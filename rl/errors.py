@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+
+REMOVED = "[removed]"
+"""Stands where a secret stood."""
+
+_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_LEAST = 8
+"""Characters of a secret: shorter values would be found in ordinary words."""
 
 
 class UserError(Exception):
@@ -22,6 +30,14 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> User
     return UserError(f"unknown {kind} {name!r}{place}; {hint}")
 
 
+def without_own_secrets(text: str) -> str:
+    """`text`, which may repeat what a server said, without the values of variables that are named after secrets."""
+    for name, value in os.environ.items():
+        if _SECRET_VARIABLE.search(name) and len(value.strip()) >= _LEAST:
+            text = text.replace(value.strip(), REMOVED)
+    return text
+
+
 @contextlib.contextmanager
 def user_errors_exit_2() -> Iterator[None]:
     """One line on standard error, from the first rank only, and exit code 2 on every rank."""
@@ -29,5 +45,5 @@ def user_errors_exit_2() -> Iterator[None]:
         yield
     except UserError as error:
         if os.environ.get("RANK", "0") == "0":
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {without_own_secrets(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -13,7 +13,7 @@ import typer
 
 from rl.errors import UserError
 from rl.method_commands import Json, Settings, write_json
-from rl.serve_command import key_in
+from rl.secrecy import from_environment
 
 if TYPE_CHECKING:
     from rl.evaluation import Protocol
@@ -86,7 +86,8 @@ def evaluate(
         "min_bin": min_bin,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    choice = EngineChoice(engine, batch_size, tuple(workers or ()), key_in(api_key_env))
+    key = from_environment(api_key_env, "--api-key-env") if api_key_env else None
+    choice = EngineChoice(engine, batch_size, tuple(workers or ()), key)
     if run is not None:
         if model or data or protocol or verifier or out or columns:
             raise UserError("--run brings its own model, data, protocol, verifier and place; remove those options")

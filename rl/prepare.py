@@ -22,6 +22,7 @@ from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
 from rl.rounds import require_monitor
 from rl.sampler import ProblemSampler
+from rl.secrecy import require_no_secrets
 
 PROBED = ("pass_rate", "ref_accuracy", "ref_length")
 """Columns that `data.probe` adds to every training problem."""
@@ -79,6 +80,7 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
 
     `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
     """
+    require_no_secrets(recipe.to_dict(), recipe.name)
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
         raise UserError(f"{recipe.name}: a recipe needs at least one reward")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rl.errors import UserError
+from rl.secrecy import from_environment
 
 
 def serve(
@@ -39,7 +38,7 @@ def serve(
             model=model,
             port=port,
             host=host,
-            api_key=key_in(api_key_env),
+            api_key=from_environment(api_key_env, "--api-key-env") if api_key_env else None,
             dtype=dtype,
             max_model_len=max_model_len,
             tensor_parallel_size=tensor_parallel_size,
@@ -51,10 +50,3 @@ def serve(
             uploads=uploads,
         )
     )
-
-
-def key_in(variable: str | None) -> str | None:
-    """The key that an environment variable holds, where one is named. Errors: UserError where it is not set."""
-    if variable and not os.environ.get(variable):
-        raise UserError(f"--api-key-env: the environment variable {variable} is not set")
-    return os.environ[variable] if variable else None

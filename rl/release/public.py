@@ -12,15 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-SECRET_KEY = re.compile(r"(^|_)(hub_token|auth_token|access_token|secret|password|passwd|api_key|credentials?)$", re.I)
-SECRETS = re.compile(
-    r"\b(hf_\w{20,}|sk-[\w-]{20,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16})"
-    r"|\b(xox[abprs]-[\w-]{10,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,})"
-    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|$)",
-    re.S,
-)
-REMOVED = "[removed]"
+from rl.secrecy import SECRET_KEY, without_secrets
+
 PATH = re.compile(r"(?<![\w/.<>}])(?:file://|~)?(?:/[^\s/:'\"<>|()\[\]{},;]+){2,}/?")
 """An absolute path of two parts or more; no web address, fraction or closing tag looks like one."""
 
@@ -35,7 +28,7 @@ def public(value: Any) -> Any:
 
 
 def public_text(text: str) -> str:
-    text = SECRETS.sub(REMOVED, text)
+    text = without_secrets(text)
     if _is_path(text):
         return Path(text).name
     return PATH.sub(lambda found: found[0].rstrip("/").rpartition("/")[2], text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
@@ -22,6 +21,7 @@ from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker, require_address
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
+from rl.secrecy import from_environment
 
 
 def require_engine(prepared: Prepared) -> None:
@@ -80,9 +80,7 @@ def _channels(part: RolloutPart, key: str | None) -> Channels:
 def _key(part: RolloutPart) -> str | None:
     """The workers' API key, where they want one."""
     name = part.pool.api_key_env
-    if name is not None and not os.environ.get(name):
-        raise UserError(f"rollouts.pool.api_key_env: the environment has no {name}; export the workers' API key as it")
-    return None if name is None else os.environ[name]
+    return None if name is None else from_environment(name, "rollouts.pool.api_key_env")
 
 
 def model_length(prepared: Prepared) -> int:

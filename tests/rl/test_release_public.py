@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from rl.release.public import REMOVED, public
+from rl.errors import REMOVED
+from rl.release.public import public
 
 
 @pytest.mark.parametrize(

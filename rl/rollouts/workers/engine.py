@@ -13,7 +13,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
-from rl.errors import UserError
+from rl.errors import UserError, without_own_secrets
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.transformers import Completion, Sampling
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
@@ -231,4 +231,4 @@ class OneWorker:
 def _say(line: str) -> None:
     state = PartialState()
     rank = f"rank {state.process_index}: " if state.num_processes > 1 else ""
-    print(rank + line, file=sys.stderr, flush=True)
+    print(rank + without_own_secrets(line), file=sys.stderr, flush=True)

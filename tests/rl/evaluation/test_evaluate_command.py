@@ -76,7 +76,7 @@ def test_workers_and_their_addresses_go_together(capsys: pytest.CaptureFixture[s
     assert "go together" in refused(capsys, "evaluate", *FILE, "--engine", "workers")
     assert "go together" in refused(capsys, "evaluate", *FILE, "--worker", "http://127.0.0.1:1")
     assert "'gpu7:80' is no address" in refused(capsys, "evaluate", *FILE, "--engine", "workers", "--worker", "gpu7:80")
-    assert "WORKER_KEY is not set" in refused(capsys, "evaluate", *FILE, "--api-key-env", "WORKER_KEY")
+    assert "has no WORKER_KEY" in refused(capsys, "evaluate", *FILE, "--api-key-env", "WORKER_KEY")
 
 
 def test_caps_alone_say_how_long_to_sample() -> None:
