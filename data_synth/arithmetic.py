@@ -21,7 +21,9 @@ Split = Literal["train", "validation", "test"]
 MOST = 10_000
 """Problems that one call gives at most; every split holds more."""
 
-MIN_TERMS, MAX_TERMS = 2, 5
+FEWEST_TERMS, MOST_TERMS = 2, 5
+PATIENCE = 10_000
+"""Draws in a row without a new problem after which there is taken to be none."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ def split_of(text: str) -> Split:
     return "test" if bucket == 0 else "validation" if bucket == 1 else "train"
 
 
-def draw_sum(rng: random.Random) -> Sum:
-    """A random expression of 2 to 5 terms; a term is subtracted only where the total allows it."""
-    count = rng.randint(MIN_TERMS, MAX_TERMS)
+def draw_sum(rng: random.Random, fewest: int = FEWEST_TERMS, most: int = MOST_TERMS) -> Sum:
+    """A random expression of so many terms; a term is subtracted only where the total allows it."""
+    count = rng.randint(fewest, most)
     total = rng.randint(0, 9)
     terms: list[int] = [total]
     signs: list[Literal["+", "-"]] = []
@@ -87,28 +89,35 @@ def draw_sum(rng: random.Random) -> Sum:
     return Sum(tuple(terms), tuple(signs))
 
 
-def sums(split: Split, seed: int) -> Iterator[Sum]:
+def sums(split: Split, seed: int, fewest: int = FEWEST_TERMS, most: int = MOST_TERMS) -> Iterator[Sum]:
     """An endless stream of expressions of one split, repeats included."""
     rng = random.Random(f"{seed}/{split}")
     while True:
-        drawn = draw_sum(rng)
+        drawn = draw_sum(rng, fewest, most)
         if drawn.split == split:
             yield drawn
 
 
-def problems(split: Split = "train", n: int = 1024, seed: int = 0) -> list[dict[str, str | int]]:
-    """`n` different problems of one split: `problem`, `answer`, and `difficulty` (terms).
+def problems(
+    split: Split = "train", n: int = 1024, seed: int = 0, fewest: int = FEWEST_TERMS, most: int = MOST_TERMS
+) -> list[dict[str, str | int]]:
+    """`n` different problems of one split, of `fewest` to `most` terms: `problem`, `answer`, `difficulty` (terms).
 
-    Splits share no expression, whatever their seeds.
+    Splits share no expression, whatever their seeds. The embedded model has seen 2 to 5 terms.
     """
     if split not in get_args(Split):
         raise ValueError(f"split must be one of {', '.join(get_args(Split))}, not {split!r}")
     if not 0 <= n <= MOST:
         raise ValueError(f"n must lie in [0, {MOST}], not {n}")
+    if not 1 <= fewest <= most:
+        raise ValueError(f"terms must be 1 <= fewest <= most, not {fewest} and {most}")
     chosen: dict[str, Sum] = {}
-    for drawn in sums(split, seed):
-        if len(chosen) == n:
-            break
+    stream, drawn_again = sums(split, seed, fewest, most), 0
+    while len(chosen) < n:
+        drawn = next(stream)
+        drawn_again = 0 if str(drawn) not in chosen else drawn_again + 1
+        if drawn_again == PATIENCE:
+            raise ValueError(f"there are no {n} problems of {fewest} to {most} terms in {split}")
         chosen.setdefault(str(drawn), drawn)
     return [{"problem": f"{text}=?", "answer": str(s.answer), "difficulty": len(s.terms)} for text, s in chosen.items()]
 

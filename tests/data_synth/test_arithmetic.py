@@ -31,6 +31,16 @@ def test_a_split_gives_as_many_different_problems_as_asked(split: Split) -> None
     assert {row["difficulty"] for row in rows} == {2, 3, 4, 5}
 
 
+def test_longer_problems_than_the_model_has_seen_can_be_asked_for() -> None:
+    rows = problems("test", 200, seed=3, fewest=6, most=7)
+    assert {row["difficulty"] for row in rows} == {6, 7}
+    assert all(evaluate(str(row["problem"]).removesuffix("=?")) == int(row["answer"]) for row in rows)
+    with pytest.raises(ValueError, match="no 100 problems of 2 to 2 terms in test"):
+        problems("test", 100, fewest=2, most=2)
+    with pytest.raises(ValueError, match="fewest <= most"):
+        problems(fewest=4, most=3)
+
+
 def test_splits_share_nothing_whatever_the_seeds() -> None:
     seen = {(split, row["problem"]) for split in SPLITS for seed in range(3) for row in problems(split, 3000, seed)}
     texts = [text for _, text in seen]

@@ -1,0 +1,143 @@
+"""The grid of a study: which runs there are, and what they are asked afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from rl.errors import UserError
+from rl.recipe import Recipe, SourcePart, merge, parse_recipe
+from rl.recipe_files import load_yaml
+
+HERE = Path(__file__).parent
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method: what differs from the base recipe."""
+
+    __pydantic_config__ = _STRICT
+    label: str
+    recipe: dict[str, Any] = field(default_factory=dict)
+    asks: int | None = None
+    """Tokens that the evaluation's prompts state, for methods that train on stated budgets."""
+    seeds: int | None = None
+    trained: bool = True
+    """Whether it is, or only answers the tests."""
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Every combination of the levels of some factors, each there or not."""
+
+    __pydantic_config__ = _STRICT
+    of: dict[str, Any]
+    factors: dict[str, dict[str, Any]]
+    names: dict[str, str] = field(default_factory=dict)
+    """Of combinations that have a name of their own, by their factors joined with `-`."""
+    labels: dict[str, str] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
+
+    def arms(self, prefix: str) -> dict[str, Arm]:
+        found = {}
+        for count in range(len(self.factors) + 1):
+            for chosen in combinations(self.factors, count):
+                recipe = self.of
+                for factor in chosen:
+                    recipe = merge(recipe, self.factors[factor])
+                joined = "-".join(chosen)
+                name = self.names.get(joined, f"{prefix}-{joined}")
+                label = self.labels.get(name, f"{prefix} + {' + '.join(chosen)}")
+                found[name] = Arm(label, recipe, seeds=self.seeds.get(name))
+        return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A study: arms over seeds, and the problems that every trained model answers."""
+
+    __pydantic_config__ = _STRICT
+    base: str
+    seeds: int
+    tests: dict[str, SourcePart]
+    cap: int
+    """Tokens a completion may have when it is sampled."""
+    caps: tuple[int, ...]
+    """Smaller caps that it is scored at, too."""
+    arms: dict[str, Arm] = field(default_factory=dict)
+    crosses: dict[str, Cross] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
+    """Of the base, for every arm."""
+    only: list[str] = field(default_factory=list)
+    """The arms to run; all by default."""
+
+    def all_arms(self) -> dict[str, Arm]:
+        """Every arm by name, those of the crosses included."""
+        arms = dict(self.arms)
+        for prefix, cross in self.crosses.items():
+            arms |= cross.arms(prefix)
+        unknown = sorted(set(self.only) - set(arms))
+        if unknown:
+            raise UserError(f"the grid has no arm {unknown[0]!r}; it has {', '.join(arms)}")
+        return {name: arm for name, arm in arms.items() if not self.only or name in self.only}
+
+    def runs(self) -> list[tuple[str, int]]:
+        """Arms and seeds, every arm's first seed before any arm's second."""
+        arms = self.all_arms()
+        most = max((arm.seeds or self.seeds) for arm in arms.values())
+        return [(name, seed) for seed in range(most) for name, arm in arms.items() if seed < (arm.seeds or self.seeds)]
+
+    def recipe(self, name: str, seed: int) -> Recipe:
+        """Of one run. Errors: UserError naming the arm."""
+        values = merge(load_yaml((HERE / self.base).read_text()), self.overrides)
+        values = merge(values, {**self.all_arms()[name].recipe, "name": f"{name}-{seed}", "seed": seed})
+        return parse_recipe(values, f"arm {name}")
+
+    def digest(self, name: str, seed: int) -> str:
+        """Of everything that a run's result depends on, versions of packages apart (16 hex digits)."""
+        asked = {"asks": self.all_arms()[name].asks, "tests": self.tests, "cap": self.cap}
+        text = self.recipe(name, seed).to_yaml() + repr(asked)
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def load_grid(path: Path) -> Grid:
+    """Read a grid; one that `extends` another, beside it, says only what differs. Errors: UserError."""
+    try:
+        return TypeAdapter(Grid).validate_python(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"there is no grid {path}; give one of {', '.join(shipped_grids())}, or a file")
+    values = load_yaml(path.read_text())
+    if not isinstance(values, Mapping):
+        raise UserError(f"{path}: a grid is a mapping of keys to values")
+    own = dict(values)
+    base = own.pop("extends", None)
+    return own if base is None else merge(_read(path.parent / str(base)), own)
+
+
+def shipped_grids() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(HERE.glob("grid*.yaml"))}
+
+
+def write_recipes(grid: Grid, folder: Path) -> list[Path]:
+    """A recipe file for each run, for a cluster: `lengthwise train FILE`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, seed in grid.runs():
+        path = folder / f"{name}-{seed}.yaml"
+        path.write_text(yaml.safe_dump(grid.recipe(name, seed).to_dict(), sort_keys=False, allow_unicode=True))
+        written.append(path)
+    return written
