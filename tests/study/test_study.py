@@ -1,0 +1,174 @@
+"""The study's grid, its result files and its report, from made-up results; one run for real."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.study.__main__ import main, missing
+from experiments.study.claims import read_claims
+from experiments.study.grid import HERE, load_grid, shipped_grids
+from experiments.study.measured import Measured
+from experiments.study.report import separation, write_report
+from experiments.study.results import Answered, Result, result_file
+from rl.errors import UserError
+from rl.recipe import stages_of
+from rl.recipe_files import load_recipe
+
+
+@pytest.mark.parametrize("name", shipped_grids())
+def test_every_run_of_a_shipped_grid_is_a_recipe(name: str) -> None:
+    grid = load_grid(shipped_grids()[name])
+    for arm, seed in grid.runs():
+        recipe = grid.recipe(arm, seed)
+        assert recipe.seed == seed
+        stages_of(recipe)
+
+
+def test_all_arms_of_the_study_take_as_many_rollouts_and_updates() -> None:
+    grid = load_grid(HERE / "grid.yaml")
+    for arm in grid.all_arms():
+        recipe = grid.recipe(arm, 0)
+        assert recipe.batch == grid.recipe("grpo", 0).batch
+        steps = sum(stage.trainer["max_steps"] for _, stage in stages_of(recipe)) or recipe.trainer["max_steps"]
+        assert steps == 320, arm
+        assert (recipe.data.train, recipe.model) == (grid.recipe("grpo", 0).data.train, "demo")
+
+
+def test_a_cross_has_every_combination_of_its_factors() -> None:
+    arms = load_grid(HERE / "grid.yaml").all_arms()
+    crossed = [name for name in arms if name.startswith("truncation") or name == "dler"]
+    assert len(crossed) == 2**3
+    assert arms["dler"].recipe["advantage"] == {"name": "dler"}
+    assert arms["dler"].recipe["sampling"]["dynamic"]
+    assert arms["truncation-clip"].recipe["trainer"] == {"epsilon_high": 0.28}
+    assert "trainer" not in arms["truncation-whiten"].recipe
+
+
+def test_runs_begin_with_every_arms_first_seed() -> None:
+    grid = load_grid(HERE / "grid.yaml")
+    runs = grid.runs()
+    assert [seed for _, seed in runs[: len(grid.all_arms())]] == [0] * len(grid.all_arms())
+    assert len(runs) == len(set(runs))
+    assert sum(arm == "grpo" for arm, _ in runs) == 5
+
+
+def test_the_claims_compare_arms_that_the_grid_has() -> None:
+    arms = set(load_grid(HERE / "grid.yaml").all_arms())
+    for claim in read_claims(HERE / "claims.yaml"):
+        assert claim.tests
+        for test in claim.tests:
+            assert {*test.plus, *test.minus} <= arms
+
+
+def test_an_answer_that_a_smaller_cap_cuts_is_wrong_and_as_long_as_the_cap() -> None:
+    answered = Answered((10, 30, 50, 50), "110?")
+    assert answered.at(30) == Answered((10, 30, 30, 30), "110?")
+    assert answered.at(29) == Answered((10, 29, 29, 29), "100?")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> tuple[Path, Path]:
+    """A grid of two arms, and a folder with results of theirs: `short` is as right as `grpo`, in half of the tokens."""
+    path = tmp_path / "small.yaml"
+    path.write_text(f"extends: {HERE / 'grid.yaml'}\nonly: [grpo, hapo]\nseeds: 2\narms: {{grpo: {{seeds: 2}}}}\n")
+    grid, results = load_grid(path), tmp_path / "results"
+    for arm, seed in grid.runs():
+        tokens = tuple((40 if arm == "grpo" else 20) + (place + seed) % 3 for place in range(100))
+        right = "".join("0" if (place + seed) % 10 == 0 else "1" for place in range(100))
+        answered = Answered(tokens, right)
+        found = Result(arm, seed, grid.digest(arm, seed), {"test": answered, "harder": answered}, 9, 360, 12.5, 0.001)
+        found.save(result_file(results, arm, seed))
+    return path, results
+
+
+def test_a_result_comes_back_from_its_file(small: tuple[Path, Path]) -> None:
+    path = result_file(small[1], "hapo", 1)
+    found = Result.read(path)
+    assert found.to_json() == path.read_text()
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(UserError, match=r"hapo-1\.json is no result of the study"):
+        Result.read(path)
+
+
+def test_a_finding_rests_on_its_intervals(small: tuple[Path, Path]) -> None:
+    measured = Measured.read(load_grid(small[0]), small[1])
+    claims = read_claims(HERE / "claims.yaml")
+    (hapo,) = [claim for claim in claims if claim.paper.startswith("HAPO")]
+    found = hapo.found(measured)
+    assert found.verdict == "held"
+    assert "-20.0 tokens (95 % interval -20.0 to -20.0)" in found.evidence[0]
+    assert {claim.found(measured).verdict for claim in claims if claim is not hapo} == {"not run yet"}
+
+
+def test_the_report_is_the_same_for_the_same_results_and_stands_alone(small: tuple[Path, Path], tmp_path: Path) -> None:
+    grid, results = load_grid(small[0]), small[1]
+    write_report(grid, results)
+    files = {name: (results / name).read_bytes() for name in ("REPORT.md", "report.html", "results.md", "pareto.svg")}
+    write_report(grid, results)
+    assert {name: (results / name).read_bytes() for name in files} == files
+    page = files["report.html"].decode()
+    assert "<svg" in page
+    assert 'src="pareto' not in page
+    assert "| HAPO | 2 | 90.0 ±" in files["results.md"].decode()
+    gap = separation(Measured.read(grid, results))
+    assert gap is None or gap[:2] == ("grpo", "hapo")
+
+
+def test_results_of_another_recipe_are_run_again_and_not_reported(small: tuple[Path, Path]) -> None:
+    path, results = small
+    assert missing(load_grid(path), results) == []
+    path.write_text(path.read_text() + "overrides: {trainer: {max_steps: 8}}\n")
+    grid = load_grid(path)
+    assert missing(grid, results) == grid.runs()
+    assert Measured.read(grid, results).runs == 0
+
+
+def test_recipe_files_for_a_cluster_can_be_trained(tmp_path: Path) -> None:
+    main(["recipes", "--grid", str(HERE / "grid-cluster.yaml"), "--out", str(tmp_path)])
+    files = sorted(tmp_path.glob("*.yaml"))
+    assert len(files) == len(load_grid(HERE / "grid-cluster.yaml").runs())
+    recipe = load_recipe(str(tmp_path / "dler-0.yaml"))
+    assert recipe.budget.options == {"tokens": 4000}
+    assert recipe.model.endswith("1.5B")
+
+
+def test_mistakes_in_a_grid_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"extends: {HERE / 'grid.yaml'}\nonly: [dlre]\n")
+    with pytest.raises(UserError, match="no arm 'dlre'"):
+        load_grid(path).runs()
+    path.write_text(f"extends: {HERE / 'grid.yaml'}\nseedz: 3\n")
+    with pytest.raises(UserError, match="seedz"):
+        load_grid(path)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_ends_with_the_result_of_one_that_was_not(tmp_path: Path) -> None:
+    grid = tmp_path / "tiny.yaml"
+    small_test = "{source: demo, options: {split: test, n: 32, seed: 0, fewest: 2, most: 4}}"
+    grid.write_text(
+        f"extends: {HERE / 'grid.yaml'}\nonly: [dler]\ncrosses: {{truncation: {{seeds: {{dler: 1}}}}}}\n"
+        f"overrides: {{trainer: {{max_steps: 24, save_steps: 8}}}}\ntests: {{test: {small_test}, harder: {small_test}}}\n"
+    )
+
+    def run(name: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "experiments.study", "run", "--grid", str(grid), "--workers", "1"]
+        places = ["--out", str(tmp_path / name), "--results", str(tmp_path / f"{name}-results")]
+        return subprocess.Popen([*command, *places])
+
+    assert run("whole").wait(timeout=200) == 0
+    broken = run("broken")
+    while not list((tmp_path / "broken").glob("dler-0/checkpoints/checkpoint-*")):
+        assert broken.poll() is None
+    broken.kill()
+    broken.wait()
+    assert run("broken").wait(timeout=200) == 0
+    whole, again = (json.loads((tmp_path / f"{name}-results/dler-0.json").read_text()) for name in ("whole", "broken"))
+    assert again.pop("cpu_seconds") is None
+    assert whole.pop("cpu_seconds") > 0
+    assert whole == again
+    tables = [(tmp_path / f"{name}-results/results.md").read_bytes() for name in ("whole", "broken")]
+    assert tables[0] == tables[1]
