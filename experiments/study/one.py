@@ -19,7 +19,7 @@ from rewards.verifier import Isolated
 from rl.data import load_problems
 from rl.errors import user_errors_exit_2
 from rl.evaluation import Protocol
-from rl.evaluation.engines import open_answerer
+from rl.evaluation.engines import EngineChoice, open_answerer
 from rl.evaluation.measuring import Asked
 from rl.evaluation.recipes import data_in
 from rl.models import load_tokenizer, resolve_model
@@ -73,7 +73,7 @@ def answered(source: SourcePart, recipe: Recipe, protocol: Protocol, model: str,
         measured = asked.measure(
             recipe.name,
             tokenizer,
-            lambda: open_answerer(recipe.name, model, tokenizer, "transformers", 256, asked.longest(tokenizer)),
+            lambda: open_answerer(recipe.name, model, tokenizer, EngineChoice(), asked.longest(tokenizer)),
             kept,
         )
     finally:

@@ -15,10 +15,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rl.errors import UserError, unknown
 from rl.evaluation.sampling import Answerer, end_ids
-from rl.models import load_model
+from rl.models import base_of, load_model
 from rl.recipe import VllmPart
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.vllm_engine import VllmEngine, require_vllm
+from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker, require_address
 
@@ -68,11 +69,14 @@ def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longe
 
 
 def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
-    """vLLM in this process; it schedules by itself, whatever the batch size."""
-    if (Path(path) / "adapter_config.json").is_file():
-        raise UserError(f"{path} is an adapter, and vLLM takes whole weights: fold it with `lengthwise merge` first")
+    """vLLM in this process, an adapter on its base; it schedules by itself, whatever the batch size."""
+    rank = adapter_rank(Path(path))
+    if rank is not None and model.active_peft_config.modules_to_save:
+        raise UserError(
+            f"{path} has whole modules beside its adapter, which vLLM does not take: fold it with lengthwise merge"
+        )
     part = VllmPart(gpu_memory_utilization=GPU_SHARE) if torch.cuda.is_available() else VllmPart()
-    engine = VllmEngine(path, part, longest, str(model.dtype).removeprefix("torch."))
+    engine = VllmEngine(base_of(path) or path, part, longest, str(model.dtype).removeprefix("torch."), rank)
     engine.load_weights(lambda: nullcontext(model), 0)
     return engine
 

@@ -54,6 +54,19 @@ def test_every_papers_recipe_is_ready_to_train(name: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["dler-lora", "dler-qlora"])
+def test_a_papers_recipe_with_an_adapter_is_ready_to_train(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rl.lora._require_quantization", lambda kind: None)  # no CUDA is needed to read it
+    recipe = parse_recipe(without_hub(load_recipe(name).to_dict()))
+    prepared = prepare(recipe, tmp_path)
+    assert prepared.recipe.lora is not None
+    assert prepared.recipe.batch is not None
+    assert prepared.config.groups_per_round == prepared.recipe.batch.groups
+    assert "train of" in prepared.describe()[1]
+
+
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_papers_recipe_names_its_paper_and_has_a_twin_and_a_place_in_the_table(name: str) -> None:
     text = shipped_recipes()[name].read_text()

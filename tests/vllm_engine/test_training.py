@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from rl.cli import run_command
 from rl.errors import UserError
 from rl.train import train
 
@@ -30,6 +31,20 @@ def test_the_dler_recipe_trains_and_each_rollout_names_its_weights(tmp_path: Pat
         assert all(len(row["token_ids"]) == row["length"] <= row["budget"] == 80 for row in rows)
     assert rounds[1][-1]["weight_version"] == rounds[1][-1]["step"] == 2
     assert run.summary.is_file()
+
+
+def test_an_adapter_trains_and_its_folder_is_evaluated_with_vllm_too(tmp_path: Path) -> None:
+    few = [*FEW, "rollouts.check_every=1", "trainer.learning_rate=1e-2"]
+    run = train("demo-dler-lora", few, tmp_path / "run", quiet=True)
+    answers = {}
+    for engine in ("transformers", "vllm"):
+        out = tmp_path / f"{engine}.parquet"
+        words = ["--model", str(run.final), "--data", "demo", "--limit", "8", "--cap", "24", "--temperature", "0"]
+        with pytest.raises(SystemExit) as stop:
+            run_command(["evaluate", *words, "--engine", engine, "--out", str(out)])
+        assert not stop.value.code
+        answers[engine] = [row["token_ids"] for row in pq.read_table(out).to_pylist()]
+    assert answers["vllm"] == answers["transformers"]
 
 
 def test_stages_each_start_an_engine_after_the_one_before_has_ended(tmp_path: Path) -> None:
