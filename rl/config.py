@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     if clash:
         raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
     _require_engine(recipe)
+    _require_reporters(recipe)
     cuda = torch.cuda.is_available()
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {
@@ -278,6 +280,14 @@ def _require_engine(recipe: Recipe) -> None:
     for name in ("in_flight", "seconds", "load_seconds"):
         if getattr(part.pool, name) <= 0:
             raise UserError(f"{recipe.name}: rollouts.pool.{name} must be above 0, not {getattr(part.pool, name)}")
+
+
+def _require_reporters(recipe: Recipe) -> None:
+    """Refuse a reporter that would fail once the model is loaded."""
+    given = recipe.trainer.get("report_to") or []
+    for name in [given] if isinstance(given, str) else given:
+        if name in ("tensorboard", "trackio", "wandb") and find_spec(name) is None:
+            raise UserError(f"{recipe.name}: trainer.report_to: {name} is not installed; pip install {name}")
 
 
 def _batch_settings(recipe: Recipe) -> dict[str, int | None]:
