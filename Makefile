@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-vllm vllm-cpu lint bench clean
+.PHONY: demo test test-all test-vllm vllm-cpu lint docs bench clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# A site in docs/_build; a warning is an error.
+docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs . docs/_build
 
 bench: $(VENV)/installed
 	for script in experiments/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
