@@ -1,27 +1,42 @@
-"""Every code block of the documentation is run, parsed or loaded."""
+"""The documentation holds: every code block is run, parsed or loaded, and every link leads somewhere."""
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import typer
 from makers import group, rollout
+from markdown_it import MarkdownIt
 
 from rewards import History
 from rl.cli import app
-from rl.plugins import load_reward, load_verifier
+from rl.plugins import load_budget, load_reward, load_verifier
 from rl.recipe_files import load_recipe
 from rl.train import train
 
 ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "rl/**/README.md", "experiments/**/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name != "card.md" and "_build" not in path.parts
+)
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a page with their languages."""
+    tokens = MarkdownIt().parse((ROOT / page).read_text())
+    return [(token.info.strip(), token.content) for token in tokens if token.type == "fence"]
+
+
 BLOCKS = [
     pytest.param(language, text, id=f"{page}:{number}")
-    for page in (
-        "README.md",
-        "CONTRIBUTING.md",
-        *(f"rl/{part}/README.md" for part in ("evaluation", "report", "rollouts")),
-    )
-    for number, (language, text) in enumerate(re.findall(r"```(\w+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+    for page in PAGES
+    for number, (language, text) in enumerate(blocks(page))
+    if language != "text" and not language.startswith("{")  # output, and directives of the site's generator
 ]
 
 
@@ -31,22 +46,43 @@ def test_a_code_block_does_what_it_shows(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if language == "python":
-        exec(compile(text, "block", "exec"), {"__name__": "block"})
+        if "from_pretrained" in text:  # the tutorial's own test has what it loads
+            compile(text, "block", "exec")
+        else:
+            exec(compile(text, "block", "exec"), {"__name__": "block"})
     elif language == "yaml":
         Path("recipe.yaml").write_text(text)
         load_recipe("recipe.yaml")
     else:
         assert language == "sh"
-        for line in text.splitlines():
-            _check_command(line.partition("#")[0].split())
+        for words in commands(text):
+            _check_command(words)
+
+
+def commands(script: str) -> list[list[str]]:
+    """The words of each command of a shell script, without what stands in here-documents."""
+    script = re.sub(r"<<'(\w+)'(.*?\n).*?^\1$", r"\2", script, flags=re.DOTALL | re.MULTILINE)
+    found: list[list[str]] = []
+    for line in script.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if set(word) <= set("&|;<>()"):
+                found += [words] if words else []
+                words = []
+            else:
+                words.append(word)
+    return found
 
 
 def _check_command(words: list[str]) -> None:
     if words[:1] == ["make"]:
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    if words[:4] == ["accelerate", "launch", "-m", "rl.train"]:
-        words = ["lengthwise", "train", *words[4:]]
-    if words[:1] == ["lengthwise"]:
+    if words[:3] == ["accelerate", "launch", "-m"]:
+        assert words[3] in ("rl.train", "rl.cli")
+        words = ["lengthwise", *(["train"] if words[3] == "rl.train" else []), *words[4:]]
+    if words[:1] == ["lengthwise"] and words[1:] != ["--version"]:
         command = typer.main.get_command(app)
         with command.make_context("lengthwise", words[1:]) as context:
             name, sub, rest = command.resolve_command(context, words[1:])  # type: ignore[attr-defined]
@@ -56,18 +92,79 @@ def _check_command(words: list[str]) -> None:
                     load_recipe(recipe, inner.params["overrides"] or [])
 
 
+def test_an_option_that_a_command_does_not_have_would_be_found() -> None:
+    for line in (
+        "lengthwise compare runs/a --owt b",
+        "lengthwise train x.yaml \\\n  --dryrun",
+        "lengthwise lern | tail",
+    ):
+        with pytest.raises(Exception, match=r"No such (option|command)"):
+            _check_command(commands(line)[0])
+    assert commands("cat > a <<'EOF'\nlengthwise nothing\nEOF\nlengthwise a & # b\nc 'd e' && f") == [
+        ["cat"], ["a"], ["lengthwise", "a"], ["c", "d e"], ["f"],
+    ]  # fmt: skip
+
+
+def own_links(page: str) -> list[str]:
+    """The targets of a page's links and pictures, but those in other places than this project."""
+    tokens = [t for t in MarkdownIt().enable("table").parse((ROOT / page).read_text()) if t.type == "inline"]
+    inner = [child for token in tokens for child in token.children or []]
+    targets = [str(child.attrGet("href") or child.attrGet("src")) for child in inner if child.tag in ("a", "img")]
+    return [target for target in targets if target != "None" and not target.startswith("https://")]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    if page.is_dir() or page.suffix != ".md":
+        return set()
+    tokens = MarkdownIt().parse(page.read_text())
+    headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_inside_the_documentation_lead_somewhere(page: str) -> None:
+    for target in own_links(page):
+        path, _, anchor = target.partition("#")
+        place = (ROOT / page).parent / path if path else ROOT / page
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def test_a_link_that_leads_nowhere_would_be_found() -> None:
+    assert "docs/tutorial.md" in own_links("README.md")
+    assert "a-real-model-on-a-gpu" in anchors(ROOT / "docs/tutorial.md")
+    assert "experiments/figures/demo-training.png" in own_links("README.md")
+
+
+def test_every_built_in_plug_in_stands_in_the_reference_and_in_the_table_of_methods() -> None:
+    reference = "".join((ROOT / f"docs/reference/{page}.md").read_text() for page in ("rewards", "curricula"))
+    for path in (*(ROOT / "rewards").glob("length/*.py"), *(ROOT / "curricula").glob("*.py")):
+        if path.stem not in ("__init__", "laser_targets"):
+            assert f"automodule:: {path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')}\n" in reference
+    table = (ROOT / "README.md").read_text()
+    for kind in ("rewards", "budgets", "advantages"):
+        for name in _listed(kind):
+            assert f"`{name}`" in table, (kind, name)
+
+
+def _listed(kind: str) -> list[str]:
+    import curricula
+    import rewards
+    from rl.advantages import ESTIMATORS
+    from rl.plugins import built_in
+
+    if kind == "advantages":
+        return list(ESTIMATORS)
+    return list(built_in(rewards, "__call__") if kind == "rewards" else built_in(curricula, "at"))
+
+
 def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
-    (code, judge), (recipe,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("python", "yaml"))
+    (code, _), (recipe,) = _of_kind("write-a-reward", "python"), _of_kind("write-a-reward", "yaml")
     monkeypatch.chdir(tmp_path)
     Path("my_rewards.py").write_text(code)
-    Path("my_judge.py").write_text(judge)
-    assert "my_judge.py:same_word" in text
-    verifier = load_verifier("my_judge.py:same_word", {"seconds": 2})
-    assert verifier.judge(["Paris", "Paris"], [r"\boxed{paris, France}", r"\boxed{Rome}"]) == ["wrong", "wrong"]
-    assert verifier.judge(["Paris"], [r"\boxed{paris (France)}"]) == ["correct"]
     Path("half.yaml").write_text(recipe)
     reward = load_reward("my_rewards.py:HalfTheMean", {"share": 0.25})
     # Correct lengths 10 and 30, mean 20: the first is within it, the second beyond.
@@ -79,24 +176,49 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
     assert (run.report / "index.html").is_file()
 
 
-def test_links_inside_the_documentation_lead_somewhere() -> None:
-    pages = ("README.md", "CONTRIBUTING.md", "experiments/DIARY.md", "experiments/PAPERS.md")
-    pages = (
-        *pages,
-        *(
-            f"rl/{part}README.md"
-            for part in ("", "chunked/", "evaluation/", "merging/", "release/", "report/", "rollouts/")
-        ),
-    )
-    for page in pages:
-        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
-            assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), (page, target)
+def _of_kind(page: str, language: str) -> list[str]:
+    return [text for kind, text in blocks(f"docs/{page}.md") if kind == language]
+
+
+def test_the_worked_examples_of_a_schedule_a_judge_and_data_do_what_their_pages_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_budgets.py").write_text(_of_kind("write-a-schedule", "python")[0])
+    schedule = load_budget("my_budgets.py:Halving", {"every": 50})
+    assert [schedule.at(step) for step in (0, 49, 50, 100, 1000)] == [256, 256, 128, 64, 64]
+    Path("my_judge.py").write_text(_of_kind("write-a-verifier", "python")[0])
+    verifier = load_verifier("my_judge.py:same_word", {"seconds": 2})
+    assert verifier.judge(["Paris", "Paris"], [r"\boxed{paris, France}", r"\boxed{Rome}"]) == ["wrong", "wrong"]
+    assert verifier.judge(["Paris"], [r"\boxed{paris (France)}"]) == ["correct"]
+    verifier.close()  # type: ignore[attr-defined]
+    Path("my_data.py").write_text(_of_kind("write-a-data-source", "python")[0])
+    Path("halves.yaml").write_text(_of_kind("write-a-data-source", "yaml")[1])
+    told = subprocess.run(
+        [sys.executable, "-m", "rl.cli", "train", "halves.yaml", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "512 problems from my_data.py:halves" in told
 
 
 def test_the_table_of_verdicts_says_what_the_verifier_says() -> None:
-    rows = re.findall(r"^\| (`.+`) \| (\w+)(?:: .*)? \| (\w+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    page = (ROOT / "docs/verifier.md").read_text()
+    rows = re.findall(r"^\| (`.+`) \| (\w+)(?:: .*)? \| (\w+) \|$", page, re.MULTILINE)
     cases = [(text, expected) for texts, *expected in rows for text in re.findall("`(.+?)`", texts)]
     assert len(cases) == 8
     strict, lenient = load_verifier("math", {}), load_verifier("math", {"strict": False})
     for text, expected in cases:
         assert [str(v.judge(["5"], [text])[0]) for v in (strict, lenient)] == expected, text
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    built = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", "docs", ".", str(tmp_path / "site")],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "site/docs/tutorial.html").is_file()
