@@ -20,7 +20,7 @@ from typing import Any
 from rl.errors import UserError, user_errors_exit_2
 from rl.processes import how_it_ended, start_training
 from rl.recipe_files import load_recipe, shipped_recipes
-from rl.report.answers import Answers, accuracy_difference
+from rl.report.answers import accuracy_difference, read_answers
 from rl.run_folder import RunFolder, write_text
 
 TABLES = {
@@ -51,7 +51,7 @@ def row(name: str, seed: int, run: RunFolder) -> str:
     """One line of the table."""
     summary: dict[str, Any] = json.loads(run.summary.read_text())
     before, after = summary["before"], summary["after"]
-    difference, error = accuracy_difference(*(Answers.read(run.evaluation(when)) for when in ("before", "after")))
+    difference, error = accuracy_difference(*(read_answers(run.evaluation(when)) for when in ("before", "after")))
     change = after["mean_tokens"] / before["mean_tokens"] - 1
     return (
         f"| {name} | {seed} | {100 * before['accuracy']:.1f} → {100 * after['accuracy']:.1f} "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rewards import Problem, Rollout
@@ -38,6 +40,8 @@ SCHEMA = pa.schema(
 """`sample` counts from 0, `length` is in tokens, EOS counted; `correct` is null where nobody could judge."""
 PROTOCOL, MODEL = b"lengthwise.protocol", b"lengthwise.model"
 """Keys of the file's metadata."""
+NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
+"""Columns that the statistics need: without texts and tokens a file is small."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Evaluation:
     """None in a file that was written before there were protocols."""
     model: str = field(default="", compare=False)
     """Who answered, by name."""
+    path: Path | None = field(default=None, compare=False)
+    """The file that it was loaded from."""
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all."""
@@ -63,56 +69,78 @@ class Evaluation:
         temporary.rename(path)
 
     @staticmethod
-    def load(path: Path) -> Evaluation:
-        """Errors: UserError where the file is no evaluation."""
-        try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-        missing = {"problem_id", "length", "stop", "verdict", "correct"} - set(table.column_names)
+    def load(path: Path, columns: Collection[str] | None = None) -> Evaluation:
+        """All columns, or some. Errors: UserError where the file is no evaluation."""
+        table = read_columns(path, columns)
+        missing = set(columns or ("problem_id", "length", "stop", "verdict", "correct")) - set(table.column_names)
         if missing:
             raise UserError(f"{path} is no evaluation: column {min(missing)!r} is missing")
         rows = [{"sample": 0, **row} for row in table.to_pylist()]
         metadata = table.schema.metadata or {}
-        protocol = Protocol.from_dict(json.loads(metadata[PROTOCOL])) if PROTOCOL in metadata else None
-        return Evaluation(rows, protocol, metadata.get(MODEL, b"").decode())
+        try:
+            protocol = Protocol.from_dict(json.loads(metadata[PROTOCOL])) if PROTOCOL in metadata else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"cannot read the protocol in {path}: {error!r}; evaluate it again") from error
+        return Evaluation(rows, protocol, metadata.get(MODEL, b"").decode(), path)
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Each problem once, sorted, so that two models' answers stand beside each other."""
+        return sorted(by_problem(self.rows))
 
     def judged(self) -> list[Row]:
         """The rows that the verifier could judge: a crash of ours counts neither way."""
         return [row for row in self.rows if row["correct"] is not None]
 
+    @cached_property
+    def accuracy_of(self) -> dict[str, float]:
+        """The mean over the samples of each problem that could be judged."""
+        return means(self.judged(), lambda row: row["correct"])
+
+    @cached_property
+    def tokens_of(self) -> dict[str, float]:
+        """The mean over the samples of each problem."""
+        return means(self.rows, lambda row: row["length"])
+
+    # The samples of a problem stay together: they are no independent draws of how hard problems are.
+    @cached_property
     def accuracy(self) -> Estimate:
         """Mean over problems of their mean over samples; resampled by problem."""
-        return _over_problems(self.judged(), lambda row: row["correct"])
+        return bootstrap_mean(list(self.accuracy_of.values()))
 
+    @cached_property
     def tokens(self) -> Estimate:
-        return _over_problems(self.rows, lambda row: row["length"])
+        return bootstrap_mean(list(self.tokens_of.values()))
 
+    @cached_property
     def truncated(self) -> Estimate:
-        return _over_problems(self.rows, lambda row: float(row["stop"] == "length"))
+        return bootstrap_mean(list(means(self.rows, lambda row: float(row["stop"] == "length")).values()))
 
     def summary(self) -> dict[str, Any]:
         """Means with 95 % bootstrap intervals over problems; accuracy and truncated are fractions."""
-        accuracy, tokens, truncated = self.accuracy(), self.tokens(), self.truncated()
         return {
-            "accuracy": accuracy.mean,
-            "accuracy_interval": [accuracy.low, accuracy.high],
-            "mean_tokens": tokens.mean,
-            "mean_tokens_interval": [tokens.low, tokens.high],
-            "truncated": truncated.mean,
+            "accuracy": self.accuracy.mean,
+            "accuracy_interval": [self.accuracy.low, self.accuracy.high],
+            "mean_tokens": self.tokens.mean,
+            "mean_tokens_interval": [self.tokens.low, self.tokens.high],
+            "truncated": self.truncated.mean,
             "unjudged": len(self.rows) - len(self.judged()),
-            "n": len(by_problem(self.rows)),
+            "n": len(self.problems),
         }
 
 
-def _over_problems(rows: Sequence[Row], value: Callable[[Row], float]) -> Estimate:
-    """The samples of a problem stay together: they are no independent draws of how hard problems are."""
-    return bootstrap_mean(means(rows, value))
+def read_columns(path: Path, columns: Collection[str] | None, problems: Collection[str] | None = None) -> pa.Table:
+    """A parquet file, or some of its columns, of all rows or of some problems'. Errors: UserError naming the file."""
+    try:
+        chosen = None if problems is None else pc.field("problem_id").isin(list(problems))
+        return pq.read_table(path, columns=columns and list(columns), filters=chosen, partitioning=None)
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
 
 
-def means(rows: Sequence[Row], value: Callable[[Row], float]) -> list[float]:
+def means(rows: Sequence[Row], value: Callable[[Row], float]) -> dict[str, float]:
     """The mean of each problem's rows."""
-    return [fmean(map(value, group)) for group in by_problem(rows).values()]
+    return {problem: fmean(map(value, group)) for problem, group in by_problem(rows).items()}
 
 
 def by_problem(rows: Sequence[Row]) -> Mapping[str, list[Row]]:

@@ -77,7 +77,7 @@ def chosen_models(run: RunFolder, which: str) -> list[Trained]:
 
 def best_of(evaluations: dict[int, Evaluation]) -> int:
     """The step with the highest accuracy; of equals the one with fewer tokens, then the later."""
-    return max(evaluations, key=lambda s: (evaluations[s].accuracy().mean, -evaluations[s].tokens().mean, s))
+    return max(evaluations, key=lambda s: (evaluations[s].accuracy.mean, -evaluations[s].tokens.mean, s))
 
 
 def best_checkpoint(run: RunFolder) -> Trained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -16,7 +16,7 @@ from rewards.verifier import Verifier
 from rl.evaluation.answers import ballots
 from rl.evaluation.passes import pass_table
 from rl.evaluation.protocol import LengthFilter, Protocol
-from rl.evaluation.rows import Evaluation, Row, by_problem, means
+from rl.evaluation.rows import Evaluation, Row, by_problem
 from rl.evaluation.votes import length_filtered, majority, shortest_majority
 
 SCHEMA_VERSION = 1
@@ -58,14 +58,14 @@ def cap_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier) -> 
     evaluation = Evaluation(list(rows))
     judged = evaluation.judged()
     return {
-        "accuracy": _finite(asdict(evaluation.accuracy())),
+        "accuracy": _finite(asdict(evaluation.accuracy)),
         "tokens": {
             "all": lengths(rows),
             "correct": lengths([r for r in judged if r["stop"] != "length" and r["correct"] == 1.0]),
             "wrong": lengths([r for r in judged if r["stop"] != "length" and r["correct"] != 1.0]),
             "truncated": lengths([r for r in rows if r["stop"] == "length"]),
         },
-        "mean_tokens": _finite(asdict(evaluation.tokens())),
+        "mean_tokens": _finite(asdict(evaluation.tokens)),
         "truncated": fmean(row["stop"] == "length" for row in rows),
         "unjudged": len(rows) - len(judged),
         "verdicts": verdicts(rows),
@@ -115,8 +115,8 @@ def by_difficulty(rows: Sequence[Row]) -> list[Json]:
         {
             "difficulty": level,
             "n": len(by_problem(own)),
-            "accuracy": _mean(means([r for r in own if r["correct"] is not None], lambda row: row["correct"])),
-            "mean_tokens": _mean(means(own, lambda row: row["length"])),
+            "accuracy": _mean(Evaluation(own).accuracy_of.values()),
+            "mean_tokens": _mean(Evaluation(own).tokens_of.values()),
         }
         for level, own in sorted(groups.items(), key=lambda item: _numeric(item[0]))
     ]
@@ -136,7 +136,7 @@ def _numeric(level: str) -> tuple[float, str]:
     return (float(digits) if digits else 0.0, level)
 
 
-def _mean(values: Sequence[float]) -> float | None:
+def _mean(values: Collection[float]) -> float | None:
     return fmean(values) if values else None
 
 

@@ -8,7 +8,6 @@ from statistics import stdev
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.evaluation.rows import means
 from rl.evaluation.runs import Trained, best_of, chosen_models, trained_models
 from rl.run_folder import RunFolder
 
@@ -61,11 +60,11 @@ def short_and_good(evaluations: dict[int, Evaluation]) -> int:
     model is on the Pareto front; the rule is the one of cross-validation (Breiman et al. 1984).
     """
     best = evaluations[best_of(evaluations)]
-    values = means(best.judged(), lambda row: row["correct"])
+    values = list(best.accuracy_of.values())
     error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    least = best.accuracy().mean - error
-    good = {step: found for step, found in evaluations.items() if found.accuracy().mean >= least}
-    return min(good, key=lambda step: (good[step].tokens().mean, -good[step].accuracy().mean, -step))
+    least = best.accuracy.mean - error
+    good = {step: found for step, found in evaluations.items() if found.accuracy.mean >= least}
+    return min(good, key=lambda step: (good[step].tokens.mean, -good[step].accuracy.mean, -step))
 
 
 def _require_one_protocol(run: RunFolder, evaluations: dict[int, Evaluation]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rl.report.answers import read_columns
+from rl.evaluation.rows import read_columns
+from rl.report.answers import texts
 from rl.report.runs import Comparison, Model, Run
 
 TEXT = 8_000_000
@@ -45,13 +46,9 @@ def held_out(comparison: Comparison, problems: int) -> list[Example]:
     ends, models = comparison.ends(), comparison.models
     first, second = ends[0].answers, ends[min(1, len(ends) - 1)].answers
     shared = sorted(set.intersection(*(set(model.answers.problems) for model in models)))
-    change = {
-        problem: -value for problem, value in zip(first.problems, first.by_problem(first.length).tolist(), strict=True)
-    }
-    for problem, value in zip(second.problems, second.by_problem(second.length).tolist(), strict=True):
-        change[problem] = change.get(problem, 0.0) + value
+    change = {problem: second.tokens_of[problem] - first.tokens_of[problem] for problem in shared}
     chosen = evenly(sorted(shared, key=lambda problem: (change[problem], problem)), problems)
-    texts = {id(model): model.answers.texts(chosen) for model in models}
+    whole = {id(model): texts(model.answers, chosen) for model in models}
     columns: list[tuple[str, int | None, list[Model]]] = [(m.label, None, [m]) for m in models if m.run is None]
     for place, run in enumerate(comparison.runs):
         columns.append((run.label, place, [model for model in reversed(models) if model.run == place]))
@@ -59,9 +56,9 @@ def held_out(comparison: Comparison, problems: int) -> list[Example]:
         {
             "where": "held-out",
             "id": problem,
-            **{name: texts[id(models[0])][problem][name] for name in ("prompt", "answer", "difficulty")},
+            **{name: whole[id(models[0])][problem][name] for name in ("prompt", "answer", "difficulty")},
             "columns": [
-                {"label": label, "run": place, "cards": [_answer_card(texts[id(m)][problem], m.step) for m in own]}
+                {"label": label, "run": place, "cards": [_answer_card(whole[id(m)][problem], m.step) for m in own]}
                 for label, place, own in columns
             ],
         }

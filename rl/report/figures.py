@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rl.report.answers import at_difficulty
 from rl.report.charts import Figure, Panel, Series
 from rl.report.published import Published
 from rl.report.runs import Comparison, Model
@@ -93,7 +94,7 @@ def lengths(comparison: Comparison) -> Figure:
         Series(
             model.label,
             model.run,
-            np.quantile(model.answers.length, levels, method="inverted_cdf").tolist(),
+            np.quantile([row["length"] for row in model.answers.rows], levels, method="inverted_cdf").tolist(),
             (100 * levels).tolist(),
             "steps",
         )
@@ -113,10 +114,11 @@ def lengths(comparison: Comparison) -> Figure:
 
 def difficulty(comparison: Comparison) -> Figure:
     models = comparison.ends()
-    levels = sorted({level for model in models for level in set(model.answers.difficulty) if level}, key=_numeric)
+    named = {row["difficulty"] for model in models for row in model.answers.rows}
+    levels = sorted(filter(None, named), key=_numeric)
     panels = []
     if 1 < len(levels) <= 20:
-        found = {id(model): [model.answers.at_difficulty(level) for level in levels] for model in models}
+        found = {id(model): [at_difficulty(model.answers, level) for level in levels] for model in models}
         panels = [
             Panel(
                 "", label, [_over_levels(m, [factor * pair[place] for pair in found[id(m)]]) for m in models], not place

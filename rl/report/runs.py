@@ -13,11 +13,11 @@ import numpy as np
 import yaml
 
 from rl.errors import UserError
-from rl.evaluation import Protocol
+from rl.evaluation import Evaluation, Protocol
 from rl.evaluation.recipes import recipe_protocol
 from rl.recipe_files import load_recipe
 from rl.report import pareto
-from rl.report.answers import Answers
+from rl.report.answers import read_answers
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.training import RoundNumbers, read_round
 from rl.run_folder import RunFolder
@@ -31,9 +31,9 @@ class Run:
     folder: RunFolder
     recipe: dict[str, Any]
     metrics: list[dict[str, Any]]
-    before: Answers | None
-    checkpoints: dict[int, Answers]
-    after: Answers
+    before: Evaluation | None
+    checkpoints: dict[int, Evaluation]
+    after: Evaluation
     rounds: list[RoundNumbers]
 
     @property
@@ -46,7 +46,7 @@ class Run:
         return self.after.protocol or recipe_protocol(load_recipe(str(self.folder.recipe)))
 
     @property
-    def answers(self) -> list[Answers]:
+    def answers(self) -> list[Evaluation]:
         return [*([self.before] if self.before else []), *self.checkpoints.values(), self.after]
 
 
@@ -57,7 +57,7 @@ class Model:
     label: str
     run: int | None
     step: int
-    answers: Answers
+    answers: Evaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +74,9 @@ class Comparison:
     def models(self) -> list[Model]:
         """The untrained models first, each once; then every run's checkpoints and its end."""
         befores = [(run.label, run.before) for run in self.runs if run.before]
-        different: list[tuple[str, Answers]] = []
+        different: list[tuple[str, Evaluation]] = []
         for label, answers in befores:
-            if not any(_same(answers, other) for _, other in different):
+            if not any(answers.rows == other.rows for _, other in different):
                 different.append((label, answers))
         name = "before" if len(different) == 1 else "before {}"
         models = [Model(name.format(label), None, 0, answers) for label, answers in different]
@@ -101,26 +101,16 @@ class Comparison:
     @cached_property
     def resampled(self) -> pareto.Resampled:
         """Bootstrap over the problems that all models answered; one hypervolume a run, its untrained model aside."""
-        shared = set.intersection(*(set(model.answers.problems) for model in self.models))
-        correct, tokens = [], []
-        for answers in (model.answers for model in self.models):
-            kept = [problem in shared for problem in answers.problems]
-            correct.append(answers.by_problem(answers.correct)[kept])
-            tokens.append(answers.by_problem(answers.length)[kept])
+        answers = [model.answers for model in self.models]
+        shared = sorted(set.intersection(*(set(own.problems) for own in answers)))
+        correct = np.array([[own.accuracy_of.get(problem, np.nan) for problem in shared] for own in answers])
+        tokens = np.array([[own.tokens_of[problem] for problem in shared] for own in answers])
         sets = [[i for i, model in enumerate(self.models) if model.run == place] for place in range(len(self.runs))]
-        return pareto.resample(np.stack(correct), np.stack(tokens), sets, self.reference)
+        return pareto.resample(correct, tokens, sets, self.reference)
 
     @property
     def protocol_line(self) -> str:
         return self.runs[0].protocol.line()
-
-
-def _same(first: Answers, second: Answers) -> bool:
-    return (
-        first.problem_ids == second.problem_ids
-        and np.array_equal(first.length, second.length)
-        and np.array_equal(first.correct, second.correct, equal_nan=True)
-    )
 
 
 def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: bool | None = None) -> Run:
@@ -149,9 +139,9 @@ def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: 
         folder,
         recipe,
         metrics,
-        Answers.read(before) if before.is_file() else None,
-        {step: Answers.read(path) for step, path in on_the_way},
-        Answers.read(folder.evaluation("after")),
+        read_answers(before) if before.is_file() else None,
+        {step: read_answers(path) for step, path in on_the_way},
+        read_answers(folder.evaluation("after")),
         read_rounds(folder) if rollouts or (rollouts is None and folder.rollout_files()) else [],
     )
 

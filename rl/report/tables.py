@@ -9,7 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from rl.report.answers import Answers, accuracy_difference
+from rl.evaluation import Evaluation
+from rl.report.answers import accuracy_difference, tokens_where
 from rl.report.runs import Comparison, Model
 from rl.statistics import Estimate
 
@@ -34,8 +35,8 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
                 "" if base is answers else _difference(base, answers),
                 _interval(answers.tokens, 1, ""),
                 "" if base is answers else f"{answers.tokens.mean / base.tokens.mean - 1:+.0%}",
-                f"{_text(answers.tokens_where(1), 0)} / {_text(answers.tokens_where(0), 0)}",
-                f"{answers.truncated.mean():.1%}",
+                f"{_text(tokens_where(answers, 1), 0)} / {_text(tokens_where(answers, 0), 0)}",
+                f"{answers.truncated.mean:.1%}",
                 f"{'yes' if i in comparison.front else 'no'}, {_text(100 * share, 0)}%",
                 _volume(model, comparison),
             )
@@ -43,7 +44,7 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     return rows
 
 
-def base_of(model: Model, comparison: Comparison) -> Answers:
+def base_of(model: Model, comparison: Comparison) -> Evaluation:
     """What a model is measured against: its run before training, or else the first model of all."""
     own = comparison.runs[model.run].before if model.run is not None else model.answers
     return own or comparison.models[0].answers
@@ -56,7 +57,7 @@ def _volume(model: Model, comparison: Comparison) -> str:
     return _interval(comparison.resampled.volumes[model.run], 100, "%")
 
 
-def _difference(before: Answers, after: Answers) -> str:
+def _difference(before: Evaluation, after: Evaluation) -> str:
     mean, error = accuracy_difference(before, after)
     return f"{100 * mean:+.1f} ± {100 * error:.1f}"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from rl.report.answers import read_columns
+from rl.evaluation.rows import read_columns
 from rl.report.pareto import Floats
 
 LONGEST = 300

@@ -89,5 +89,5 @@ def test_the_shipped_model_is_small_and_solves_some_problems_and_not_others() ->
     model, tokenizer = load_model(str(SHIPPED)), load_tokenizer(str(SHIPPED))
     answerer = Answerer(TransformersEngine(model), tokenizer, end_ids(model, tokenizer))
     found = evaluate(answerer, problems, verifier, Protocol(cap=200))
-    assert 0.05 < found.accuracy().mean < 0.3
-    assert found.truncated().mean < 0.2
+    assert 0.05 < found.accuracy.mean < 0.3
+    assert found.truncated.mean < 0.2

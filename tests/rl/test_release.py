@@ -152,7 +152,7 @@ def test_best_is_the_most_accurate_and_pareto_the_shortest_within_one_standard_e
     assert choose(run, "8").model.step == choose(run, "last").model.step == 8
     evaluation = choose(run, "2").evaluation
     assert evaluation is not None
-    assert evaluation.tokens().mean == 100
+    assert evaluation.tokens.mean == 100
     other = Evaluation.load(run.path / "evaluation" / "checkpoint-2.parquet")
     assert other.protocol is not None
     import dataclasses
@@ -170,7 +170,7 @@ def test_best_is_the_most_accurate_and_pareto_the_shortest_within_one_standard_e
 def test_an_earlier_checkpoint_is_released_with_its_own_figures(run: RunFolder, tmp_path: Path) -> None:
     result = release(run, wanted(checkpoint="2"), tmp_path / "model")
     known = Evaluation.load(run.path / "evaluation" / "checkpoint-2.parquet")
-    assert result["figures"][0]["caps"]["160"]["mean_tokens"]["mean"] == known.tokens().mean
+    assert result["figures"][0]["caps"]["160"]["mean_tokens"]["mean"] == known.tokens.mean
     expected = load_file(run.checkpoints / "checkpoint-2" / "model.safetensors")
     assert all(torch.equal(t, expected[n]) for n, t in load_file(tmp_path / "model" / "model.safetensors").items())
 

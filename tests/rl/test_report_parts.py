@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from run_folders import answers, write_answers
 
 from rl.errors import UserError
-from rl.evaluation import Data, Protocol
+from rl.evaluation import Data, Evaluation, Protocol
 from rl.recipe import PluginPart
 from rl.report import settings
-from rl.report.answers import Answers, accuracy_difference
+from rl.report.answers import accuracy_difference, read_answers, tokens_where
 from rl.report.examples import evenly, prompt_text, shorten
 from rl.report.page import embedded
 from rl.report.protocol import DECISIVE, NOTED, differences
@@ -128,22 +128,22 @@ def test_samples_of_a_problem_count_as_one_problem(tmp_path: Path) -> None:
         row("c", 0, None, 1),
     ]
     write_answers(tmp_path / "a.parquet", rows)
-    found = Answers.read(tmp_path / "a.parquet")
+    found = read_answers(tmp_path / "a.parquet")
     assert found.problems == ["a", "b", "c"]
-    assert found.by_problem(found.correct)[:2].tolist() == [1.0, 0.5]
+    assert found.accuracy_of == {"a": 1.0, "b": 0.5}
     assert found.accuracy.mean == 0.75
     assert found.tokens.mean == pytest.approx((20 + 40 + 1) / 3)
-    assert (found.tokens_where(1), found.tokens_where(0)) == (25.0, 30.0)
+    assert (tokens_where(found, 1), tokens_where(found, 0)) == (25.0, 30.0)
     assert found.summary()["unjudged"] == 2
 
 
 def test_accuracy_is_compared_problem_by_problem(tmp_path: Path) -> None:
-    def write(name: str, **correct: float | None) -> Answers:
+    def write(name: str, **correct: float | None) -> Evaluation:
         rows = [
             {"problem_id": k, "difficulty": "", "length": 1, "stop": "eos", "correct": v} for k, v in correct.items()
         ]
         write_answers(tmp_path / name, rows)
-        return Answers.read(tmp_path / name)
+        return read_answers(tmp_path / name)
 
     before, after = write("a", p=0.0, q=1.0, r=1.0, s=None), write("b", r=1.0, q=1.0, p=1.0, s=1.0, t=0.0)
     mean, error = accuracy_difference(before, after)
@@ -156,16 +156,16 @@ def test_a_file_that_is_no_answers_is_named(tmp_path: Path) -> None:
     write_answers(tmp_path / "other.parquet", [{"problem_id": "p"}])
     for name in ("broken", "other"):
         with pytest.raises(UserError, match=f"cannot read .*{name}.parquet"):
-            Answers.read(tmp_path / f"{name}.parquet")
+            read_answers(tmp_path / f"{name}.parquet")
     table = pa.table({"problem_id": ["p"]}).replace_schema_metadata({"lengthwise.protocol": "{}"})
     for name in ("difficulty", "length", "stop", "correct"):
         table = table.append_column(name, pa.array([None]))
     pq.write_table(table, tmp_path / "odd.parquet")
     with pytest.raises(UserError, match=r"cannot read the protocol in .*odd.parquet: KeyError"):
-        Answers.read(tmp_path / "odd.parquet")
+        read_answers(tmp_path / "odd.parquet")
     write_answers(tmp_path / "empty.parquet", answers(random.Random(0), 5, 1, ""), rows_kept=0)
     with pytest.raises(UserError, match=r"empty.parquet holds no answers"):
-        Answers.read(tmp_path / "empty.parquet")
+        read_answers(tmp_path / "empty.parquet")
 
 
 def test_protocols_differ_in_what_both_of_them_say() -> None:

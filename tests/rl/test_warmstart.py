@@ -78,5 +78,5 @@ def test_a_stated_number_of_tokens_neither_helps_nor_disturbs_the_shipped_model(
     budgets = Budgets(Constant(30), in_prompt="{prompt} ({budget} tokens)")
     stated = [budgets.written(problem, 30) for problem in problems]
     plain, told = (evaluate(shipped(), p, verifier, Protocol(cap=320)) for p in (problems, stated))
-    assert abs(told.accuracy().mean - plain.accuracy().mean) < 0.1
-    assert abs(told.tokens().mean - plain.tokens().mean) < 15
+    assert abs(told.accuracy.mean - plain.accuracy.mean) < 0.1
+    assert abs(told.tokens.mean - plain.tokens.mean) < 15

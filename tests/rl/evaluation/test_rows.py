@@ -35,7 +35,7 @@ def test_a_file_from_before_there_were_protocols_is_one_sample_a_problem(tmp_pat
     loaded = Evaluation.load(tmp_path / "old.parquet")
     assert loaded.protocol is None
     assert [r["sample"] for r in loaded.rows] == [0]
-    assert loaded.accuracy().mean == 1.0
+    assert loaded.accuracy.mean == 1.0
 
 
 def test_a_file_that_is_no_evaluation_is_named(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path: Path) -> None:
 
 def test_accuracy_is_the_mean_over_problems_of_their_judged_samples() -> None:
     rows = [row("p", 1.0), row("p", 0.0), row("p", None), row("q", 0.0), row("r", None)]
-    assert Evaluation(rows).accuracy().mean == fmean([0.5, 0.0])
+    assert Evaluation(rows).accuracy.mean == fmean([0.5, 0.0])
     assert Evaluation(rows).summary()["unjudged"] == 2
-    assert Evaluation([row("p", 1.0, 4), row("p", 1.0, 8), row("q", 1.0, 9)]).tokens().mean == 7.5
+    assert Evaluation([row("p", 1.0, 4), row("p", 1.0, 8), row("q", 1.0, 9)]).tokens.mean == 7.5
 
 
 def test_intervals_over_problems_cover_and_those_over_samples_would_not() -> None:
@@ -62,7 +62,7 @@ def test_intervals_over_problems_cover_and_those_over_samples_would_not() -> Non
         rates = lot.beta(0.3, 0.3, problems)
         right = (lot.random((problems, samples)) < rates[:, None]).astype(float)
         rows = [row(str(p), right[p, s], 1, s) for p in range(problems) for s in range(samples)]
-        own, each = Evaluation(rows).accuracy(), bootstrap_mean([r["correct"] for r in rows])
+        own, each = Evaluation(rows).accuracy, bootstrap_mean([r["correct"] for r in rows])
         covered += own.low <= 0.5 <= own.high
         naive += each.low <= 0.5 <= each.high
     # 95 % less three standard errors of 100 trials, and a little for the bootstrap's own narrowness at 50 problems.
