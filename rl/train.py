@@ -23,7 +23,7 @@ from rl.data import ProblemSet
 from rl.evaluation import Answerer, end_ids, evaluate
 from rl.evaluation.recipes import data_in, recipe_protocol, stated
 from rl.lora import REFERENCE, load_options, require_continues, start_from
-from rl.models import load_model, quieten_libraries
+from rl.models import quieten_libraries
 from rl.prepare import Prepared, prepare
 from rl.probe import probed
 from rl.progress import ProgressCallback
@@ -164,11 +164,7 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
 
 def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrainer:
     source = str(run.final) if run.final.exists() else prepared.model
-    options = load_options(prepared.recipe, prepared.config)
-    if run.final.exists():
-        model, adapter = load_model(source, **options), None
-    else:
-        model, adapter = start_from(source, prepared.recipe.lora, options)
+    model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
     problems = prepared.train.problems
     if prepared.recipe.data.probe and not run.final.exists():
         problems = probed(prepared, model, run)

@@ -278,6 +278,14 @@ class LengthGRPOTrainer(RollingTrainer):
             "unlogged": unlogged.collect(self),
         }
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """An adapter's weights in the dtype they train in: peft raises half precision, which TRL gives QLoRA's."""
+        dtypes = {name: parameter.dtype for name, parameter in self.model.named_parameters()}
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(dtypes[name])
+
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:

@@ -261,6 +261,26 @@ def test_a_resumed_adapter_equals_the_unbroken_one(make_trainer: Any, tmp_path: 
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_resumed_adapter_in_half_precision_stays_so(make_trainer: Any, tmp_path: Path) -> None:
+    """As TRL makes it on a quantised model."""
+
+    def trained(folder: str, resume: Path | None = None) -> Any:
+        trainer = make_trainer(
+            peft_config=peft_config(LoraPart(rank=4)), max_steps=4, save_strategy="steps", save_steps=2,
+            output_dir=str(tmp_path / folder), learning_rate=1e-2,
+        )  # fmt: skip
+        for parameter in trainer.model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.bfloat16()
+        trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+        return trainer
+
+    unbroken = trained("unbroken")
+    shutil.copytree(tmp_path / "unbroken" / "checkpoint-2", tmp_path / "broken" / "checkpoint-2")
+    one, two = weights(unbroken.model), weights(trained("broken", checkpoints.latest(tmp_path / "broken")).model)
+    assert all(value.dtype == two[name].dtype and torch.equal(value, two[name]) for name, value in one.items())
+
+
 @pytest.mark.slow
 def test_kill_9_leaves_no_trace_on_a_run_with_an_adapter(tmp_path: Path) -> None:
     command = Command("demo-dler-lora", SMALL)
