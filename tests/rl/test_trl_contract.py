@@ -236,3 +236,22 @@ def test_models_hand_a_mask_of_four_dimensions_on_and_build_none_for_an_attentio
 def test_trl_refuses_sequence_parallelism_so_that_our_refusal_stands_for_its_own() -> None:
     with pytest.raises(ValueError, match="does not support sequence-dim parallelism"):
         GRPOConfig("unused", use_cpu=True, bf16=False, parallelism_config=ParallelismConfig(cp_size=2))
+
+
+def test_trl_makes_and_measures_adapters_as_rl_lora_expects() -> None:
+    source = inspect.getsource(GRPOTrainer.__init__)
+    assert "model = get_peft_model(model, peft_config, **get_peft_model_kwargs)" in source
+    assert 'model.add_adapter("ref", default_config)' in source, "the reference of an adapter gone on with is elsewhere"
+    assert "isinstance(model.get_output_embeddings(), BaseTunerLayer)" in source, "TRL may adapt LM heads now"
+    assert "if _is_quantized_model:" in source, "TRL leaves QLoRA's adapters in float32: see _load_from_checkpoint"
+    reference = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert 'use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None)' in reference
+
+
+def test_transformers_reads_the_torch_pickles_of_a_checkpoint_as_tensors_only() -> None:
+    source = inspect.getsource(inspect.getmodule(Trainer))  # type: ignore[arg-type]
+    calls = re.findall(r"torch\.load\(.*?weights_only=(\w+)", source, re.DOTALL)
+    assert len(calls) == source.count("torch.load("), "docs/security.md says that all are"
+    assert set(calls) == {"True"}
+    assert "TRAINING_ARGS_NAME" in source
+    assert not re.search(r"load\([^)]*TRAINING_ARGS_NAME", source), "training_args.bin is read"
