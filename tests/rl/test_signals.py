@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import offspring
 from workers import fake_workers
 
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
@@ -35,12 +36,13 @@ def wait(until: Callable[[], object], seconds: float = 120.0) -> None:
         time.sleep(0.002)
 
 
-def told(command: Command, run: RunFolder, number: int) -> int:
-    """Send the signal in the second round; the exit code."""
+def told(command: Command, run: RunFolder, number: int, whole_tree: bool = False) -> int:
+    """Send the signal in the second round, to its children too if `whole_tree`; the exit code."""
     process = command.start(run)
     wait((run.rollouts / "round-000001.parquet").exists)
     assert process.pid is not None
-    os.kill(process.pid, number)
+    for pid in (*(offspring(process.pid) if whole_tree else ()), process.pid):
+        os.kill(pid, number)
     process.join()
     assert process.exitcode is not None
     return process.exitcode
@@ -73,7 +75,7 @@ def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
     unbroken: RunFolder, number: int, code: int, tmp_path: Path
 ) -> None:
     run, command = RunFolder(tmp_path / "run"), Command("demo-dler", SMALL)
-    assert told(command, run, number) == code
+    assert told(command, run, number, whole_tree=True) == code  # as schedulers and terminals do
     assert kept(run) == [4]
     assert not run.final.exists()
     command.finish(run)
@@ -135,7 +137,7 @@ def test_all_ranks_end_at_the_same_step_whichever_is_told(tmp_path: Path) -> Non
     launcher = start(run)
     wait((run.rollouts / "round-000002.parquet").exists)
     launcher.terminate()
-    assert launcher.wait(60) != 0
+    assert launcher.wait(60) == 1
     assert kept(run) == [2, 6]
     assert start(run).wait(240) == 0
     for step in (2, 6):
