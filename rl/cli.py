@@ -81,7 +81,10 @@ def train(
     quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
     json_file: Json = None,
 ) -> None:
-    """Train a recipe. The same command resumes an unfinished run and shows a finished one."""
+    """Train a recipe. The same command resumes an unfinished run and shows a finished one.
+
+    SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
+    """
     from rl import train as training
     from rl.report import print_run
 

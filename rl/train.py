@@ -45,7 +45,10 @@ def train(
     overwrite: bool = False,
     quiet: bool = False,
 ) -> RunFolder:
-    """Train a recipe to its end and report; resume it where it stopped; only report it if finished."""
+    """Train a recipe to its end and report; resume it where it stopped; only report it if finished.
+
+    Errors: `rl.signals.Stopped`, a SystemExit, where a signal ended it.
+    """
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import pytest
 import torch
 from accelerate import Accelerator, ParallelismConfig
+from torch.distributed.launcher import api as launcher
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer
 from transformers.masking_utils import create_causal_mask
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -178,6 +179,20 @@ def test_a_resumed_run_begins_a_round_where_a_checkpoint_ends_one() -> None:
 def test_a_line_of_metrics_comes_before_the_checkpoint_of_its_step() -> None:
     source = inspect.getsource(Trainer._maybe_log_save_evaluate)
     assert in_order(source, "self.log(logs", "self._save_checkpoint("), "a checkpoint may now precede its own metrics"
+
+
+def test_a_step_ends_for_callbacks_before_it_is_saved_and_training_ends_after_that() -> None:
+    source = inspect.getsource(Trainer._run_epoch)
+    ended, saved, left = (
+        source.index(part) for part in ("on_step_end(", "self._maybe_log_save_evaluate(", "self.control.should_training_stop")
+    )  # fmt: skip
+    assert ended < saved < left, "rl.signals sets should_save and should_training_stop in on_step_end"
+
+
+def test_torchrun_passes_sigterm_on_and_waits_as_long_as_it_is_told() -> None:
+    source = inspect.getsource(launcher.LaunchConfig)
+    assert 'signals_to_handle: str = "SIGTERM,SIGINT' in source
+    assert '"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "30"' in source, "docs/troubleshooting.md says so"
 
 
 def test_what_is_not_logged_yet_is_where_we_save_it_from() -> None:
