@@ -115,13 +115,19 @@ def _weight(recipe: Recipe | None) -> machine.Weight | None:
     if recipe is None or _missing(recipe):
         return None
     import torch
+    from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
+    from rl.lora import peft_config
     from rl.models import load_config, resolve_model
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(load_config(resolve_model(recipe.model)))
-    return machine.Weight(sum(p.numel() for p in model.parameters()), recipe.trainer.get("save_total_limit") or 2)
+        if recipe.lora is not None:
+            model = get_peft_model(model, peft_config(recipe.lora))
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    every, trained = sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
+    return machine.Weight(every, trained, recipe.trainer.get("save_total_limit") or 2)
 
 
 def _missing(recipe: Recipe | None) -> list[str]:

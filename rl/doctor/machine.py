@@ -14,10 +14,8 @@ from rl.doctor.finding import GIB, Finding, fail, ok, size, warn
 LITTLE_DISK, LITTLE_MEMORY, LITTLE_SHARED = 5 * GIB, 4 * GIB, GIB
 FEW_FILES = 4096
 """Open files: a rollout under way is a connection, and a recipe has up to 256 of them a worker."""
-TRAINED = 4 * 4
-"""Bytes a parameter while it is trained: itself, its gradient and Adam's two moments, in float32."""
-SAVED = 3 * 4
-"""Bytes a parameter in a checkpoint: the same without the gradient."""
+HELD, TRAINED, SAVED = 4, 3 * 4, 3 * 4
+"""Bytes a parameter, in float32: to have it, to train it (its gradient, Adam's two moments), and in a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +23,19 @@ class Weight:
     """What a recipe's model comes to."""
 
     parameters: int
+    trained: int
+    """Those of an adapter, or all."""
     checkpoints: int
     """How many are kept."""
 
     @property
     def disk(self) -> int:
         """Bytes: those that are kept, the one being written, and the final model."""
-        return self.parameters * (SAVED * (self.checkpoints + 1) + 4)
+        return self.trained * (SAVED * (self.checkpoints + 1) + HELD)
 
     @property
     def memory(self) -> int:
-        return self.parameters * TRAINED
+        return self.parameters * HELD + self.trained * TRAINED
 
 
 def check_disk(folder: Path, free: int, weight: Weight | None) -> Finding:

@@ -90,8 +90,10 @@ def test_code_that_is_not_what_was_installed_is_said() -> None:
 
 
 def test_a_run_that_does_not_fit_is_said_before_it_begins() -> None:
-    billion = Weight(10**9, checkpoints=2)
-    assert billion.disk == 40 * 10**9
+    billion = Weight(10**9, trained=10**9, checkpoints=2)
+    assert (billion.disk, billion.memory) == (40 * 10**9, 16 * 10**9)
+    adapter = replace(billion, trained=10**7)
+    assert (adapter.disk, adapter.memory) == (4 * 10**8, 4 * 10**9 + 12 * 10**7)
     assert [check_disk(Path("run"), free * 10**9, billion).status for free in (39, 41, 61)] == ["FAIL", "warn", "ok"]
     assert [check_disk(Path("run"), free, None).status for free in (2**20, GIB, 6 * GIB)] == ["FAIL", "warn", "ok"]
     assert [check_memory(15 * GIB, billion, device).status for device in (True, False)] == ["ok", "ok"]
