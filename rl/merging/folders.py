@@ -70,6 +70,11 @@ class Models:
         """Each (last - first,) float32: of the base, and of every trained model."""
         return tuple(side[name].read(first, last).float() for side in (self.base, *self.trained))
 
+    def delta(self, number: int, name: str, first: int, last: int) -> Tensor:
+        """(last - first,) float32: trained model `number` less the base."""
+        base, trained = (side[name].read(first, last).float() for side in (self.base, self.trained[number]))
+        return trained.sub_(base)
+
     def deltas(self, name: str, first: int, last: int) -> tuple[Tensor, ...]:
         """Each (last - first,) float32: of the base, and of every trained model less the base."""
         base, *trained = self.read(name, first, last)

@@ -83,7 +83,7 @@ class Kept:
             raise UserError(f"{bad} holds an infinity or a NaN: it cannot be merged") from None
 
     def _delta(self, place: tuple[str, int, int]) -> Tensor:
-        return self.models.deltas(*place)[1 + self.number]
+        return self.models.delta(self.number, *place)
 
 
 def _changes(models: Models, kept: Sequence[Kept], name: str) -> Iterator[tuple[Tensor, list[Change]]]:
