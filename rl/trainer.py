@@ -31,6 +31,7 @@ from rl.budgets import Budgets
 from rl.chunked import chunk_sequence
 from rl.config import LengthGRPOConfig
 from rl.estimator import Estimator
+from rl.lora import REFERENCE
 from rl.packed_round import Example
 from rl.rolling import RollingTrainer
 from rl.rollouts import Engine, TransformersEngine, stable_seed
@@ -279,9 +280,15 @@ class LengthGRPOTrainer(RollingTrainer):
         }
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """An adapter's weights in the dtype they train in: peft raises half precision, which TRL gives QLoRA's."""
+        """Of adapters all, in the dtypes they train in.
+
+        Beside a reference adapter, transformers reads that one only; and peft raises half precision,
+        which TRL gives QLoRA's.
+        """
         dtypes = {name: parameter.dtype for name, parameter in self.model.named_parameters()}
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if Path(resume_from_checkpoint, REFERENCE).is_dir():
+            self.model.load_adapter(resume_from_checkpoint, self.model.active_adapters[0], is_trainable=True)
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.to(dtypes[name])

@@ -244,11 +244,18 @@ def test_a_run_is_released_folded_or_as_an_adapter_and_loads_with_plain_librarie
 # Going on -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
-def test_a_resumed_adapter_equals_the_unbroken_one(make_trainer: Any, tmp_path: Path, dropout: float) -> None:
+@pytest.mark.parametrize(
+    "part",
+    [
+        LoraPart(rank=4),
+        LoraPart(rank=4, dropout=0.1),
+        LoraPart(rank=4, modules_to_save=["model.norm"]),
+    ],
+)
+def test_a_resumed_adapter_equals_the_unbroken_one(make_trainer: Any, tmp_path: Path, part: LoraPart) -> None:
     def trained(folder: str, resume: Path | None = None) -> Any:
         trainer = make_trainer(
-            peft_config=peft_config(LoraPart(rank=4, dropout=dropout)), max_steps=8, save_strategy="steps", save_steps=2,
+            peft_config=peft_config(part), max_steps=8, save_strategy="steps", save_steps=2,
             output_dir=str(tmp_path / folder), learning_rate=1e-3, beta=0.05, save_total_limit=4,
         )  # fmt: skip
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
@@ -259,6 +266,22 @@ def test_a_resumed_adapter_equals_the_unbroken_one(make_trainer: Any, tmp_path: 
     resumed = trained("broken", checkpoints.latest(tmp_path / "broken"))
     one, two = weights(unbroken.model), weights(resumed.model)
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_stage_that_goes_on_with_an_adapter_resumes_with_it_and_with_its_reference(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    trainer = {**RECIPE["trainer"], "beta": 0.2, "learning_rate": 1e-2}
+    file = recipe_file(tmp_path, model=str(run.final), trainer=trainer)
+    unbroken = train(file, out=tmp_path / "unbroken", quiet=True)
+    broken = RunFolder(tmp_path / "broken")
+    shutil.copytree(unbroken.path, broken.path)
+    assert (broken.checkpoints / "checkpoint-2" / "ref" / "adapter_model.safetensors").is_file()
+    for path in (broken.final, broken.report, broken.checkpoints / "checkpoint-4"):
+        shutil.rmtree(path)
+    broken.evaluation("after").unlink()
+    train(file, out=broken.path, quiet=True)
+    assert [name for name in differences(unbroken, broken) if not name.startswith("history")] == []
 
 
 def test_a_resumed_adapter_in_half_precision_stays_so(make_trainer: Any, tmp_path: Path) -> None:
