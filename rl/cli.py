@@ -50,13 +50,13 @@ def lengthwise(
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
 
 
-@app.command()
+@app.command(rich_help_panel="Train")
 def demo(
     out: Annotated[Path, typer.Option(help="The demo's folder.")] = Path("runs/demo"),
     method: Annotated[str, typer.Option(help="The recipe to show beside plain GRPO.")] = "demo-dler",
     seed: Annotated[int, typer.Option(help="Seed of sampling and problem order.")] = 0,
     overrides: Overrides = None,
-    overwrite: Annotated[bool, typer.Option(help="Start again, deleting what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")] = False,
     json_file: Json = None,
 ) -> None:
     """Train a small reasoning model to think shorter, beside plain GRPO, and show it. Minutes on two cores."""
@@ -69,16 +69,16 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel="Train")
 def train(
     recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")],
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Start again, deleting what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Resolve and check everything, print it, write nothing.")
     ] = False,
-    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
     json_file: Json = None,
 ) -> None:
     """Train a recipe. The same command resumes an unfinished run and shows a finished one.
@@ -97,20 +97,29 @@ def train(
         _write_json(json_file, json.loads(run.summary.read_text()))
 
 
-for command in (
-    *(method_commands.rewards, method_commands.budgets, method_commands.score, method_commands.advantages),
-    verify_command.verify,
-    evaluate_command.evaluate,
-    merge_command.merge,
-    serve_command.serve,
-    release_command.release,
-    compare_command.compare,
-    watch_command.watch,
-    doctor_command.doctor,
-):
-    app.command()(command)
+PARTS = {
+    "Train": (watch_command.watch, doctor_command.doctor, serve_command.serve),
+    "Finished runs and models": (
+        evaluate_command.evaluate,
+        compare_command.compare,
+        merge_command.merge,
+        release_command.release,
+    ),
+    "Methods, without a model": (
+        method_commands.rewards,
+        method_commands.budgets,
+        method_commands.score,
+        method_commands.advantages,
+        verify_command.verify,
+    ),
+}
+"""The other commands, as `--help` groups them."""
+
+for part, commands in PARTS.items():
+    for command in commands:
+        app.command(rich_help_panel=part)(command)
 checking.add_commands(building.synth)
-app.add_typer(building.synth, name="synth")
+app.add_typer(building.synth, name="synth", rich_help_panel="Data")
 
 
 def _write_json(path: Path | None, values: object) -> None:

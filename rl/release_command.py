@@ -34,8 +34,9 @@ def release(
 ) -> None:
     """Release a run's model: weights, card, recipe, exact versions, checksums. Nothing is uploaded without --yes.
 
-    best: the highest accuracy of the evaluated checkpoints. pareto: the fewest tokens of those within
-    one standard error of the best accuracy.
+    best: the highest accuracy of the evaluated checkpoints.
+
+    pareto: the fewest tokens of those within one standard error of the best accuracy.
     """
     from rl import release as releasing
     from rl.models import quieten_libraries

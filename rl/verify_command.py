@@ -27,7 +27,7 @@ def verify(
     verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
     settings: Settings = None,
     json_file: Json = None,
-    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Judge completions against their gold answers; without --cases, list the verifiers."""
     from rl import offline

@@ -116,7 +116,7 @@ def test_the_installed_wheel_runs_the_demo_far_from_the_checkout(
         return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=500)
 
     assert lengthwise("--version").stdout == f"lengthwise {VERSION}\n"
-    assert "Commands" in lengthwise("--help").stdout
+    assert "release" in lengthwise("--help").stdout
     rehearsal = lengthwise("train", "demo-dler", "--dry-run")
     assert str(site) in rehearsal.stdout, rehearsal.stderr  # the model that was installed, not the checkout's
     assert str(ROOT) not in rehearsal.stdout

@@ -42,7 +42,7 @@ StrictLeak = Annotated[
     bool, typer.Option("--strict-leak", help="No rows whose answer also stands in a document that is not gold.")
 ]
 ShardRows = Annotated[int, typer.Option(help="Rows of one file.")]
-Quiet = Annotated[bool, typer.Option(help="No progress bar.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
 @synth.command()

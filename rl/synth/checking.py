@@ -15,7 +15,7 @@ from rl.errors import UserError
 from rl.method_commands import Json, Settings, write_json
 
 Rows = Annotated[Path, typer.Argument(metavar="FILE", help="A .parquet or .jsonl file, or a folder of shards.")]
-Quiet = Annotated[bool, typer.Option(help="No progress bar.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
 def verify(
@@ -24,8 +24,12 @@ def verify(
         str | None, typer.Option(help="Count with this one (a file, a folder, a vocabulary), not the rows' own.")
     ] = None,
     fill: Annotated[float, typer.Option(min=0, max=1, help="Share of its target that a prompt has at least.")] = 0.995,
-    strict_leak: Annotated[bool, typer.Option(help="No answer, no evidence outside gold documents.")] = False,
-    any_position: Annotated[bool, typer.Option(help="Gold documents need not be spread evenly.")] = False,
+    strict_leak: Annotated[
+        bool, typer.Option("--strict-leak", help="No answer, no evidence outside gold documents.")
+    ] = False,
+    any_position: Annotated[
+        bool, typer.Option("--any-position", help="Gold documents need not be spread evenly.")
+    ] = False,
     test: Annotated[
         list[Path] | None, typer.Option(help="Rows whose gold documents these may not have; repeatable.")
     ] = None,
@@ -106,7 +110,7 @@ def stats(
 def show(
     file: Rows,
     row: Annotated[int, typer.Option(min=0, help="Number of the row, from 0.")] = 0,
-    full: Annotated[bool, typer.Option(help="Show the documents in between in full too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show the documents in between in full too.")] = False,
 ) -> None:
     """One row for a reader: the chain, the gold documents and the answer highlighted."""
     from rich.console import Console
