@@ -121,15 +121,7 @@ class LengthGRPOConfig(GRPOConfig):
             raise UserError(f"rollout_check_steps must be at least 1 optimiser step, not {self.rollout_check_steps}")
         if self.max_sampling_rounds < 1:
             raise UserError(f"max_sampling_rounds must be at least 1, not {self.max_sampling_rounds}")
-        if (
-            self.fsdp
-            or os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
-            or not self.ds3_gather_for_generation
-        ):
-            raise UserError(
-                "the transformers engine needs whole weights on each rank while it samples, since ranks stop at "
-                "different tokens; use DDP, or DeepSpeed with ds3_gather_for_generation, instead of FSDP"
-            )
+        self._require_whole_weights()
         if self.repetition_penalty != 1.0:
             raise UserError(
                 f"repetition_penalty {self.repetition_penalty} would be ignored: the engine has none; remove it"
@@ -153,6 +145,21 @@ class LengthGRPOConfig(GRPOConfig):
             if every < 1:
                 raise UserError(f"save_steps must be a whole number of optimiser steps, not {every}")
             self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
+
+    def _require_whole_weights(self) -> None:
+        """Refuse shards that could not be gathered: ranks stop at different tokens, and cannot sample in step."""
+        if not self.ds3_gather_for_generation:
+            raise UserError("each rank needs whole weights while it samples; leave ds3_gather_for_generation on")
+        launched = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+        options: Any = self.fsdp_config or {}
+        version = int(os.environ.get("FSDP_VERSION", "1")) if launched else int(options.get("version", 1))
+        if (self.fsdp or launched) and version != 2:
+            raise UserError(
+                "FSDP1 is not supported: its shards cannot be gathered while ranks sample; set fsdp_version: 2 "
+                "(experiments/cluster/fsdp2.yaml), or use DDP or DeepSpeed"
+            )
+        if (self.fsdp or launched) and self.sequence_chunk is not None:
+            raise UserError("sequence_chunk needs whole weights on each rank, which FSDP shards; use ZeRO-2 or DDP")
 
     def _refuse_sequence_parallelism(self) -> None:
         """TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment."""
@@ -237,7 +244,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {
         **defaults,
-        **_batch_settings(recipe),
+        **batch_settings(recipe),
         **recipe.trainer,
         "output_dir": str(out / "checkpoints"),
         "seed": recipe.seed,
@@ -290,12 +297,12 @@ def _require_reporters(recipe: Recipe) -> None:
             raise UserError(f"{recipe.name}: trainer.report_to: {name} is not installed; pip install {name}")
 
 
-def _batch_settings(recipe: Recipe) -> dict[str, int | None]:
-    """A recipe's `batch` in TRL's terms, for the ranks of this launch."""
+def batch_settings(recipe: Recipe, ranks: int | None = None) -> dict[str, int | None]:
+    """A recipe's `batch` in TRL's terms, for so many ranks; by default, those of this launch."""
     batch = recipe.batch
     if batch is None:
         return {}
-    ranks = PartialState().num_processes
+    ranks = ranks or PartialState().num_processes
     rollouts = batch.groups * int(recipe.trainer.get("num_generations", 8))
     share, odd = divmod(rollouts, batch.updates * ranks)
     size = batch.per_device or share

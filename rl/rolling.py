@@ -21,6 +21,7 @@ from rl import ahead
 from rl.ahead import Draw, Planned
 from rl.budgets import Budgets
 from rl.errors import UserError
+from rl.gathered import is_sharded, whole_copy
 from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Completion, Sampling, stable_seed
@@ -137,6 +138,11 @@ class RollingTrainer(WaitingTrainer):
     @contextmanager
     def whole_model(self) -> Iterator[PreTrainedModel]:
         """The model, unwrapped and with whole weights on every rank, to sample from without gradient."""
+        if is_sharded(self.model_wrapped):
+            dtype = torch.bfloat16 if self.args.bf16 else torch.float16 if self.args.fp16 else None
+            with whole_copy(self.model_wrapped, self.accelerator.device, dtype) as copy, torch.no_grad():
+                yield copy
+            return
         with (
             unwrap_model_for_generation(
                 self.model_wrapped,

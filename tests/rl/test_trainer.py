@@ -214,10 +214,16 @@ def test_a_round_that_ends_inside_an_optimiser_step_is_refused() -> None:
         )  # fmt: skip
 
 
-def test_sharded_weights_that_the_engine_could_not_sample_from_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_that_could_not_be_gathered_to_sample_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="leave ds3_gather_for_generation on"):
+        LengthGRPOConfig("unused", use_cpu=True, bf16=False, ds3_gather_for_generation=False)
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(UserError, match="instead of FSDP"):
+    with pytest.raises(UserError, match="set fsdp_version: 2"):
         LengthGRPOConfig("unused", use_cpu=True, bf16=False)
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    assert LengthGRPOConfig("unused", use_cpu=True, bf16=False)
+    with pytest.raises(UserError, match="sequence_chunk needs whole weights"):
+        LengthGRPOConfig("unused", use_cpu=True, bf16=False, sequence_chunk=8)
 
 
 @pytest.mark.parametrize(("updates", "acts"), [(2, True), (1, False)])

@@ -1,0 +1,31 @@
+"""Run under torchrun, without CUDA: `lengthwise train` by FSDP2 over gloo, which accelerate has for accelerators only."""
+
+import sys
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType
+from torch.distributed.fsdp import FSDPModule
+
+from rl.cli import run_command
+from rl.trainer import LengthGRPOTrainer
+
+begin = AcceleratorState.__init__
+make_round = LengthGRPOTrainer._make_round
+
+
+def as_if_on_an_accelerator(self: AcceleratorState, *args: Any, **kwargs: Any) -> None:
+    if PartialState(cpu=True).distributed_type == DistributedType.MULTI_CPU:
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+    begin(self, *args, **kwargs)
+
+
+def seen_to_be_sharded(self: LengthGRPOTrainer) -> Any:
+    assert isinstance(self.model_wrapped, FSDPModule)
+    return make_round(self)
+
+
+AcceleratorState.__init__ = as_if_on_an_accelerator
+LengthGRPOTrainer._make_round = seen_to_be_sharded  # type: ignore[method-assign]
+run_command(["train", *sys.argv[1:]])
