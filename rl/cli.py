@@ -76,7 +76,17 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Resolve and check everything, print it, write nothing.")
+        bool, typer.Option("--dry-run", help="Resolve and check everything, estimate, print it, write nothing.")
+    ] = False,
+    launch: Annotated[
+        str | None,
+        typer.Option(help="With --dry-run: an accelerate configuration to estimate for, or a number of ranks."),
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(help="With --dry-run: a YAML file, or '{gpu_memory: 80, tflops: 180, …}' itself.")
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="With --dry-run: measure rates here, in half a minute.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
     json_file: Json = None,
@@ -86,11 +96,20 @@ def train(
     SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
     """
     from rl import train as training
+    from rl.dry_run import dry_run as look_at
+    from rl.estimates import read_rates
+    from rl.launch import read_launch
     from rl.report import print_run
 
     if dry_run:
-        print(training.dry_run(recipe, overrides or [], out))
+        looked = look_at(
+            recipe, overrides or [], out, read_launch(launch) if launch else None, read_rates(rates), calibrate
+        )
+        print(looked.text)
+        _write_json(json_file, looked.to_dict())
         return
+    if launch or rates or calibrate:
+        raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
     run = training.train(recipe, overrides or [], out, overwrite, quiet)
     if training.is_main_process():
         print_run(run)

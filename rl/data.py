@@ -15,7 +15,7 @@ from rewards import Problem
 from rewards.types import Prompt
 from rewards.verifier import Verifier, boxed_answer
 from rl.benchmarks import BENCHMARKS, known_row
-from rl.errors import UserError
+from rl.errors import OutOfReach, UserError
 from rl.judging import readable
 from rl.plugins import load_object
 from rl.recipe import PromptPart, SourcePart
@@ -130,7 +130,7 @@ def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Mapping[str, An
         return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"no file and no hub data set {name!r}: {reason}") from error
+        raise OutOfReach(f"no file and no hub data set {name!r}: {reason}") from error
 
 
 def _problem(

@@ -21,6 +21,10 @@ class UserError(Exception):
     """What is wrong, where, and what to do about it, in one line."""
 
 
+class OutOfReach(UserError):
+    """Something by a hub name that cannot be had here and now; a dry run goes on without it."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> UserError:
     """An error about a name nobody knows, with the nearest known one."""
     names = sorted(known)

@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from rl.errors import UserError
+from rl.errors import OutOfReach, UserError
 
 EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model"}
 ADAPTER_CONFIG = "adapter_config.json"
@@ -71,7 +71,7 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> PreTrainedTok
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise UserError(f"cannot load a tokenizer from {model!r}: {_first_line(error)}") from error
+        raise _cannot(f"load a tokenizer from {model!r}", model, error) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer  # type: ignore[no-any-return]
@@ -84,7 +84,7 @@ def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"cannot load the config of {model!r}: {_first_line(error)}") from error
+        raise _cannot(f"load the config of {model!r}", model, error) from error
 
 
 def load_model(model: str, **options: Any) -> PreTrainedModel:
@@ -104,6 +104,11 @@ def load_model(model: str, **options: Any) -> PreTrainedModel:
         raise UserError(f"the base of the adapter {model}: {error}") from error
     except Exception as error:
         raise UserError(f"cannot load a model from {model!r}: {_first_line(error)}") from error
+
+
+def _cannot(what: str, model: str, error: Exception) -> UserError:
+    kind = UserError if Path(model).exists() else OutOfReach
+    return kind(f"cannot {what}: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

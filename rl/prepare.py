@@ -29,8 +29,8 @@ PROBED = ("pass_rate", "ref_accuracy", "ref_length")
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A recipe whose every name has been resolved and every problem read; nothing written yet."""
+class Resolved:
+    """A recipe whose every plug-in is there; no model and no problem has been looked at."""
 
     recipe: Recipe
     config: LengthGRPOConfig
@@ -38,6 +38,12 @@ class Prepared:
     budgets: Budgets
     order: ProblemOrder
     verifier: Verifier
+
+
+@dataclass(frozen=True)
+class Prepared(Resolved):
+    """A recipe whose every name has been resolved and every problem read; nothing written yet."""
+
     model: str
     tokenizer: PreTrainedTokenizerBase
     train: ProblemSet
@@ -75,11 +81,8 @@ def _describe(name: str, problems: ProblemSet) -> str:
     return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
 
 
-def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
-    """Resolve and check everything that can be checked before anything is written or trained.
-
-    `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
-    """
+def resolve(recipe: Recipe, out: Path) -> Resolved:
+    """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
     require_no_secrets(recipe.to_dict(), recipe.name)
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
@@ -93,12 +96,25 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor)
     order = load_order(recipe.data.order.name, recipe.data.order.options)
     config = trainer_config(recipe, out, budgets.maximum)
+    if recipe.data.probe and (config.top_k or config.min_p is not None):
+        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
+    require_monitor(rewards, recipe.data.monitor is not None)
+    verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
+    return Resolved(recipe, config, rewards, budgets, order, verifier)
+
+
+def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
+    """Resolve and check everything that can be checked before anything is written or trained.
+
+    `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
+    """
+    resolved = resolve(recipe, out)
+    config, order, verifier = resolved.config, resolved.order, resolved.verifier
     model = resolve_model(recipe.model)
     if config.sequence_chunk is not None:
         require_proven(load_config(model, config.trust_remote_code))
     require_lora(recipe, config, model)
     tokenizer = load_tokenizer(model, config.trust_remote_code)
-    verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded
@@ -114,9 +130,6 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     config.require_problems(len(train.problems), train.source)
     if not (data.probe and order.column in PROBED):
         ProblemSampler(train.problems, recipe.seed, order)
-    if data.probe and (config.top_k or config.min_p is not None):
-        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
-    require_monitor(rewards, data.monitor is not None)
     held_out = read(data.eval) if data.eval else None
     monitor = read(data.monitor) if data.monitor else None
-    return Prepared(recipe, config, rewards, budgets, order, verifier, model, tokenizer, train, held_out, monitor)
+    return Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)

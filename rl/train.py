@@ -22,6 +22,7 @@ from rl import checkpoints
 from rl.data import ProblemSet
 from rl.evaluation import Answerer, end_ids, evaluate
 from rl.evaluation.recipes import data_in, recipe_protocol, stated
+from rl.launch_check import require_ranks, require_sharding
 from rl.lora import REFERENCE, load_options, require_continues, start_from
 from rl.models import quieten_libraries
 from rl.prepare import Prepared, prepare
@@ -53,6 +54,7 @@ def train(
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
     plan = _plan(recipe, run)
+    require_ranks()
     # A folder that is not ours shows before a lock is put into it.
     cleared = overwrite and run.recipe.is_file()
     if not cleared and run.status(recipe) == "finished":
@@ -125,7 +127,7 @@ def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, qu
 
 
 def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
-    trainer = _trainer(prepared, run, quiet)
+    trainer = build_trainer(prepared, run, quiet)
     try:
         _evaluate(prepared, trainer, run, "before")
         if not run.final.exists():
@@ -165,7 +167,8 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
     return chosen[0]
 
 
-def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrainer:
+def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> LengthGRPOTrainer:
+    """The trainer of a recipe as `train` uses it, its model loaded, its engine built."""
     source = str(run.final) if run.final.exists() else prepared.model
     model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
     problems = prepared.train.problems
@@ -191,6 +194,7 @@ def _trainer(prepared: Prepared, run: RunFolder, quiet: bool) -> LengthGRPOTrain
     )
     trainer.on_alarm = run.write_alarm
     trainer.remove_callback(PrinterCallback)
+    require_sharding(trainer.accelerator.distributed_type)
     return trainer
 
 
@@ -239,17 +243,6 @@ class _MetricsWriter(TrainerCallback):
 def is_main_process() -> bool:
     """Whether this rank speaks for the launch."""
     return bool(PartialState().is_main_process)
-
-
-def dry_run(reference: str, overrides: Sequence[str], out: Path | None) -> str:
-    """The resolved recipe and what its data and plug-ins came to; writes nothing."""
-    quieten_libraries()
-    recipe = load_recipe(reference, overrides)
-    lines = [recipe.to_yaml()]
-    for prepared, folder in _plan(recipe, RunFolder(out or Path("runs") / recipe.name)):
-        lines += [f"stage      {folder.path.name}"] if recipe.stages else []
-        lines += prepared.describe()
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
     # 512 groups x 16 = 8192 rollouts, 8 updates of 1024; 16 at once on each of 1, 8, 64 ranks.
     for ranks, accumulation in ((1, 64), (8, 8), (64, 1)):
         State.num_processes = ranks
-        assert config._batch_settings(recipe) == {
+        assert config.batch_settings(recipe) == {
             "per_device_train_batch_size": 16,
             "gradient_accumulation_steps": accumulation,
             "steps_per_generation": 8 * accumulation,
@@ -134,6 +134,6 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
         }
     State.num_processes = 3
     with pytest.raises(UserError, match="8192 rollouts do not part into 8 updates on 3 ranks"):
-        config._batch_settings(recipe)
+        config.batch_settings(recipe)
     with pytest.raises(UserError, match=r"`batch` sets trainer\.steps_per_generation; remove either"):
         config.trainer_config(parse_recipe({**recipe.to_dict(), "trainer": {"steps_per_generation": 2}}), tmp_path, 8)

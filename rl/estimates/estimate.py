@@ -1,0 +1,241 @@
+"""A recipe's whole estimate: its setup on a launch, its rounds, its operations, its time and its cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rl.budgets import Budgets
+from rl.config import LengthGRPOConfig, batch_settings
+from rl.estimates.compute import Passes, sampling_flops, training_flops
+from rl.estimates.memory import Memory, memory
+from rl.estimates.rates import Rates
+from rl.estimates.remedies import Remedy, remedies
+from rl.estimates.rollouts import Rounds, rounds_of
+from rl.estimates.setup import Setup
+from rl.estimates.shapes import Shape
+from rl.launch import Launch
+from rl.recipe import Recipe
+
+HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}
+QUANTIZED = {"nf4": 0.53, "int8": 1.01}
+"""Bytes of a frozen weight, with the constants that go with its block."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Lengths of the problems' prompts, in tokens."""
+
+    mean: float
+    longest: int
+    assumed: bool = False
+    """Nobody counted: there is no tokenizer, or there are no problems, in reach."""
+
+
+ASSUMED = Prompts(200.0, 512, assumed=True)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes, tokens, operations; seconds and cost where the rates are known."""
+
+    setup: Setup
+    memory: Memory
+    room: float | None
+    """Bytes that a rank has."""
+    remedies: list[Remedy]
+    rounds: Rounds
+    prompts: Prompts
+    rates: Rates
+    passes: Passes
+    sampled_tokens: tuple[float, float]
+    """If no group is dropped, and if the most are; at full budgets unless a share of them is known."""
+    sampling_flops: tuple[float, float]
+    training_flops: float
+    devices: int
+    """Ranks, and workers beside them."""
+    hours: tuple[float, float] | None
+
+    @property
+    def fits(self) -> bool | None:
+        return None if self.room is None else self.memory.peak <= self.room
+
+    @property
+    def cost(self) -> tuple[float, float] | None:
+        price = self.rates.price_per_hour
+        return None if self.hours is None or price is None else (self._priced(0, price), self._priced(1, price))
+
+    def _priced(self, place: int, price: float) -> float:
+        assert self.hours is not None
+        return self.hours[place] * self.devices * price
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "parameters": self.setup.shape.parameters,
+            "trained_parameters": self.setup.trained or self.setup.shape.parameters,
+            "ranks": self.setup.launch.ranks,
+            "sharding": self.setup.launch.sharding,
+            "memory": self.memory.phases,
+            "host_memory": self.memory.host,
+            "peak_bytes": self.memory.peak,
+            "fits": self.fits,
+            "remedies": [vars(remedy) for remedy in self.remedies],
+            "rounds": len(self.rounds.caps),
+            "rollouts_a_round": self.rounds.rollouts,
+            "sampled_tokens": self.sampled_tokens,
+            "prompt_tokens": vars(self.prompts),
+            "sampling_flops": self.sampling_flops,
+            "training_flops": self.training_flops,
+            "hours": self.hours,
+            "cost": self.cost,
+            "rates": vars(self.rates),
+        }
+
+
+def estimate(
+    recipe: Recipe,
+    config: LengthGRPOConfig,
+    budgets: Budgets,
+    shape: Shape,
+    launch: Launch | None = None,
+    rates: Rates | None = None,
+    prompts: Prompts = ASSUMED,
+    problems: int | None = None,
+) -> Estimate:
+    """What a recipe will take on a launch (by default, one rank on this machine). Errors: UserError."""
+    rates = rates or Rates()
+    here = launch is None and rates.gpu_memory is None and not torch.cuda.is_available()
+    launch = launch or Launch(cpu=here)
+    sizes = _sizes(recipe, config, launch)
+    setup = setup_of(recipe, config, budgets, shape, launch, prompts, sizes)
+    rounds = rounds_of(
+        budgets, _steps(config, sizes, problems), config.round_steps, sizes.rollouts, _most_draws(recipe)
+    )
+    passes = passes_of(config)
+    share = rates.length_share or 1.0
+    sampled = rounds.sampled_tokens(share, rates.kept)
+    drawn = (1.0, float(rounds.most_draws)) if rates.kept is None else (rounds.draws(rates.kept),) * 2
+    one_sampling = sum(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * sizes.rollouts
+    training = sum(training_flops(shape, prompts.mean, share * cap, passes) for cap in rounds.caps) * sizes.rollouts
+    room = None if rates.gpu_memory is None else rates.gpu_memory * 1e9 * (1 - setup.vllm_share)
+    workers = len(recipe.rollouts.workers)
+    return Estimate(
+        setup,
+        memory(setup),
+        room,
+        [] if room is None else list(remedies(setup, room)),
+        rounds,
+        prompts,
+        rates,
+        passes,
+        sampled,
+        (drawn[0] * one_sampling, drawn[1] * one_sampling),
+        training,
+        launch.ranks + workers,
+        _hours(sampled, training, rates, launch.ranks, workers or launch.ranks),
+    )
+
+
+def _hours(
+    sampled: tuple[float, float], training: float, rates: Rates, ranks: int, samplers: int
+) -> tuple[float, float] | None:
+    """One after the other, as a round has them."""
+    if rates.tokens_per_second is None or rates.tflops is None:
+        return None
+    updates = training / (rates.tflops * 1e12 * ranks)
+    least, most = (tokens / (rates.tokens_per_second * samplers) + updates for tokens in sampled)
+    return least / 3600, most / 3600
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Of a round, on this launch."""
+
+    rollouts: int
+    rows: int
+    micro_batches: int
+    """Of an update, padded as TRL has them."""
+
+
+def _sizes(recipe: Recipe, config: LengthGRPOConfig, launch: Launch) -> _Sizes:
+    given = batch_settings(recipe, launch.ranks)
+    rows = int(given.get("per_device_train_batch_size") or config.per_device_train_batch_size)
+    accumulation = int(given.get("gradient_accumulation_steps") or config.gradient_accumulation_steps)
+    steps = int(given.get("steps_per_generation") or config.steps_per_generation)
+    return _Sizes(rows * steps * launch.ranks, rows, accumulation)
+
+
+def _steps(config: LengthGRPOConfig, sizes: _Sizes, problems: int | None) -> int:
+    """Optimiser steps of the run; one round's where nobody says how long it is."""
+    if config.max_steps > 0:
+        return int(config.max_steps)
+    if problems is None:
+        return int(config.round_steps)
+    groups = sizes.rollouts // config.num_generations
+    return int(math.ceil(config.num_train_epochs * (problems // groups)) * config.round_steps)
+
+
+def _most_draws(recipe: Recipe) -> int:
+    return recipe.sampling.max_rounds if recipe.sampling.dynamic else 1
+
+
+def passes_of(config: LengthGRPOConfig) -> Passes:
+    """How often the trainer puts a trained token through the model."""
+    aligned = config.gradient_accumulation_steps % (config.steps_per_generation * config.num_iterations) == 0
+    old = not aligned or config.correct_rollouts
+    repeated = config.gradient_checkpointing or config.sequence_chunk is not None
+    return Passes(config.num_iterations, repeated, int(old) + int(config.beta != 0))
+
+
+def setup_of(
+    recipe: Recipe,
+    config: LengthGRPOConfig,
+    budgets: Budgets,
+    shape: Shape,
+    launch: Launch,
+    prompts: Prompts,
+    sizes: _Sizes,
+) -> Setup:
+    """What one rank of the launch holds and does."""
+    dtype = str((config.model_init_kwargs or {}).get("dtype", "float32")).removeprefix("torch.")
+    weight_bytes = HALF.get(dtype, 4.0)
+    half = config.bf16 or config.fp16
+    if "bf16" not in recipe.trainer and "fp16" not in recipe.trainer and not launch.cpu:
+        half = True  # what a recipe that says nothing gets on CUDA
+    packed = config.tokens_per_micro_batch
+    attention = str((config.model_init_kwargs or {}).get("attn_implementation", ""))
+    whole = prompts.longest + budgets.maximum
+    share = sizes.rows * sizes.micro_batches
+    lora = getattr(recipe, "lora", None)
+    return Setup(
+        shape=shape,
+        launch=launch,
+        prompt=prompts.longest,
+        completion=budgets.maximum,
+        rows=sizes.rows,
+        rollout_rows=min(recipe.rollouts.batch_size or sizes.rollouts, -(-sizes.rollouts // launch.ranks)),
+        micro_batches=sizes.micro_batches if packed is None else math.ceil(share * whole / max(packed, whole)),
+        packed=None if packed is None else min(packed, share * whole),
+        trained=None if lora is None else _adapter(shape, lora),
+        weight_bytes=weight_bytes,
+        frozen_bytes=weight_bytes if lora is None else QUANTIZED.get(str(lora.quantize), weight_bytes),
+        compute_bytes=2 if half or weight_bytes == 2.0 else 4,
+        optimizer=str(getattr(config.optim, "value", config.optim)),
+        reference=config.beta != 0 and lora is None,
+        checkpointing=config.gradient_checkpointing,
+        chunk=config.sequence_chunk,
+        padding_free=packed is not None and "flash" in attention,
+        engine=recipe.rollouts.engine,
+        vllm_share=recipe.rollouts.vllm.gpu_memory_utilization if recipe.rollouts.engine == "vllm" else 0.0,
+        cpu=launch.cpu,
+    )
+
+
+def _adapter(shape: Shape, part: Any) -> int:
+    """Parameters of a recipe's LoRA adapter."""
+    targets = part.target_modules
+    return shape.adapter_parameters(part.rank, None if targets == "all-linear" else targets)

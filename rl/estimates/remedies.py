@@ -1,0 +1,107 @@
+"""What to change where a run does not fit, cheapest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rl.chunked.model import PROVEN
+from rl.estimates.memory import memory
+from rl.estimates.setup import Setup
+
+WORTH = 0.97
+"""A remedy is named where it brings the peak below this share of what it was."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change, and the peak in bytes that is left with it and all before it."""
+
+    text: str
+    peak: float
+
+
+Change = tuple[str, Setup]
+
+
+def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
+    """Changes that help, one after the other, until the peak is within `room` bytes."""
+    peak = memory(setup).peak
+    for suggest in (
+        _fewer_rows,
+        _fewer_tokens,
+        _checkpoint,
+        _fewer_rollouts,
+        _chunk,
+        _half_moments,
+        _shard,
+        _adapter,
+        _offload,
+    ):
+        if peak <= room:
+            return
+        for text, changed in suggest(setup):
+            left = memory(changed).peak
+            if left < WORTH * peak:
+                setup, peak = changed, left
+                yield Remedy(text, peak)
+
+
+def _fewer_rows(setup: Setup) -> Iterator[Change]:
+    if setup.packed is None and setup.rows > 1:
+        yield (
+            "micro-batches of one rollout (batch.per_device: 1)",
+            replace(setup, rows=1, micro_batches=setup.micro_batches * setup.rows),
+        )
+
+
+def _fewer_tokens(setup: Setup) -> Iterator[Change]:
+    if setup.packed is not None and setup.packed > setup.length:
+        fewer = replace(setup, packed=setup.length, micro_batches=max(2, setup.micro_batches))
+        yield f"batch.tokens_per_micro_batch: {setup.length}", fewer
+
+
+def _checkpoint(setup: Setup) -> Iterator[Change]:
+    if not setup.checkpointing and setup.chunk is None:
+        yield "trainer.gradient_checkpointing: true", replace(setup, checkpointing=True)
+
+
+def _fewer_rollouts(setup: Setup) -> Iterator[Change]:
+    if setup.engine == "transformers":
+        rows = setup.rollout_rows
+        while rows > 1 and memory(replace(setup, rollout_rows=rows)).worst == "sampling":
+            rows //= 2
+        if rows < setup.rollout_rows:
+            yield f"rollouts.batch_size: {rows}", replace(setup, rollout_rows=rows)
+
+
+def _chunk(setup: Setup) -> Iterator[Change]:
+    allowed = setup.shape.model_type in PROVEN and setup.launch.sharding in ("none", "ddp", "zero1", "zero2")
+    if setup.chunk is None and allowed and setup.completion > 1024:
+        yield "trainer.sequence_chunk: 1024", replace(setup, chunk=1024, checkpointing=False)
+
+
+def _half_moments(setup: Setup) -> Iterator[Change]:
+    if setup.optimizer.startswith("adamw") and "8bit" not in setup.optimizer and not setup.cpu:
+        yield "trainer.optim: adamw_8bit (bitsandbytes)", replace(setup, optimizer="adamw_8bit")
+
+
+def _shard(setup: Setup) -> Iterator[Change]:
+    launch = setup.launch
+    if launch.shares_weights or setup.cpu:
+        return
+    ranks = max(8, launch.ranks)
+    text = f"FSDP2 over {ranks} ranks (experiments/cluster/fsdp2.yaml)"
+    yield text, replace(setup, launch=replace(launch, ranks=ranks, sharding="fsdp"), chunk=None, checkpointing=True)
+
+
+def _adapter(setup: Setup) -> Iterator[Change]:
+    if setup.trained is None:
+        adapter = replace(setup, trained=setup.shape.adapter_parameters(16), reference=False)
+        yield "LoRA of rank 16 on a frozen model in bf16", replace(adapter, frozen_bytes=2.0)
+
+
+def _offload(setup: Setup) -> Iterator[Change]:
+    if not setup.launch.offload_weights and not setup.cpu:
+        away = replace(setup.launch, sharding="zero3", offload_optimizer=True, offload_weights=True)
+        yield "ZeRO-3 with offload (experiments/cluster/zero3_offload.yaml)", replace(setup, launch=away)

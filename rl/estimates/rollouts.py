@@ -1,0 +1,59 @@
+"""How many tokens a run samples: its budgets, summed over its rounds, and what is expected of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from curricula import ProblemBudget
+from rl.budgets import Budgets
+
+DRAWN = 256
+"""Made-up problems by which a schedule that gives each problem its own budget is averaged."""
+
+
+def mean_cap(budgets: Budgets, step: int) -> float:
+    """Tokens at which a rollout of the round that begins with `step` is stopped, in the mean over problems."""
+    schedule = budgets.schedule
+    if not isinstance(schedule, ProblemBudget):
+        return budgets.cap_of(schedule.at(step))
+    return fmean(budgets.cap_of(schedule.for_problem(step, f"problem {number}")) for number in range(DRAWN))
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """All rounds of a run."""
+
+    caps: list[float]
+    """Of each round: the mean cap of its rollouts, in tokens."""
+    rollouts: int
+    """That a round trains on."""
+    most_draws: int
+    """Times as many that a round may sample; more than 1 under dynamic sampling."""
+
+    @property
+    def trained(self) -> int:
+        return self.rollouts * len(self.caps)
+
+    @property
+    def trained_tokens(self) -> float:
+        """If every rollout used its budget: an upper bound."""
+        return self.rollouts * sum(self.caps)
+
+    def sampled_tokens(self, share: float = 1.0, kept: float | None = None) -> tuple[float, float]:
+        """Rollout tokens if all groups are kept, and if the most are dropped.
+
+        `share`: of its cap that a rollout uses in the mean; `kept`: the share of drawn groups that is kept, which
+        makes the two one.
+        """
+        least, most = (1.0, float(self.most_draws)) if kept is None else (self.draws(kept),) * 2
+        return least * share * self.trained_tokens, most * share * self.trained_tokens
+
+    def draws(self, kept: float) -> float:
+        """Rounds' worth of rollouts that a round samples where this share of groups is kept."""
+        return min(float(self.most_draws), 1 / max(kept, 1e-9)) if self.most_draws > 1 else 1.0
+
+
+def rounds_of(budgets: Budgets, steps: int, round_steps: int, rollouts: int, most_draws: int) -> Rounds:
+    """The rounds of a run of so many optimiser steps."""
+    return Rounds([mean_cap(budgets, step) for step in range(0, steps, round_steps)], rollouts, most_draws)

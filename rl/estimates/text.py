@@ -1,0 +1,126 @@
+"""An estimate in words, a line each."""
+
+from __future__ import annotations
+
+from rl.estimates.estimate import Estimate
+from rl.estimates.states import states
+
+GB = 1e9
+
+
+def lines(found: Estimate) -> list[str]:
+    """What a dry run prints below its checks."""
+    return [
+        _line("launch", found.setup.launch.describe() + (", on a CPU" if found.setup.cpu else "")),
+        *_memory(found),
+        *_fit(found),
+        *_tokens(found),
+        *_time(found),
+    ]
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<10} {text}"
+
+
+def _memory(found: Estimate) -> list[str]:
+    setup = found.setup
+    trained = f"{_count(setup.trained)} of them trained beside" if setup.trained else "all trained"
+    device, host = states(setup)
+    kept = ", ".join(f"{name} {_size(size)}" for name, size in device.items())
+    away = ", ".join(f"{name} {_size(size)}" for name, size in host.items())
+    micro = f"{setup.micro_rows} x {setup.length} tokens" if setup.packed is None else f"{setup.tokens} tokens, packed"
+    phases = [
+        _line("", f"{phase}: {_size(sum(parts.values()))} ({_largest(parts)})")
+        for phase, parts in found.memory.phases.items()
+    ]
+    return [
+        _line("parameters", f"{_count(setup.shape.parameters)}, {trained}"),
+        _line("a rank", kept + (f"; in its host's memory {away}" if host else "")),
+        _line("peak", f"{_size(found.memory.peak)} a rank, micro-batches of at most {micro}:"),
+        *phases,
+    ]
+
+
+def _largest(parts: dict[str, float]) -> str:
+    ranked = sorted(parts.items(), key=lambda part: -part[1])
+    return ", ".join(f"{name} {_size(size)}" for name, size in ranked if size)
+
+
+def _fit(found: Estimate) -> list[str]:
+    if found.room is None:
+        return []
+    share = found.setup.vllm_share
+    room = f"{_size(found.room)}" + (f" that vLLM's share of {share:g} leaves" if share else "")
+    if found.fits:
+        return [_line("fits", f"in {room}")]
+    given = [_line("NO FIT", f"needs {_size(found.memory.peak)}, has {room}; change, in this order:")]
+    given += [_line("", f"{remedy.text}: then {_size(remedy.peak)}") for remedy in found.remedies]
+    enough = bool(found.remedies) and found.remedies[-1].peak <= found.room
+    return (
+        given if enough else [*given, _line("", "none of this is enough: more ranks, larger devices, a smaller model")]
+    )
+
+
+def _tokens(found: Estimate) -> list[str]:
+    rounds, prompts, rates = found.rounds, found.prompts, found.rates
+    how = "assumed" if prompts.assumed else "counted"
+    length = (
+        "at full budgets, so at most" if rates.length_share is None else f"at {rates.length_share:.0%} of the budget"
+    )
+    lowest, highest = min(rounds.caps), max(rounds.caps)
+    caps = f"{highest:.0f}" if lowest == highest else f"{lowest:.0f} to {highest:.0f}"
+    return [
+        _line("prompts", f"{prompts.mean:.0f} tokens in the mean, {prompts.longest} at most ({how})"),
+        _line("run", f"{len(rounds.caps)} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens"),
+        _line("tokens", f"{_range(found.sampled_tokens)} sampled, {length}{_dropped(found)}"),
+        _line("compute", f"{_range(found.sampling_flops)}FLOP to sample, {_count(found.training_flops)}FLOP to train"),
+    ]
+
+
+def _dropped(found: Estimate) -> str:
+    if found.rounds.most_draws == 1:
+        return ""
+    if found.rates.kept is not None:
+        return f", {found.rates.kept:.0%} of groups kept"
+    return f" (no group dropped, or all {found.rounds.most_draws} draws of each round needed)"
+
+
+def _time(found: Estimate) -> list[str]:
+    if found.hours is None:
+        return [_line("time", "not known: give --rates with tokens_per_second and tflops, or --calibrate")]
+    hours = " to ".join(dict.fromkeys(_hours(each) for each in found.hours))
+    cost = found.cost
+    price = "" if cost is None else ", cost " + " to ".join(dict.fromkeys(f"{each:,.2f}" for each in cost))
+    return [
+        _line("time", f"{hours} on {found.devices} device{'s' * (found.devices > 1)}{price}; evaluations not counted")
+    ]
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+
+
+def _size(size: float) -> str:
+    return f"{size / GB:.1f} GB" if size >= GB else f"{size / 1e6:.0f} MB"
+
+
+def _range(given: tuple[float, float]) -> str:
+    return " to ".join(dict.fromkeys(_count(each) for each in given))
+
+
+def _count(number: float | None) -> str:
+    found = float(number or 0)
+    for unit, size in (
+        ("Y", 1e24),
+        ("Z", 1e21),
+        ("E", 1e18),
+        ("P", 1e15),
+        ("T", 1e12),
+        ("G", 1e9),
+        ("M", 1e6),
+        ("k", 1e3),
+    ):
+        if found >= size:
+            return f"{found / size:.3g} {unit}"
+    return f"{found:.0f} "

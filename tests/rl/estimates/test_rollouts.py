@@ -1,0 +1,74 @@
+"""Tokens, operations, rates."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curricula.sampled import Sampled
+from curricula.siri import SiriCosine
+from curricula.stages import Stages
+from rl.budgets import Budgets
+from rl.errors import UserError
+from rl.estimates import known_config, read_rates, shape_of
+from rl.estimates.compute import Passes, sampling_flops, training_flops
+from rl.estimates.rollouts import rounds_of
+
+
+def test_tokens_of_a_stepped_budget_are_summed_round_by_round() -> None:
+    budgets = Budgets(Stages(tokens=[100, 50], interval=4))
+    rounds = rounds_of(budgets, steps=8, round_steps=2, rollouts=10, most_draws=3)
+    assert rounds.caps == [100, 100, 50, 50]
+    assert rounds.sampled_tokens() == (3000, 9000)
+    assert rounds.sampled_tokens(share=0.5, kept=0.5) == (3000, 3000)
+    assert rounds.sampled_tokens(kept=0.01) == (9000, 9000)
+
+
+def test_a_cosine_takes_its_mean_over_whole_periods() -> None:
+    rounds = rounds_of(Budgets(SiriCosine(maximum=16384, minimum=8192, period=64)), 640, 2, 8, 1)
+    assert sum(rounds.caps) / len(rounds.caps) == pytest.approx(12288, rel=0.03)
+
+
+def test_a_budget_for_each_problem_counts_by_its_mean_and_a_fixed_cap_by_itself() -> None:
+    sampled = Sampled(minimum=100, maximum=4000)
+    assert rounds_of(Budgets(sampled), 1, 1, 1, 1).caps[0] == pytest.approx(2050, rel=0.1)
+    assert rounds_of(Budgets(sampled, cap=5000), 1, 1, 1, 1).caps == [5000]
+
+
+@given(prompt=st.floats(0, 2000), completion=st.floats(1, 20000))
+def test_training_costs_six_a_parameter_and_eight_where_forward_is_repeated(prompt: float, completion: float) -> None:
+    config = known_config("Qwen/Qwen2.5-7B")
+    assert config is not None
+    shape = shape_of(config)
+    tokens = (prompt + completion) * shape.layers * shape.layer_parameters
+    plain = training_flops(shape, prompt, completion, Passes())
+    assert plain >= 6 * tokens
+    repeated = training_flops(shape, prompt, completion, Passes(repeated=True))
+    assert repeated - plain == pytest.approx((plain - 8 * shape.head_parameters * completion) / 3, rel=1e-6)
+    twice = training_flops(shape, prompt, completion, Passes(updates=2))
+    assert twice == pytest.approx(2 * plain)
+    assert sampling_flops(shape, prompt, completion) < plain / 2
+
+
+def test_rates_are_read_from_a_file_or_from_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "rates.yaml"
+    file.write_text("tflops: 250\nprice_per_hour: 2\n")
+    assert read_rates(str(file)) == read_rates("{tflops: 250, price_per_hour: 2}")
+    assert read_rates(None).tflops is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{tflop: 3}", "did you mean 'tflops'"),
+        ("{tflops: fast}", "tflops must be a number above 0, not 'fast'"),
+        ("{kept: 2}", "kept is a share"),
+        ("nowhere.yaml", "neither a file nor a mapping"),
+        ("{tflops", "is not YAML"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(given: str, said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        read_rates(given)
+    assert said in str(refused.value)

@@ -1,0 +1,152 @@
+"""What a dry run says before anything is spent."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rl.cli import run_command
+from rl.dry_run import dry_run
+from rl.estimates import read_rates
+from rl.launch import read_launch
+from rl.marked import marked_yaml
+from rl.recipe_files import load_recipe, load_yaml, shipped_recipes
+from rl.run_folder import RunFolder
+from rl.train import train
+
+FEW = ("data.eval=null", "data.train.options.n=256", "trainer.per_device_train_batch_size=32", "trainer.save_steps=100")
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_marked_recipe_reads_back_as_itself(name: str) -> None:
+    recipe = load_recipe(name)
+    assert load_yaml(marked_yaml(recipe)) == recipe.to_dict()
+
+
+def test_what_differs_from_its_default_says_so_and_nothing_else_does() -> None:
+    text = marked_yaml(load_recipe("demo-dler", ["trainer.num_generations=8", "data.prompt.system=Be brief."]))
+    marked = dict(re.findall(r"^ *([\w]+): .*# default: (.*)$", text, re.MULTILINE))
+    assert marked["dynamic"] == "false"
+    assert marked["learning_rate"] == "1.0e-06"
+    assert marked["system"] == "null"
+    assert not {"num_generations", "filter_on", "engine", "seed", "model", "tokens"} & set(marked)
+
+
+def test_a_recipe_whose_model_and_data_are_not_in_reach_is_estimated_all_the_same() -> None:
+    found = dry_run(
+        "dler", launch=read_launch("64"), rates=read_rates("{gpu_memory: 80, tokens_per_second: 2000, tflops: 200}")
+    )
+    (line,) = [line for line in found.text.splitlines() if line.startswith("not here")]
+    assert "DeepSeek-R1-Distill-Qwen-7B" in line
+    own = found.estimates["dler"]
+    assert own.prompts.assumed
+    assert (len(own.rounds.caps), own.rounds.rollouts) == (450, 8192)
+    assert own.sampled_tokens == (450 * 8192 * 4000, 10 * 450 * 8192 * 4000)
+    assert own.fits is False
+    assert own.remedies[-1].peak <= 80e9
+    assert "NO FIT" in found.text
+
+
+def test_data_that_are_here_are_checked_though_the_model_is_not() -> None:
+    Path("mine.jsonl").write_text('{"problem": "1+1=?", "answer": "2"}\n{"problem": "?", "answer": "3"}\n')
+    found = dry_run("dler", ["data.train.source=mine.jsonl"])
+    assert "train      2 problems from mine.jsonl" in found.text
+
+
+def test_a_model_that_nobody_knows_is_checked_and_not_estimated() -> None:
+    found = dry_run("demo-grpo", ["model=nobody/nothing"])
+    assert "estimate   none: the shape of 'nobody/nothing' is not known here" in found.text
+    assert found.estimates == {}
+
+
+def test_each_stage_has_an_estimate_of_its_own() -> None:
+    found = dry_run("loongrl")
+    assert list(found.estimates) == ["loongrl-warm-up", "loongrl-keychain", "loongrl-hard"]
+
+
+def test_the_command_prints_it_and_gives_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(
+            ["train", "demo-grpo", "--dry-run", "--launch", "2", "--rates", "{price_per_hour: 1}", "--json", "n.json"]
+        )
+    assert stop.value.code == 0
+    numbers: dict[str, Any] = json.loads(Path("n.json").read_text())["demo-grpo"]
+    assert numbers["ranks"] == 2
+    assert numbers["rollouts_a_round"] == 256
+    assert numbers["hours"] is None
+    assert "launch     2 ranks, DDP" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo-grpo", "--launch", "2"], "add --dry-run"),
+        (["demo-grpo", "--dry-run", "--launch", "nowhere.yaml"], "neither a file nor a number of ranks"),
+        (["dler", "--dry-run", "--calibrate"], "give --rates instead"),
+        (["dler", "--dry-run", "--launch", "7"], "change batch or the number of ranks"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(["train", *arguments])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def sampled(run: RunFolder) -> int:
+    """Tokens of all rollouts that a run has sampled."""
+    import pyarrow.parquet as pq
+
+    rows = [
+        row
+        for file in sorted(run.path.glob("rollouts/*.parquet"))
+        for row in pq.read_table(file, columns=["length"]).to_pylist()
+    ]
+    return sum(row["length"] for row in rows)
+
+
+@pytest.mark.parametrize("recipe", ["demo-grpo", "demo-dler"])
+def test_a_first_rounds_lengths_give_the_tokens_of_a_run(recipe: str) -> None:
+    overrides = [*FEW, "trainer.max_steps=12"]
+    run = train(recipe, overrides, Path("run"), quiet=True)
+    first = next(line for line in run.logged() if "length/mean" in line)
+    bound = dry_run(recipe, overrides).estimates[recipe]
+    share = first["length/mean"] / bound.rounds.caps[0]
+    rates = read_rates(f"{{length_share: {share}, kept: {first['sampling/kept']}}}")
+    (least, most) = dry_run(recipe, overrides, rates=rates).estimates[recipe].sampled_tokens
+    assert least == most == pytest.approx(sampled(run), rel=0.2)
+    assert sampled(run) <= bound.sampled_tokens[1]
+
+
+def test_calibration_measures_rates_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rl.calibration.SECONDS", 0.0)
+    found = dry_run(
+        "demo-grpo", [*FEW, "trainer.max_steps=40"], calibrated=True, rates=read_rates("{price_per_hour: 2}")
+    )
+    own = found.estimates["demo-grpo"]
+    assert "calibrated 1 round here" in found.text
+    assert own.rates.price_per_hour == 2
+    assert own.rates.tokens_per_second
+    assert own.rates.tflops
+    assert own.rates.length_share
+    assert 0.2 < own.rates.length_share < 0.6
+    assert own.cost
+    assert os.listdir() == []
+
+
+def test_smollm2_is_estimated_by_its_own_configuration() -> None:
+    place = os.environ.get("LENGTHWISE_SMOLLM2")
+    if not place:
+        pytest.skip("LENGTHWISE_SMOLLM2 names no folder with SmolLM2-135M")
+    found = dry_run("demo-grpo", [f"model={place}", "data.eval=null"])
+    assert found.estimates["demo-grpo"].setup.shape.parameters == 134_515_008
