@@ -1,6 +1,6 @@
 #!/bin/bash
 # What this project can prove on GPUs only, for a release: run on a machine with at least two CUDA devices.
-#   experiments/cluster/gpu_tests.sh
+#   experiments/cluster/gpu_tests.sh [pytest options]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python3 -m venv .venv-gpu
