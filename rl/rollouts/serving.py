@@ -226,8 +226,9 @@ class WorkerRoutes:
             await self.worker.load(folder, version)
         except Exception as error:
             return JSONResponse({"error": _line(error)}, 500)
-        if folder == uploaded and self.worker.options.adapter_rank is None:  # vLLM reads an adapter again later
-            shutil.rmtree(uploaded, ignore_errors=True)
+        for old in self.worker.uploads.iterdir():  # the current adapter stays: vLLM may read it again
+            if int(old.name) < version + (self.worker.options.adapter_rank is None):
+                shutil.rmtree(old, ignore_errors=True)
         return JSONResponse({"version": version})
 
     async def _upload(self, request: Any) -> Any:

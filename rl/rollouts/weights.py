@@ -48,6 +48,7 @@ def write_weights(model: PreTrainedModel | PeftModel, folder: Path) -> Literal["
     if isinstance(model, PeftModel):
         active = list(model.active_adapters)
         model.save_pretrained(str(temporary), safe_serialization=True, selected_adapters=active)
+        (temporary / "README.md").unlink(missing_ok=True)  # peft's; no worker takes it
     else:
         _write_files(checkpoint_tensors(model), temporary)
     shutil.rmtree(folder, ignore_errors=True)

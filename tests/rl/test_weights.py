@@ -81,6 +81,7 @@ def test_an_adapter_goes_alone(model: PreTrainedModel, tmp_path: Path) -> None:
     assert write_weights(adapted, tmp_path / "w") == "adapter"
     assert adapter_rank(tmp_path / "w") == 4
     assert all("lora" in name for name in dict(read_weights(tmp_path / "w")))
+    assert {path.name for path in (tmp_path / "w").iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
 
 
 def test_a_folder_without_weights_is_an_error(tmp_path: Path) -> None:

@@ -171,12 +171,20 @@ def test_a_worker_takes_adapters(model: Any, prompts: Any, eos: Any, perturb: An
     adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
     worker, process = start("--adapter-rank", "8")
     try:
-        for version in range(2):
+        for version in range(4):
             perturb(adapted)
-            assert write_weights(adapted, tmp_path / str(version)) == "adapter"
-            path = str(tmp_path / str(version))
-            assert worker("/lengthwise/weights", {"version": version, "path": path})[0] == 200
-            name = worker("/lengthwise/health")[1]["adapter_name"]
+            folder = tmp_path / str(version)
+            assert write_weights(adapted, folder) == "adapter"
+            if version in (1, 2):
+                for file in folder.iterdir():
+                    uploaded = worker(f"/lengthwise/weights/{version}/{file.name}", file.read_bytes(), "PUT")
+                    assert uploaded == (200, {"bytes": file.stat().st_size})
+                assert worker("/lengthwise/weights", {"version": version})[0] == 200
+            else:
+                assert worker("/lengthwise/weights", {"version": version, "path": str(folder)})[0] == 200
+            health = worker("/lengthwise/health")[1]
+            name = health["adapter_name"]
+            assert health["adapter_rank"] == 8
             status, answer = worker(GENERATE, {**ask(prompts[0], eos), "model": name})
             assert status == 200
             completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
