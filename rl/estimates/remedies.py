@@ -28,10 +28,10 @@ def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
     """Changes that help, one after the other, until the peak is within `room` bytes."""
     peak = memory(setup).peak
     for suggest in (
+        _fewer_rollouts,
         _fewer_rows,
         _fewer_tokens,
         _checkpoint,
-        _fewer_rollouts,
         _chunk,
         _half_moments,
         _shard,
@@ -40,14 +40,14 @@ def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
     ):
         if peak <= room:
             return
-        for text, changed in suggest(setup):
+        for text, changed in suggest(setup, room):
             left = memory(changed).peak
             if left < WORTH * peak:
                 setup, peak = changed, left
                 yield Remedy(text, peak)
 
 
-def _fewer_rows(setup: Setup) -> Iterator[Change]:
+def _fewer_rows(setup: Setup, room: float) -> Iterator[Change]:
     if setup.packed is None and setup.rows > 1:
         yield (
             "micro-batches of one rollout (batch.per_device: 1)",
@@ -55,38 +55,37 @@ def _fewer_rows(setup: Setup) -> Iterator[Change]:
         )
 
 
-def _fewer_tokens(setup: Setup) -> Iterator[Change]:
+def _fewer_tokens(setup: Setup, room: float) -> Iterator[Change]:
     if setup.packed is not None and setup.packed > setup.length:
         fewer = replace(setup, packed=setup.length, micro_batches=max(2, setup.micro_batches))
         yield f"batch.tokens_per_micro_batch: {setup.length}", fewer
 
 
-def _checkpoint(setup: Setup) -> Iterator[Change]:
+def _checkpoint(setup: Setup, room: float) -> Iterator[Change]:
     if not setup.checkpointing and setup.chunk is None:
         yield "trainer.gradient_checkpointing: true", replace(setup, checkpointing=True)
 
 
-def _fewer_rollouts(setup: Setup) -> Iterator[Change]:
-    if setup.engine == "transformers":
-        rows = setup.rollout_rows
-        while rows > 1 and memory(replace(setup, rollout_rows=rows)).worst == "sampling":
-            rows //= 2
-        if rows < setup.rollout_rows:
-            yield f"rollouts.batch_size: {rows}", replace(setup, rollout_rows=rows)
+def _fewer_rollouts(setup: Setup, room: float) -> Iterator[Change]:
+    rows = setup.rollout_rows if setup.engine == "transformers" else 1
+    while rows > 1 and sum(memory(replace(setup, rollout_rows=rows)).phases["sampling"].values()) > room:
+        rows //= 2
+    if rows < setup.rollout_rows:
+        yield f"rollouts.batch_size: {rows}", replace(setup, rollout_rows=rows)
 
 
-def _chunk(setup: Setup) -> Iterator[Change]:
+def _chunk(setup: Setup, room: float) -> Iterator[Change]:
     allowed = setup.shape.model_type in PROVEN and setup.launch.sharding in ("none", "ddp", "zero1", "zero2")
     if setup.chunk is None and allowed and setup.completion > 1024:
         yield "trainer.sequence_chunk: 1024", replace(setup, chunk=1024, checkpointing=False)
 
 
-def _half_moments(setup: Setup) -> Iterator[Change]:
+def _half_moments(setup: Setup, room: float) -> Iterator[Change]:
     if setup.optimizer.startswith("adamw") and "8bit" not in setup.optimizer and not setup.cpu:
         yield "trainer.optim: adamw_8bit (bitsandbytes)", replace(setup, optimizer="adamw_8bit")
 
 
-def _shard(setup: Setup) -> Iterator[Change]:
+def _shard(setup: Setup, room: float) -> Iterator[Change]:
     launch = setup.launch
     if launch.shares_weights or setup.cpu:
         return
@@ -95,13 +94,13 @@ def _shard(setup: Setup) -> Iterator[Change]:
     yield text, replace(setup, launch=replace(launch, ranks=ranks, sharding="fsdp"), chunk=None, checkpointing=True)
 
 
-def _adapter(setup: Setup) -> Iterator[Change]:
+def _adapter(setup: Setup, room: float) -> Iterator[Change]:
     if setup.trained is None:
         adapter = replace(setup, trained=setup.shape.adapter_parameters(16), reference=False)
         yield "LoRA of rank 16 on a frozen model in bf16", replace(adapter, frozen_bytes=2.0)
 
 
-def _offload(setup: Setup) -> Iterator[Change]:
+def _offload(setup: Setup, room: float) -> Iterator[Change]:
     if not setup.launch.offload_weights and not setup.cpu:
         away = replace(setup.launch, sharding="zero3", offload_optimizer=True, offload_weights=True)
         yield "ZeRO-3 with offload (experiments/cluster/zero3_offload.yaml)", replace(setup, launch=away)

@@ -7,6 +7,8 @@ from importlib.metadata import version
 import pytest
 import torch
 from accelerate import Accelerator, ParallelismConfig
+from accelerate.commands.launch import launch_command_parser
+from accelerate.state import AcceleratorState
 from torch.distributed.launcher import api as launcher
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer
 from transformers.masking_utils import create_causal_mask
@@ -18,6 +20,7 @@ from trl.trainer.utils import add_fused_lm_head
 from rewards import Problem
 from rl.chunked.attention import NAME
 from rl.chunked.model import _Head
+from rl.estimates.activations import TILE_TOKENS, TILE_WORDS
 from rl.evaluation import encode_prompts, end_ids
 from rl.trainer import LengthGRPOTrainer
 
@@ -270,3 +273,23 @@ def test_transformers_reads_the_torch_pickles_of_a_checkpoint_as_tensors_only() 
     assert set(calls) == {"True"}
     assert "TRAINING_ARGS_NAME" in source
     assert not re.search(r"load\([^)]*TRAINING_ARGS_NAME", source), "training_args.bin is read"
+
+
+def test_tiles_of_logits_are_as_large_as_the_estimates_take_them() -> None:
+    from trl.kernels import chunked_logprob
+    from trl.trainer import utils
+
+    assert (chunked_logprob.TOKEN_CHUNK_SIZE, utils._CHUNKED_LOGPROB_CHUNK_SIZE) == (TILE_TOKENS, TILE_WORDS)
+
+
+def test_accelerates_launcher_tells_a_number_of_ranks_that_was_given_from_none() -> None:
+    parser = launch_command_parser()
+    assert parser.parse_known_args(["-m", "rl.train"])[0].num_processes is None
+    assert parser.parse_known_args(["--num_processes", "3", "-m", "rl.train"])[0].num_processes == 3
+
+
+def test_accelerate_shards_on_accelerators_only() -> None:
+    source = inspect.getsource(AcceleratorState.__init__)
+    (kinds,) = re.findall(r"elif self\.distributed_type in \[(.*?)\]:.*?DistributedType\.FSDP", source, re.DOTALL)
+    assert "MULTI_GPU" in kinds
+    assert "MULTI_CPU" not in kinds, "FSDP on CPUs: tests/rl/fsdp_ranks.py needs no make-believe any more"
