@@ -1,0 +1,152 @@
+"""The memory that a dry run says a run will take, and what the run takes: SmolLM2-135M, on a CPU.
+
+    LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/memory_estimate.py
+
+Every setting is a process of its own, with one torch thread, that trains two rounds of one group on the demo's
+problems. Measured is the peak resident size (VmHWM) above the process at rest: one that has imported everything and
+trained a round of the demo model, so that what libraries load on first use is not counted. Freed blocks above 1 MB go
+back to the system at once (MALLOC_MMAP_THRESHOLD_), so that the peak is of live memory. The estimate is made by
+`rl.dry_run` for the length that the longest rollout came to. Writes results/memory_estimate.json and .md.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.benchmarks._shared import surroundings, write
+from rewards import Group, HistoryView
+from rl.dry_run import dry_run
+from rl.models import quieten_libraries
+from rl.prepare import prepare
+from rl.processes import die_with_parent
+from rl.recipe_files import load_recipe
+from rl.run_folder import RunFolder
+from rl.train import build_trainer
+from rl.trainer import LengthGRPOTrainer
+
+MODEL = "LENGTHWISE_SMOLLM2"
+ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+COMMON = (
+    "data.eval=null",
+    "data.train.options.n=64",
+    'trainer.save_strategy="no"',
+    "trainer.steps_per_generation=1",
+    f"rewards=[{{name: '{__file__}:Apart'}}]",
+)
+SETTINGS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "plain": (4, 96, ()),
+    "plain, longer": (2, 192, ()),
+    "checkpointing": (4, 192, ("trainer.gradient_checkpointing=true",)),
+    "sequence_chunk 64": (4, 192, ("trainer.sequence_chunk=64",)),
+    "packed, 300 tokens": (4, 160, ("trainer.tokens_per_micro_batch=300",)),
+}
+"""Rollouts of a micro-batch, their budget in tokens, and further overrides."""
+
+
+class Apart:
+    """Every rollout of a group earns something else, so that all of them train."""
+
+    name = "apart"
+
+    def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+        return [float(place) for place in range(len(group.rollouts))]
+
+
+def overrides(setting: str, small: bool = False) -> list[str]:
+    rows, tokens, more = SETTINGS[setting]
+    sizes = [f"trainer.per_device_train_batch_size={rows}", f"trainer.num_generations={rows}"]
+    if small:
+        return [*COMMON, *sizes, *more, "budget.tokens=16", "trainer.max_steps=1"]
+    return [*COMMON, *sizes, *more, f"budget.tokens={tokens}", "trainer.max_steps=2", f"model={os.environ[MODEL]}"]
+
+
+def status(field: str) -> int:
+    """Bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
+
+
+def trainer(given: Sequence[str], folder: Path) -> LengthGRPOTrainer:
+    folder.mkdir()
+    made = build_trainer(prepare(load_recipe("demo-grpo", given), folder), RunFolder(folder))
+    made.on_round = None
+    return made
+
+
+def measure(setting: str) -> dict[str, Any]:
+    """In a process of its own."""
+    quieten_libraries()
+    torch.set_num_threads(1)
+    longest = 0
+
+    def see(round_: Any) -> None:
+        nonlocal longest
+        longest = max(longest, *(rollout.length for rollout in round_.rollouts()))
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer(overrides(setting, small=True), Path(folder) / "demo").train()
+        gc.collect()
+        resting = status("VmRSS")
+        own = trainer(overrides(setting), Path(folder) / "run")
+        own.on_round = see
+        own.train()
+        peak = status("VmHWM") - resting
+    return {"measured": peak, "resting": resting, "longest": longest}
+
+
+def row(setting: str) -> dict[str, Any]:
+    """Measured and estimated bytes."""
+    command = [sys.executable, __file__, setting]
+    environment = {**os.environ, **ENVIRONMENT}
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    found = dry_run("demo-grpo", [*overrides(setting), f"budget.tokens={measured['longest']}"])
+    estimate = found.estimates["demo-grpo"].memory
+    lasting = sum(estimate.phases["sampling"].get(name, 0.0) for name in ("weights", "optimiser"))
+    ratio = estimate.peak / measured["measured"]
+    update = (estimate.peak - lasting) / (measured["measured"] - lasting)
+    print(f"{setting}: {ratio:.2f}, beyond weights and optimiser {update:.2f}", file=sys.stderr)
+    return {**measured, "estimated": estimate.peak, "phase": estimate.worst, "ratio": ratio, "ratio_beyond": update}
+
+
+def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        "Peak memory of a training run above its process at rest, SmolLM2-135M in fp32 with AdamW on a CPU, against",
+        "what `lengthwise train --dry-run` says. `beyond`: the same ratio without weights and optimiser states, which",
+        "are 1,614 MB in each row and hardly an estimate.",
+        "",
+        "| setting | rollouts x tokens | estimated MB | measured MB | ratio | beyond |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {name} | {SETTINGS[name][0]} x {each['longest']} | {each['estimated'] / 1e6:.0f} "
+            f"| {each['measured'] / 1e6:.0f} | {each['ratio']:.2f} | {each['ratio_beyond']:.2f} |"
+            for name, each in rows.items()
+        ),
+        "",
+        "Made by `LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/memory_estimate.py`.",
+    ]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1])))
+    elif MODEL not in os.environ:
+        sys.exit(f"{MODEL} names no folder with SmolLM2-135M; export it")
+    else:
+        rows = {setting: row(setting) for setting in SETTINGS}
+        write("memory_estimate", {"rows": rows, **surroundings()}, table(rows))
