@@ -159,6 +159,15 @@ def _listed(kind: str) -> list[str]:
     return list(built_in(rewards, "__call__") if kind == "rewards" else built_in(curricula, "at"))
 
 
+def test_every_module_that_the_reference_names_is_there() -> None:
+    pages = "".join(path.read_text() for path in (ROOT / "docs/reference").glob("*.md"))
+    named = re.findall(r"automodule:: (\S+)", pages)
+    assert len(named) > 50
+    for module in named:
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").is_file() or (place / "__init__.py").is_file(), module
+
+
 def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
