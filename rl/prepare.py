@@ -16,7 +16,7 @@ from rl.config import LengthGRPOConfig, trainer_config
 from rl.data import ProblemSet, load_problems
 from rl.errors import UserError
 from rl.evaluation.recipes import recipe_protocol
-from rl.lora import require_lora, skeleton, trainable
+from rl.lora import require_lora
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.recipe import Recipe, SourcePart
@@ -58,12 +58,7 @@ class Prepared(Resolved):
 
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
-        trains, everything = trainable(skeleton(self.model, self.recipe.lora, self.config.trust_remote_code))
-        lines = [
-            f"model      {self.model}",
-            f"parameters {trains:,} train of {everything:,}",
-            _describe("train", self.train),
-        ]
+        lines = [f"model      {self.model}", _describe("train", self.train)]
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
                 lines.append(_describe(name, problems))

@@ -64,7 +64,6 @@ def test_a_papers_recipe_with_an_adapter_is_ready_to_train(
     assert prepared.recipe.lora is not None
     assert prepared.recipe.batch is not None
     assert prepared.config.groups_per_round == prepared.recipe.batch.groups
-    assert "train of" in prepared.describe()[1]
 
 
 @pytest.mark.parametrize("name", PAPERS)
