@@ -106,7 +106,7 @@ def _is_local(source: SourcePart) -> bool:
 
 
 def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate | None:
-    shape = _shape(looked.recipe.model)
+    shape = _shape(looked.recipe.model, looked.config.trust_remote_code)
     if shape is None:
         return None
     recipe, config, budgets = looked.recipe, looked.config, looked.budgets
@@ -115,10 +115,10 @@ def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate
     return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)
 
 
-def _shape(model: str) -> Shape | None:
+def _shape(model: str, trust_remote_code: bool) -> Shape | None:
     """By the model's own configuration or, where that is not in reach, by the table that ships."""
     try:
-        return shape_of(load_config(resolve_model(model)))
+        return shape_of(load_config(resolve_model(model), trust_remote_code), trust_remote_code)
     except OutOfReach:
         config = known_config(model)
         return None if config is None else shape_of(config)
@@ -138,7 +138,8 @@ def _calibrate(looked: Resolved, rates: Rates) -> tuple[Rates, list[str]]:
 
     if not isinstance(looked, Prepared):
         raise UserError("--calibrate trains for half a minute, and model or data are not here; give --rates instead")
-    shape = shape_of(load_config(looked.model))
+    trusted = looked.config.trust_remote_code
+    shape = shape_of(load_config(looked.model, trusted), trusted)
     measured = calibrate(looked, shape, prompts_of(looked).mean)
     given = {name: value for name, value in vars(rates).items() if value is not None}
     return replace(measured.rates, **given), [measured.describe()]

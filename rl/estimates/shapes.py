@@ -73,7 +73,7 @@ class Shape:
         return self.layers * rank * sum(a + b for a, b in chosen)
 
 
-def shape_of(config: PretrainedConfig) -> Shape:
+def shape_of(config: PretrainedConfig, trust_remote_code: bool = False) -> Shape:
     """The shape of a model with this configuration."""
     text = config.get_text_config()
     heads = text.num_attention_heads
@@ -91,13 +91,13 @@ def shape_of(config: PretrainedConfig) -> Shape:
     )
     if text.model_type in DENSE and not getattr(text, "attention_bias", False):
         return shape
-    return Shape(**{**vars(shape), "other": counted(config) - shape.parameters})
+    return Shape(**{**vars(shape), "other": counted(config, trust_remote_code) - shape.parameters})
 
 
-def counted(config: PretrainedConfig) -> int:
+def counted(config: PretrainedConfig, trust_remote_code: bool = False) -> int:
     """Parameters of a model with this configuration, tied ones once, by making one without weights."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
