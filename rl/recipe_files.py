@@ -17,11 +17,18 @@ import yaml
 from rl.errors import UserError, unknown
 from rl.recipe import Recipe, merge, parse_recipe
 
+BOOLEAN = "tag:yaml.org,2002:bool"
+
 
 class _Loader(yaml.SafeLoader):
-    """YAML that reads `1e-6` as the number everybody means by it."""
+    """YAML that reads `1e-6` as a number and `no` as a word, which is what everybody means by them."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != BOOLEAN]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(BOOLEAN, re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )

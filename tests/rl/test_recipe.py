@@ -94,6 +94,13 @@ def test_numbers_in_scientific_notation_are_numbers(tmp_path: Path) -> None:
     assert load_recipe(str(file)).trainer == {"learning_rate": 1e-6, "epsilon": 0.2, "run_name": "1e"}
 
 
+def test_no_is_a_word_and_false_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(MINIMAL) + "trainer: {save_strategy: no, gradient_checkpointing: false}\n")
+    assert load_recipe(str(file)).trainer == {"save_strategy": "no", "gradient_checkpointing": False}
+    assert load_recipe(str(file), ["trainer.save_strategy=no"]).trainer["save_strategy"] == "no"
+
+
 def test_the_demo_arms_differ_from_the_control_only_in_the_method() -> None:
     def compute(recipe: Recipe) -> dict[str, object]:
         shared = dict(recipe.trainer)
