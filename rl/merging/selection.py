@@ -43,13 +43,16 @@ class Selection:
 
     def mask(self, delta: Tensor) -> Tensor:
         """(n,) float32 -> (n,) int32 for the next entries: all bits set where one is kept, else none."""
-        bits = magnitude_bits(delta)
-        mask = (self.threshold - bits).bitwise_right_shift_(31)
+        bits, below = magnitude_bits(delta), self.threshold
         if self.ties:
-            equal = np.flatnonzero(bits.numpy() == self.threshold)[: self.ties]
-            mask.numpy()[equal] = -1
-            self.ties -= len(equal)
-        return mask
+            equal = bits.numpy() == self.threshold
+            found = int(np.count_nonzero(equal))
+            if found <= self.ties:
+                below -= 1
+            else:
+                bits.numpy()[np.flatnonzero(equal)[: self.ties]] += 1
+            self.ties -= min(found, self.ties)
+        return (below - bits).bitwise_right_shift_(31)
 
 
 def kept_only(mask: Tensor, values: Tensor) -> Tensor:
@@ -100,7 +103,7 @@ def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
     if bits.max() >= INFINITY:
         raise NotFinite
     # A value that many entries share is slow to partition by, and mostly the sample's, too.
-    sample = np.sort(bits[::SAMPLE])
+    sample = np.sort(bits[:: 1 + len(bits) // 10_000])
     threshold = sample[len(sample) - 1 - count * (len(sample) - 1) // len(bits)]
     above = np.count_nonzero(bits > threshold)
     if not above < count <= np.count_nonzero(bits >= threshold):
