@@ -24,9 +24,16 @@ def is_sharded(model: Any) -> bool:
 
 
 @contextmanager
-def whole_copy(model: Any, device: torch.device, dtype: torch.dtype | None = None) -> Iterator[PreTrainedModel]:
-    """A copy without gradients, in `dtype` (by default the weights' own). All ranks enter it together.
+def whole_copy(
+    model: Any,
+    through: torch.device,
+    dtype: torch.dtype | None = None,
+    to: torch.device | None = None,
+    here: bool = True,
+) -> Iterator[PreTrainedModel]:
+    """A copy without gradients, in `dtype` (by default the weights' own), gathered on one device and kept on another.
 
+    All ranks enter it together; those that do not want it `here` help to gather it, and get a model without weights.
     Errors: UserError for an adapter.
     """
     if not isinstance(model, PreTrainedModel):
@@ -35,9 +42,11 @@ def whole_copy(model: Any, device: torch.device, dtype: torch.dtype | None = Non
         whole: PreTrainedModel = AutoModelForCausalLM.from_config(model.config)
     whole.generation_config = model.generation_config
     for name, parameter in model.named_parameters():
-        _put(whole, name, torch.nn.Parameter(_gathered(parameter, device, dtype), requires_grad=False))
-    for name, buffer in model.named_buffers():  # some are in no checkpoint
-        _put(whole, name, buffer.to(device))
+        gathered = _gathered(parameter, through, dtype)
+        if here:
+            _put(whole, name, torch.nn.Parameter(gathered.to(to or through), requires_grad=False))
+    for name, buffer in model.named_buffers() if here else ():  # some are in no checkpoint
+        _put(whole, name, buffer.to(to or through))
     whole.tie_weights()
     yield whole.train(model.training)
 

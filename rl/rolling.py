@@ -55,10 +55,10 @@ class RollingTrainer(WaitingTrainer):
                 "rollouts.max_staleness samples a round while another trains, which only rollouts.engine: workers can; "
                 "set it to 0, or use workers"
             )
-        self.engine.load_weights(self.whole_model, step)
+        self.engine.load_weights(self.weights_to_send, step)
         if self._weight_check.due(step):
             prompts = self._tokenize_prompts([problem.prompt for problem in self.problems[: WeightCheck.PROMPTS]])[0]
-            self._weight_check(self.engine, self.whole_model, prompts, self.eos_token_ids, step)
+            self._weight_check(self.engine, self._weights_to_compare, prompts, self.eos_token_ids, step)
 
     # Groups ------------------------------------------------------------------------------------
 
@@ -139,8 +139,7 @@ class RollingTrainer(WaitingTrainer):
     def whole_model(self) -> Iterator[PreTrainedModel]:
         """The model, unwrapped and with whole weights on every rank, to sample from without gradient."""
         if is_sharded(self.model_wrapped):
-            dtype = torch.bfloat16 if self.args.bf16 else torch.float16 if self.args.fp16 else None
-            with whole_copy(self.model_wrapped, self.accelerator.device, dtype) as copy, torch.no_grad():
+            with whole_copy(self.model_wrapped, self.accelerator.device, self._computes_in) as copy, torch.no_grad():
                 yield copy
             return
         with (
@@ -152,6 +151,33 @@ class RollingTrainer(WaitingTrainer):
             ) as model,
             torch.no_grad(),
         ):
+            yield model
+
+    @property
+    def _computes_in(self) -> torch.dtype | None:
+        """Half precision, where layers compute in it."""
+        return torch.bfloat16 if self.args.bf16 else torch.float16 if self.args.fp16 else None
+
+    @contextmanager
+    def weights_to_send(self) -> Iterator[PreTrainedModel]:
+        """The same for the engine. Only the first rank sends shards to workers, so only it holds the whole of them."""
+        if not (is_sharded(self.model_wrapped) and isinstance(self.engine, WorkersEngine)):
+            with self.whole_model() as model:
+                yield model
+            return
+        device, main = self.accelerator.device, self.accelerator.is_main_process
+        to = torch.device("cpu") if self.engine.channels is None else device
+        with whole_copy(self.model_wrapped, device, self._computes_in, to, main) as copy, torch.no_grad():
+            yield copy
+
+    @contextmanager
+    def _weights_to_compare(self) -> Iterator[PreTrainedModel]:
+        """The same for a few forward passes, equally many on every rank, which shards can make in step."""
+        if is_sharded(self.model_wrapped) and isinstance(self.engine, WorkersEngine):
+            with torch.no_grad():
+                yield self.model_wrapped
+            return
+        with self.whole_model() as model:
             yield model
 
     def _engine_metrics(self, round_: Round) -> dict[str, float]:

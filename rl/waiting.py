@@ -46,7 +46,7 @@ class WaitingTrainer(PackedGRPOTrainer):
     ahead: Ahead
     signals: Signals
 
-    def whole_model(self) -> AbstractContextManager[PreTrainedModel]:
+    def weights_to_send(self) -> AbstractContextManager[PreTrainedModel]:
         raise NotImplementedError
 
     def _wait(self, pending: Pending) -> list[Completion]:
@@ -56,7 +56,7 @@ class WaitingTrainer(PackedGRPOTrainer):
         completions, trouble = self._try(pending, engine.patience)
         if trouble is not None:
             saved = self._save_as_round_began()
-            engine.offer_files(self.whole_model)
+            engine.offer_files(self.weights_to_send)
             self._say(f"{trouble}; {saved}; the run waits for one for {engine.minutes:g} minutes")
             patience, most = engine.patience, 60 * engine.minutes
             while trouble is not None and patience < most:

@@ -31,9 +31,10 @@ class Memory:
 
 
 def _gathered(setup: Setup) -> Parts:
-    """The whole copy of sharded weights, which is there while a round is sampled or weights are sent away."""
+    """The whole copy of sharded weights that is there while a round is sampled, unless workers sample it."""
+    copied = setup.launch.sharding == "zero3" or setup.engine != "workers"
     whole = setup.shape.parameters * setup.compute_bytes
-    return {"whole weights": whole} if setup.launch.shares_weights and setup.launch.ranks > 1 else {}
+    return {"whole weights": whole} if copied and setup.launch.shares_weights and setup.launch.ranks > 1 else {}
 
 
 def memory(setup: Setup) -> Memory:

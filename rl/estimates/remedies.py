@@ -9,6 +9,8 @@ from rl.chunked.model import PROVEN
 from rl.estimates.memory import memory
 from rl.estimates.setup import Setup
 
+MOST_RANKS = 64
+"""More ranks than these are not suggested."""
 WORTH = 0.97
 """A remedy is named where it brings the peak below this share of what it was."""
 
@@ -29,12 +31,15 @@ def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
     peak = memory(setup).peak
     for suggest in (
         _fewer_rollouts,
+        _workers,
         _fewer_rows,
         _fewer_tokens,
         _checkpoint,
         _chunk,
-        _half_moments,
         _shard,
+        _workers,
+        _more_ranks,
+        _half_moments,
         _adapter,
         _offload,
     ):
@@ -67,11 +72,21 @@ def _checkpoint(setup: Setup, room: float) -> Iterator[Change]:
 
 
 def _fewer_rollouts(setup: Setup, room: float) -> Iterator[Change]:
+    def too_much(rows: int) -> bool:
+        """More than there is, and more than the update takes."""
+        found = memory(replace(setup, rollout_rows=rows))
+        return found.peak > room and found.worst == "sampling"
+
     rows = setup.rollout_rows if setup.engine == "transformers" else 1
-    while rows > 1 and sum(memory(replace(setup, rollout_rows=rows)).phases["sampling"].values()) > room:
+    while rows > 1 and too_much(rows):
         rows //= 2
-    if rows < setup.rollout_rows:
+    if rows < setup.rollout_rows and not too_much(rows):
         yield f"rollouts.batch_size: {rows}", replace(setup, rollout_rows=rows)
+
+
+def _workers(setup: Setup, room: float) -> Iterator[Change]:
+    if setup.engine != "workers" and memory(setup).worst == "sampling":
+        yield "rollouts.engine: workers, on devices of their own", replace(setup, engine="workers", vllm_share=0.0)
 
 
 def _chunk(setup: Setup, room: float) -> Iterator[Change]:
@@ -92,6 +107,15 @@ def _shard(setup: Setup, room: float) -> Iterator[Change]:
     ranks = max(8, launch.ranks)
     text = f"FSDP2 over {ranks} ranks (experiments/cluster/fsdp2.yaml)"
     yield text, replace(setup, launch=replace(launch, ranks=ranks, sharding="fsdp"), chunk=None, checkpointing=True)
+
+
+def _more_ranks(setup: Setup, room: float) -> Iterator[Change]:
+    if not setup.launch.shares_weights:
+        return
+    ranks = setup.launch.ranks
+    while ranks < MOST_RANKS and memory(replace(setup, launch=replace(setup.launch, ranks=ranks))).peak > room:
+        ranks *= 2
+    yield f"{ranks} ranks", replace(setup, launch=replace(setup.launch, ranks=ranks))
 
 
 def _adapter(setup: Setup, room: float) -> Iterator[Change]:
