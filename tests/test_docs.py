@@ -79,9 +79,10 @@ def commands(script: str) -> list[list[str]]:
 def _check_command(words: list[str]) -> None:
     if words[:1] == ["make"]:
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    if words[:3] == ["accelerate", "launch", "-m"]:
-        assert words[3] in ("rl.train", "rl.cli")
-        words = ["lengthwise", *(["train"] if words[3] == "rl.train" else []), *words[4:]]
+    if words[:2] == ["accelerate", "launch"]:
+        at = words.index("-m")
+        assert words[2:at] == [] or (words[2] == "--config_file" and (ROOT / words[3]).is_file()), words
+        words = ["lengthwise", *{"rl.train": ["train"], "rl.cli": []}[words[at + 1]], *words[at + 2 :]]
     if words[:1] == ["lengthwise"] and words[1:] != ["--version"]:
         command = typer.main.get_command(app)
         with command.make_context("lengthwise", words[1:]) as context:
