@@ -169,6 +169,12 @@ def test_every_module_that_the_reference_names_is_there() -> None:
         assert place.with_suffix(".py").is_file() or (place / "__init__.py").is_file(), module
 
 
+def test_every_table_of_figures_is_shown() -> None:
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    for table in (ROOT / "experiments/benchmarks/results").glob("*.md"):
+        assert f"results/{table.name}\n" in page
+
+
 def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
