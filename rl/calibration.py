@@ -1,6 +1,7 @@
 """Half a minute of the real run on this machine: how fast it samples and trains, how long its rollouts are.
 
-The rounds are the recipe's own, with its model, engine and batch, in a folder that is deleted after.
+The rounds are the recipe's own, with its model, engine and batch, in a folder that is deleted after. Their updates
+change nothing (learning rate 0), so lengths and kept groups are those of the model that the run will start from.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class _Clock(TrainerCallback):  # type: ignore[misc]
 def calibrate(prepared: Prepared, shape: Shape, prompt: float, seconds: float | None = None) -> Calibration:
     """Train for about so many seconds, at least one round; `prompt` is the mean prompt in tokens."""
     with tempfile.TemporaryDirectory(prefix="lengthwise-calibrate-") as folder:
-        settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": []}
+        settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": [], "learning_rate": 0.0}
         recipe = replace(prepared.recipe, trainer=settings)
         own = prepare(recipe, Path(folder) / "run")
         trainer = build_trainer(own, RunFolder(Path(folder) / "run"))

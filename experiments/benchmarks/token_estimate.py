@@ -4,7 +4,8 @@
 
 Three numbers of each recipe against the whole run: the upper bound (every rollout at its budget, every draw of dynamic
 sampling needed), the expectation by the mean length and the kept groups of the first round, and the same by
-`--calibrate`, half a minute of the run on this machine. Writes results/token_estimate.json and .md.
+`--calibrate`, half a minute of rounds by the untrained model on this machine. Writes results/token_estimate.json and
+results/token_estimate.md.
 """
 
 from __future__ import annotations
