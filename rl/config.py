@@ -150,16 +150,15 @@ class LengthGRPOConfig(GRPOConfig):
         """Refuse shards that could not be gathered: ranks stop at different tokens, and cannot sample in step."""
         if not self.ds3_gather_for_generation:
             raise UserError("each rank needs whole weights while it samples; leave ds3_gather_for_generation on")
-        launched = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+        if not self.fully_sharded:
+            return
         options: Any = self.fsdp_config or {}
-        version = int(os.environ.get("FSDP_VERSION", "1")) if launched else int(options.get("version", 1))
-        if (self.fsdp or launched) and version != 2:
+        version = int(os.environ.get("FSDP_VERSION", "1")) if _launched_by_fsdp() else int(options.get("version", 1))
+        if version != 2:
             raise UserError(
                 "FSDP1 is not supported: its shards cannot be gathered while ranks sample; set fsdp_version: 2 "
                 "(experiments/cluster/fsdp2.yaml), or use DDP or DeepSpeed"
             )
-        if (self.fsdp or launched) and self.sequence_chunk is not None:
-            raise UserError("sequence_chunk needs whole weights on each rank, which FSDP shards; use ZeRO-2 or DDP")
 
     def _refuse_sequence_parallelism(self) -> None:
         """TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment."""
@@ -212,6 +211,11 @@ class LengthGRPOConfig(GRPOConfig):
             )
 
     @property
+    def fully_sharded(self) -> bool:
+        """Whether FSDP shards the model."""
+        return bool(self.fsdp) or _launched_by_fsdp()
+
+    @property
     def round_steps(self) -> int:
         """Optimiser steps made from one generation batch."""
         return int(self.steps_per_generation * self.num_iterations // self.gradient_accumulation_steps)
@@ -225,6 +229,23 @@ class LengthGRPOConfig(GRPOConfig):
     def groups_per_round(self) -> int:
         """Groups in one generation batch, over all ranks."""
         return int(self.generation_batch_size // self.num_generations)
+
+
+def require_shardable(recipe: Recipe) -> None:
+    """Refuse what FSDP's shards do not go with. Errors: UserError."""
+    if recipe.lora is not None:
+        raise UserError(
+            f"{recipe.name}: an adapter's model cannot be gathered from FSDP while ranks sample; launch it by DDP or "
+            "DeepSpeed (experiments/cluster/ddp.yaml, zero2.yaml), or remove `lora`"
+        )
+    if recipe.trainer.get("sequence_chunk") is not None:
+        raise UserError(
+            f"{recipe.name}: sequence_chunk needs whole weights on each rank, which FSDP shards; use ZeRO-2 or DDP"
+        )
+
+
+def _launched_by_fsdp() -> bool:
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
 def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPOConfig:
@@ -264,9 +285,12 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         "correct_rollouts": recipe.rollouts.engine != "transformers",
     }
     try:
-        return LengthGRPOConfig(**settings)
+        config = LengthGRPOConfig(**settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+    if config.fully_sharded:
+        require_shardable(recipe)
+    return config
 
 
 def _require_engine(recipe: Recipe) -> None:

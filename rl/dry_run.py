@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from rewards.verifier import Isolated
+from rl.config import require_shardable
 from rl.data import ProblemSet, load_problems
 from rl.errors import OutOfReach, UserError
 from rl.estimates import ASSUMED, Estimate, Prompts, Rates, Shape, estimate, known_config, lines, shape_of
@@ -110,6 +111,8 @@ def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate
     if shape is None:
         return None
     recipe, config, budgets = looked.recipe, looked.config, looked.budgets
+    if launch is not None and launch.sharding == "fsdp":
+        require_shardable(recipe)
     prompts = prompts_of(looked) if isinstance(looked, Prepared) else ASSUMED
     problems = len(looked.train.problems) if isinstance(looked, Prepared) else None
     return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)

@@ -33,7 +33,7 @@ def _defaults(recipe: Recipe) -> dict[str, Any]:
     )
     plain = {name: part for name, part in least.to_dict().items() if name != "rewards"}
     plain["trainer"] = {field.name: _default(field) for field in dataclasses.fields(LengthGRPOConfig)}
-    for part, optional in (("batch", recipe.batch), ("lora", getattr(recipe, "lora", None))):
+    for part, optional in (("batch", recipe.batch), ("lora", recipe.lora)):
         if optional is not None and plain.get(part) is None:
             plain[part] = {field.name: _default(field) for field in dataclasses.fields(optional)}
     if recipe.data.probe is not None:

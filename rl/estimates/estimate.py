@@ -18,7 +18,7 @@ from rl.estimates.rollouts import Rounds, rounds_of
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
 from rl.launch import Launch
-from rl.recipe import Recipe
+from rl.recipe import LoraPart, Recipe
 
 HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}
 QUANTIZED = {"nf4": 0.53, "int8": 1.01}
@@ -210,7 +210,7 @@ def setup_of(
     attention = str((config.model_init_kwargs or {}).get("attn_implementation", ""))
     whole = prompts.longest + budgets.maximum
     share = sizes.rows * sizes.micro_batches
-    lora = getattr(recipe, "lora", None)
+    lora = recipe.lora
     return Setup(
         shape=shape,
         launch=launch,
@@ -235,7 +235,7 @@ def setup_of(
     )
 
 
-def _adapter(shape: Shape, part: Any) -> int:
-    """Parameters of a recipe's LoRA adapter."""
+def _adapter(shape: Shape, part: LoraPart) -> int:
+    """Parameters of a recipe's LoRA adapter, `modules_to_save` apart."""
     targets = part.target_modules
     return shape.adapter_parameters(part.rank, None if targets == "all-linear" else targets)

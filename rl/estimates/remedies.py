@@ -121,7 +121,10 @@ def _more_ranks(setup: Setup, room: float) -> Iterator[Change]:
 def _adapter(setup: Setup, room: float) -> Iterator[Change]:
     if setup.trained is None:
         adapter = replace(setup, trained=setup.shape.adapter_parameters(16), reference=False)
-        yield "LoRA of rank 16 on a frozen model in bf16", replace(adapter, frozen_bytes=2.0)
+        yield (
+            "lora: {rank: 16}, on a model in bf16 (trainer.model_init_kwargs: {dtype: bfloat16})",
+            replace(adapter, frozen_bytes=2.0),
+        )
 
 
 def _offload(setup: Setup, room: float) -> Iterator[Change]:

@@ -10,12 +10,14 @@ import pytest
 
 from rl.cli import run_command
 from rl.dry_run import dry_run
+from rl.errors import UserError
 from rl.estimates import read_rates
-from rl.launch import read_launch
+from rl.launch import Launch, read_launch
 from rl.marked import marked_yaml
+from rl.prepare import prepare
 from rl.recipe_files import load_recipe, load_yaml, shipped_recipes
 from rl.run_folder import RunFolder
-from rl.train import train
+from rl.train import build_trainer, train
 
 FEW = ("data.eval=null", "data.train.options.n=256", "trainer.per_device_train_batch_size=32", "trainer.save_steps=100")
 
@@ -150,3 +152,28 @@ def test_smollm2_is_estimated_by_its_own_configuration() -> None:
         pytest.skip("LENGTHWISE_SMOLLM2 names no folder with SmolLM2-135M")
     found = dry_run("demo-grpo", [f"model={place}", "data.eval=null"])
     assert found.estimates["demo-grpo"].setup.shape.parameters == 134_515_008
+
+
+def test_an_adapters_parameters_are_those_that_train(tmp_path: Path) -> None:
+    recipe = load_recipe("demo-dler-lora", [*FEW])
+    trainer = build_trainer(prepare(recipe, tmp_path), RunFolder(tmp_path / "run"))
+    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    assert dry_run("demo-dler-lora", [*FEW]).estimates["demo-dler-lora"].setup.trained == trained
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "said"),
+    [
+        ("demo-dler-lora", (), "launch it by DDP or DeepSpeed"),
+        ("demo-dler", ("trainer.sequence_chunk=8",), "sequence_chunk needs whole weights"),
+    ],
+)
+def test_what_fsdp_does_not_go_with_is_refused_before_and_at_a_launch(
+    recipe: str, overrides: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=said):
+        dry_run(recipe, [*FEW, *overrides], launch=Launch(8, "fsdp"))
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    with pytest.raises(UserError, match=said):
+        dry_run(recipe, [*FEW, *overrides])

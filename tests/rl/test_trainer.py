@@ -222,8 +222,6 @@ def test_shards_that_could_not_be_gathered_to_sample_are_refused(monkeypatch: py
         LengthGRPOConfig("unused", use_cpu=True, bf16=False)
     monkeypatch.setenv("FSDP_VERSION", "2")
     assert LengthGRPOConfig("unused", use_cpu=True, bf16=False)
-    with pytest.raises(UserError, match="sequence_chunk needs whole weights"):
-        LengthGRPOConfig("unused", use_cpu=True, bf16=False, sequence_chunk=8)
 
 
 @pytest.mark.parametrize(("updates", "acts"), [(2, True), (1, False)])
