@@ -51,9 +51,9 @@ COMMON = (
 SETTINGS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "plain": (4, 96, ()),
     "plain, longer": (2, 192, ()),
-    "checkpointing": (4, 192, ("trainer.gradient_checkpointing=true",)),
-    "sequence_chunk 64": (4, 192, ("trainer.sequence_chunk=64",)),
-    "packed, 300 tokens": (4, 160, ("trainer.tokens_per_micro_batch=300",)),
+    "checkpointing": (4, 128, ("trainer.gradient_checkpointing=true",)),
+    "sequence_chunk 64": (4, 128, ("trainer.sequence_chunk=64",)),
+    "packed, 300 tokens": (4, 128, ("trainer.tokens_per_micro_batch=300",)),
 }
 """Rollouts of a micro-batch, their budget in tokens, and further overrides."""
 
