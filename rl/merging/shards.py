@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -132,12 +133,16 @@ class Writer:
     """The files of a model that is being written; tensors come in any order, each piece once.
 
     `tensors` says what will come; each goes to the file of the name it lies in now. The room is
-    taken at once, so that a full disk shows before the work. Use as a context.
+    taken at once, so that a full disk shows before the work; a file that is full goes to the disk
+    while the next one is written. Use as a context.
     """
 
     def __init__(self, folder: Path, tensors: Sequence[Stored]) -> None:
         self._places: dict[str, tuple[int, int]] = {}
         self._files: list[int] = []
+        self._left: dict[int, int] = {}
+        self._syncing = ThreadPoolExecutor(1)
+        self._synced: list[Future[None]] = []
         shards: dict[str, list[Stored]] = {}
         for tensor in tensors:
             shards.setdefault(tensor.file.name, []).append(tensor)
@@ -169,14 +174,20 @@ class Writer:
         _write_at(file, len(text).to_bytes(8, "little") + text, 0)
         for tensor in tensors:
             self._places[tensor.name] = file, begin + header[tensor.name]["data_offsets"][0]
+        self._left[file] = end
 
     def write(self, name: str, first: int, piece: Tensor) -> None:
         """Put a piece, already of the tensor's dtype, at element `first` of a tensor."""
         file, begin = self._places[name]
         if len(piece):
-            _write_at(file, piece.view(torch.uint8).numpy().data, begin + first * piece.element_size())
+            data = piece.view(torch.uint8).numpy().data
+            _write_at(file, data, begin + first * piece.element_size())
+            self._left[file] -= len(data)
+            if not self._left[file]:
+                self._synced.append(self._syncing.submit(os.fsync, file))
 
     def _close(self) -> None:
+        self._syncing.shutdown()
         for file in self._files:
             os.close(file)
 
@@ -185,6 +196,8 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self._close()
+        for synced in self._synced:
+            synced.result()
 
 
 def _write_at(file: int, data: bytes | memoryview, place: int) -> None:
