@@ -17,7 +17,10 @@ from rl.cli import run_command
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("rl", "rewards", "curricula", "data_synth", "experiments")
-KEPT_OUT = re.compile(r"experiments/(benchmarks/|figures/|more_is_less/results/|\w+\.md$)")
+KEPT_OUT = re.compile(
+    r"experiments/(benchmarks/|figures/|more_is_less/results/|\w+\.md$"
+    r"|study/(reduced/)?(results/|pareto\.|REPORT\.md|report\.html|results\.md))"
+)
 """What lies in the packages' folders and is for readers of the checkout."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 

@@ -17,6 +17,7 @@ from rl.recipe import Recipe, SourcePart, merge, parse_recipe
 from rl.recipe_files import load_yaml
 
 HERE = Path(__file__).parent
+GRID = "grid.yaml"
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -108,8 +109,9 @@ class Grid:
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def load_grid(path: Path) -> Grid:
-    """Read a grid; one that `extends` another, beside it, says only what differs. Errors: UserError."""
+def load_grid(study: Path) -> Grid:
+    """The grid of a study's folder; one that `extends` another grid says only what differs. Errors: UserError."""
+    path = study / GRID
     try:
         return TypeAdapter(Grid).validate_python(_read(path))
     except ValidationError as error:
@@ -119,17 +121,13 @@ def load_grid(path: Path) -> Grid:
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise UserError(f"there is no grid {path}; give one of {', '.join(shipped_grids())}, or a file")
+        raise UserError(f"there is no grid {path}; give the folder of a study, such as {HERE / 'reduced'}")
     values = load_yaml(path.read_text())
     if not isinstance(values, Mapping):
         raise UserError(f"{path}: a grid is a mapping of keys to values")
     own = dict(values)
     base = own.pop("extends", None)
     return own if base is None else merge(_read(path.parent / str(base)), own)
-
-
-def shipped_grids() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(HERE.glob("grid*.yaml"))}
 
 
 def write_recipes(grid: Grid, folder: Path) -> list[Path]:

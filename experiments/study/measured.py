@@ -27,11 +27,11 @@ class Measured:
     """By arm, of those that have any."""
 
     @staticmethod
-    def read(grid: Grid, folder: Path) -> Measured:
-        """The results of this very grid in `folder`; others are passed over."""
+    def read(grid: Grid, study: Path) -> Measured:
+        """The results of this very grid in a study's folder; others are passed over."""
         found: dict[str, list[Result]] = {}
         for arm, seed in sorted(grid.runs(), key=lambda run: list(grid.all_arms()).index(run[0])):
-            path = result_file(folder, arm, seed)
+            path = result_file(study, arm, seed)
             if path.is_file() and (result := Result.read(path)).digest == grid.digest(arm, seed):
                 found.setdefault(arm, []).append(result)
         return Measured(grid, found)

@@ -90,14 +90,14 @@ def _cpu_seconds() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("grid", type=Path)
+    parser.add_argument("study", type=Path)
     parser.add_argument("arm")
     parser.add_argument("seed", type=int)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--result", type=Path, required=True)
     given = parser.parse_args()
     with user_errors_exit_2():
-        run(load_grid(given.grid), given.arm, given.seed, given.out).save(given.result)
+        run(load_grid(given.study), given.arm, given.seed, given.out).save(given.result)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ EQUAL = 1.0
 
 
 def write_report(grid: Grid, folder: Path) -> None:
-    """REPORT.md, report.html, results.md and the figure from the result files in `folder`."""
+    """REPORT.md, report.html, results.md and the figure in a folder, from the result files there."""
     measured = Measured.read(grid, folder)
     folder.mkdir(parents=True, exist_ok=True)
     if measured.arms:

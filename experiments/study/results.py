@@ -76,5 +76,5 @@ class Result:
         write_text(path, self.to_json())
 
 
-def result_file(folder: Path, arm: str, seed: int) -> Path:
-    return folder / f"{arm}-{seed}.json"
+def result_file(study: Path, arm: str, seed: int) -> Path:
+    return study / "results" / f"{arm}-{seed}.json"

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.study.__main__ import main, missing
 from experiments.study.claims import read_claims
-from experiments.study.grid import HERE, load_grid, shipped_grids
+from experiments.study.grid import HERE, load_grid
 from experiments.study.measured import Measured
 from experiments.study.report import separation, write_report
 from experiments.study.results import Answered, Result, result_file
@@ -18,9 +18,9 @@ from rl.recipe import stages_of
 from rl.recipe_files import load_recipe
 
 
-@pytest.mark.parametrize("name", shipped_grids())
-def test_every_run_of_a_shipped_grid_is_a_recipe(name: str) -> None:
-    grid = load_grid(shipped_grids()[name])
+@pytest.mark.parametrize("study", [HERE, HERE / "reduced", HERE / "cluster"], ids=lambda path: path.name)
+def test_every_run_of_a_shipped_grid_is_a_recipe(study: Path) -> None:
+    grid = load_grid(study)
     for arm, seed in grid.runs():
         recipe = grid.recipe(arm, seed)
         assert recipe.seed == seed
@@ -28,7 +28,7 @@ def test_every_run_of_a_shipped_grid_is_a_recipe(name: str) -> None:
 
 
 def test_all_arms_of_the_study_take_as_many_rollouts_and_updates() -> None:
-    grid = load_grid(HERE / "grid.yaml")
+    grid = load_grid(HERE)
     for arm in grid.all_arms():
         recipe = grid.recipe(arm, 0)
         assert recipe.batch == grid.recipe("grpo", 0).batch
@@ -38,7 +38,7 @@ def test_all_arms_of_the_study_take_as_many_rollouts_and_updates() -> None:
 
 
 def test_a_cross_has_every_combination_of_its_factors() -> None:
-    arms = load_grid(HERE / "grid.yaml").all_arms()
+    arms = load_grid(HERE).all_arms()
     crossed = [name for name in arms if name.startswith("truncation") or name == "dler"]
     assert len(crossed) == 2**3
     assert arms["dler"].recipe["advantage"] == {"name": "dler"}
@@ -48,7 +48,7 @@ def test_a_cross_has_every_combination_of_its_factors() -> None:
 
 
 def test_runs_begin_with_every_arms_first_seed() -> None:
-    grid = load_grid(HERE / "grid.yaml")
+    grid = load_grid(HERE)
     runs = grid.runs()
     assert [seed for _, seed in runs[: len(grid.all_arms())]] == [0] * len(grid.all_arms())
     assert len(runs) == len(set(runs))
@@ -56,7 +56,7 @@ def test_runs_begin_with_every_arms_first_seed() -> None:
 
 
 def test_the_claims_compare_arms_that_the_grid_has() -> None:
-    arms = set(load_grid(HERE / "grid.yaml").all_arms())
+    arms = set(load_grid(HERE).all_arms())
     for claim in read_claims(HERE / "claims.yaml"):
         assert claim.tests
         for test in claim.tests:
@@ -69,23 +69,26 @@ def test_an_answer_that_a_smaller_cap_cuts_is_wrong_and_as_long_as_the_cap() -> 
     assert answered.at(29) == Answered((10, 29, 29, 29), "100?")
 
 
+def write_grid(study: Path, own: str) -> None:
+    (study / "grid.yaml").write_text(f"extends: {HERE / 'grid.yaml'}\n{own}")
+
+
 @pytest.fixture
-def small(tmp_path: Path) -> tuple[Path, Path]:
-    """A grid of two arms, and a folder with results of theirs: `short` is as right as `grpo`, in half of the tokens."""
-    path = tmp_path / "small.yaml"
-    path.write_text(f"extends: {HERE / 'grid.yaml'}\nonly: [grpo, hapo]\nseeds: 2\narms: {{grpo: {{seeds: 2}}}}\n")
-    grid, results = load_grid(path), tmp_path / "results"
+def small(tmp_path: Path) -> Path:
+    """A study of two arms with results of theirs: `short` is as right as `grpo`, in half of the tokens."""
+    write_grid(tmp_path, "only: [grpo, hapo]\nseeds: 2\narms: {grpo: {seeds: 2}}\n")
+    grid = load_grid(tmp_path)
     for arm, seed in grid.runs():
         tokens = tuple((40 if arm == "grpo" else 20) + (place + seed) % 3 for place in range(100))
         right = "".join("0" if (place + seed) % 10 == 0 else "1" for place in range(100))
         answered = Answered(tokens, right)
         found = Result(arm, seed, grid.digest(arm, seed), {"test": answered, "harder": answered}, 9, 360, 12.5, 0.001)
-        found.save(result_file(results, arm, seed))
-    return path, results
+        found.save(result_file(tmp_path, arm, seed))
+    return tmp_path
 
 
-def test_a_result_comes_back_from_its_file(small: tuple[Path, Path]) -> None:
-    path = result_file(small[1], "hapo", 1)
+def test_a_result_comes_back_from_its_file(small: Path) -> None:
+    path = result_file(small, "hapo", 1)
     found = Result.read(path)
     assert found.to_json() == path.read_text()
     path.write_text(path.read_text()[:-9])
@@ -93,8 +96,8 @@ def test_a_result_comes_back_from_its_file(small: tuple[Path, Path]) -> None:
         Result.read(path)
 
 
-def test_a_finding_rests_on_its_intervals(small: tuple[Path, Path]) -> None:
-    measured = Measured.read(load_grid(small[0]), small[1])
+def test_a_finding_rests_on_its_intervals(small: Path) -> None:
+    measured = Measured.read(load_grid(small), small)
     claims = read_claims(HERE / "claims.yaml")
     (hapo,) = [claim for claim in claims if claim.paper.startswith("HAPO")]
     found = hapo.found(measured)
@@ -103,60 +106,61 @@ def test_a_finding_rests_on_its_intervals(small: tuple[Path, Path]) -> None:
     assert {claim.found(measured).verdict for claim in claims if claim is not hapo} == {"not run yet"}
 
 
-def test_the_report_is_the_same_for_the_same_results_and_stands_alone(small: tuple[Path, Path], tmp_path: Path) -> None:
-    grid, results = load_grid(small[0]), small[1]
-    write_report(grid, results)
-    files = {name: (results / name).read_bytes() for name in ("REPORT.md", "report.html", "results.md", "pareto.svg")}
-    write_report(grid, results)
-    assert {name: (results / name).read_bytes() for name in files} == files
+def test_the_report_is_the_same_for_the_same_results_and_stands_alone(small: Path) -> None:
+    grid = load_grid(small)
+    write_report(grid, small)
+    files = {name: (small / name).read_bytes() for name in ("REPORT.md", "report.html", "results.md", "pareto.svg")}
+    write_report(grid, small)
+    assert {name: (small / name).read_bytes() for name in files} == files
     page = files["report.html"].decode()
     assert "<svg" in page
     assert 'src="pareto' not in page
     assert "| HAPO | 2 | 90.0 ±" in files["results.md"].decode()
-    gap = separation(Measured.read(grid, results))
+    gap = separation(Measured.read(grid, small))
     assert gap is None or gap[:2] == ("grpo", "hapo")
 
 
-def test_results_of_another_recipe_are_run_again_and_not_reported(small: tuple[Path, Path]) -> None:
-    path, results = small
-    assert missing(load_grid(path), results) == []
+def test_results_of_another_recipe_are_run_again_and_not_reported(small: Path) -> None:
+    assert missing(load_grid(small), small) == []
+    path = small / "grid.yaml"
     path.write_text(path.read_text() + "overrides: {trainer: {max_steps: 8}}\n")
-    grid = load_grid(path)
-    assert missing(grid, results) == grid.runs()
-    assert Measured.read(grid, results).runs == 0
+    grid = load_grid(small)
+    assert missing(grid, small) == grid.runs()
+    assert Measured.read(grid, small).runs == 0
 
 
 def test_recipe_files_for_a_cluster_can_be_trained(tmp_path: Path) -> None:
-    main(["recipes", "--grid", str(HERE / "grid-cluster.yaml"), "--out", str(tmp_path)])
+    main(["recipes", str(HERE / "cluster"), "--to", str(tmp_path)])
     files = sorted(tmp_path.glob("*.yaml"))
-    assert len(files) == len(load_grid(HERE / "grid-cluster.yaml").runs())
+    assert len(files) == len(load_grid(HERE / "cluster").runs())
     recipe = load_recipe(str(tmp_path / "dler-0.yaml"))
     assert recipe.budget.options == {"tokens": 4000}
     assert recipe.model.endswith("1.5B")
 
 
 def test_mistakes_in_a_grid_are_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text(f"extends: {HERE / 'grid.yaml'}\nonly: [dlre]\n")
+    write_grid(tmp_path, "only: [dlre]\n")
     with pytest.raises(UserError, match="no arm 'dlre'"):
-        load_grid(path).runs()
-    path.write_text(f"extends: {HERE / 'grid.yaml'}\nseedz: 3\n")
+        load_grid(tmp_path).runs()
+    write_grid(tmp_path, "seedz: 3\n")
     with pytest.raises(UserError, match="seedz"):
-        load_grid(path)
+        load_grid(tmp_path)
+    with pytest.raises(UserError, match="there is no grid"):
+        load_grid(tmp_path / "none")
 
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_result_of_one_that_was_not(tmp_path: Path) -> None:
-    grid = tmp_path / "tiny.yaml"
     small_test = "{source: demo, options: {split: test, n: 32, seed: 0, fewest: 2, most: 4}}"
-    grid.write_text(
-        f"extends: {HERE / 'grid.yaml'}\nonly: [dler]\ncrosses: {{truncation: {{seeds: {{dler: 1}}}}}}\n"
-        f"overrides: {{trainer: {{max_steps: 24, save_steps: 8}}}}\ntests: {{test: {small_test}, harder: {small_test}}}\n"
+    write_grid(
+        tmp_path,
+        "only: [dler]\ncrosses: {truncation: {seeds: {dler: 1}}}\noverrides: {trainer: {max_steps: 24, save_steps: 8}}\n"
+        f"tests: {{test: {small_test}, harder: {small_test}}}\n",
     )
 
     def run(name: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "experiments.study", "run", "--grid", str(grid), "--workers", "1"]
-        places = ["--out", str(tmp_path / name), "--results", str(tmp_path / f"{name}-results")]
+        command = [sys.executable, "-m", "experiments.study", "run", str(tmp_path), "--workers", "1"]
+        places = ["--runs", str(tmp_path / name), "--to", str(tmp_path / f"{name}-results")]
         return subprocess.Popen([*command, *places])
 
     assert run("whole").wait(timeout=200) == 0
@@ -166,7 +170,9 @@ def test_a_run_that_was_killed_ends_with_the_result_of_one_that_was_not(tmp_path
     broken.kill()
     broken.wait()
     assert run("broken").wait(timeout=200) == 0
-    whole, again = (json.loads((tmp_path / f"{name}-results/dler-0.json").read_text()) for name in ("whole", "broken"))
+    whole, again = (
+        json.loads((tmp_path / f"{name}-results/results/dler-0.json").read_text()) for name in ("whole", "broken")
+    )
     assert again.pop("cpu_seconds") is None
     assert whole.pop("cpu_seconds") > 0
     assert whole == again
