@@ -52,8 +52,8 @@ def difference(arms: Mapping[str, Floats], plus: Sequence[str], minus: Sequence[
     weights = {name: 1 / len(plus) for name in plus}
     for name in minus:
         weights[name] = weights.get(name, 0.0) - 1 / len(minus)
-    seed_means = {name: np.nanmean(arms[name], axis=1) for name in weights}
-    per_problem = sum(weight * np.nanmean(arms[name], axis=0) for name, weight in weights.items())
+    seed_means = {name: _mean(arms[name], 1) for name in weights}
+    per_problem = sum(weight * _mean(arms[name], 0) for name, weight in weights.items())
     mean = sum(weight * float(seed_means[name].mean()) for name, weight in weights.items())
     parts = [
         (weights[name] ** 2 * float(values.var(ddof=1)) / values.size, values.size - 1)
@@ -65,6 +65,14 @@ def difference(arms: Mapping[str, Floats], plus: Sequence[str], minus: Sequence[
         parts.append((float(known.var(ddof=1)) / known.size, known.size - 1))
     few = any(values.size == 1 for values in seed_means.values())
     return _interval(mean, parts, few)
+
+
+def _mean(values: Floats, axis: int) -> Floats:
+    """Of what is known; NaN where nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    means: Floats = np.divide(np.nansum(values, axis=axis), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return means
 
 
 def _interval(mean: float, parts: Sequence[tuple[float, int]], few: bool) -> Difference:
