@@ -39,7 +39,7 @@ def write_report(grid: Grid, folder: Path) -> None:
         findings=[claim.found(measured) for claim in read_claims(HERE / "claims.yaml")],
         hours=sum(r.cpu_seconds or 0.0 for runs in measured.results.values() for r in runs) / 3600,
     )
-    write_text(folder / "results.md", results_table(measured) + "\n")
+    write_text(folder / "results.md", f"# Results of the study\n\n{results_table(measured)}\n")
     write_text(folder / "REPORT.md", text)
     write_text(folder / "report.html", page(text, folder))
 
