@@ -2,7 +2,7 @@
 
     python -m experiments.study run [STUDY] [--to FOLDER]
     python -m experiments.study report [STUDY]
-    python -m experiments.study recipes experiments/study/cluster --to recipes
+    python -m experiments.study recipes experiments/study/cluster --to experiments/study/cluster/recipes
 
 STUDY is a folder with a grid.yaml: experiments/study by default, and `reduced` and `cluster` in it. `run` takes two
 runs at a time, one thread each, skips those whose result file is there, and goes on where it was stopped. `report`

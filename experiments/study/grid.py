@@ -96,11 +96,14 @@ class Grid:
         most = max((arm.seeds or self.seeds) for arm in arms.values())
         return [(name, seed) for seed in range(most) for name, arm in arms.items() if seed < (arm.seeds or self.seeds)]
 
+    def values(self, name: str) -> dict[str, Any]:
+        """An arm's recipe as it would stand in a file."""
+        values = merge(load_yaml((HERE / self.base).read_text()), self.overrides)
+        return merge(values, {**self.all_arms()[name].recipe, "name": name})
+
     def recipe(self, name: str, seed: int) -> Recipe:
         """Of one run. Errors: UserError naming the arm."""
-        values = merge(load_yaml((HERE / self.base).read_text()), self.overrides)
-        values = merge(values, {**self.all_arms()[name].recipe, "name": f"{name}-{seed}", "seed": seed})
-        return parse_recipe(values, f"arm {name}")
+        return parse_recipe({**self.values(name), "name": f"{name}-{seed}", "seed": seed}, f"arm {name}")
 
     def digest(self, name: str, seed: int) -> str:
         """Of everything that a run's result depends on, versions of packages apart (16 hex digits)."""
@@ -131,11 +134,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def write_recipes(grid: Grid, folder: Path) -> list[Path]:
-    """A recipe file for each run, for a cluster: `lengthwise train FILE`."""
+    """A recipe file for each arm that is trained; `lengthwise train FILE seed=1` is one of its runs."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, seed in grid.runs():
-        path = folder / f"{name}-{seed}.yaml"
-        path.write_text(yaml.safe_dump(grid.recipe(name, seed).to_dict(), sort_keys=False, allow_unicode=True))
+    for name in (name for name, arm in grid.all_arms().items() if arm.trained):
+        path = folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(grid.values(name), sort_keys=False, allow_unicode=True))
         written.append(path)
     return written

@@ -15,7 +15,6 @@ from experiments.study.grid import Grid
 from experiments.study.results import Answered, Result, result_file
 
 Floats = NDArray[np.float64]
-METRICS = ("accuracy", "tokens", "stretch")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """The cluster files: parsed by who will read them, and taken by the dry run of every paper recipe."""
 
+import json
 import re
+import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from dockerfile_parse import DockerfileParser
 
 from rl.dry_run import dry_run
 from rl.estimates import estimate, known_config, lines, read_rates, shape_of
@@ -54,6 +58,19 @@ def test_accelerate_reads_each_configuration_as_we_do(name: str) -> None:
 @pytest.mark.parametrize("name", ["train.slurm", "torchrun.sh", "gpu_tests.sh"])
 def test_bash_reads_each_script(name: str) -> None:
     subprocess.run(["bash", "-n", str(CLUSTER / name)], check=True, timeout=20)
+
+
+def test_the_container_is_built_from_what_the_checkout_has() -> None:
+    file = DockerfileParser(str(CLUSTER / "Dockerfile"))
+    steps = [(step["instruction"], step["value"]) for step in file.structure if step["instruction"] != "COMMENT"]
+    assert file.baseimage.startswith("nvidia/cuda:")
+    assert {name for name, _ in steps} == {"FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "ENTRYPOINT", "CMD"}
+    (install,) = [shlex.split(value) for name, value in steps if name == "RUN" and value.startswith("pip ")]
+    root, extras = CLUSTER.parents[1], re.findall(r"\w+", install[-1])
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert set(extras) <= set(project["optional-dependencies"])
+    assert (root / install[install.index("--constraint") + 1]).is_file()
+    assert json.loads(dict(steps)["ENTRYPOINT"])[0] in project["scripts"]
 
 
 def test_the_slurm_job_comes_back_after_preemption_and_is_warned_before_it() -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,13 +130,17 @@ def test_results_of_another_recipe_are_run_again_and_not_reported(small: Path) -
     assert Measured.read(grid, small).runs == 0
 
 
-def test_recipe_files_for_a_cluster_can_be_trained(tmp_path: Path) -> None:
+def test_the_recipe_files_for_a_cluster_are_those_of_its_grid(tmp_path: Path) -> None:
     main(["recipes", str(HERE / "cluster"), "--to", str(tmp_path)])
-    files = sorted(tmp_path.glob("*.yaml"))
-    assert len(files) == len(load_grid(HERE / "cluster").runs())
-    recipe = load_recipe(str(tmp_path / "dler-0.yaml"))
-    assert recipe.budget.options == {"tokens": 4000}
-    assert recipe.model.endswith("1.5B")
+    shipped, grid = HERE / "cluster/recipes", load_grid(HERE / "cluster")
+    assert {path.name: path.read_text() for path in shipped.iterdir()} == {
+        path.name: path.read_text() for path in tmp_path.iterdir()
+    }
+    for name in (name for name, arm in grid.all_arms().items() if arm.trained):
+        recipe = load_recipe(str(shipped / f"{name}.yaml"), ["seed=1"])
+        assert replace(recipe, name=f"{name}-1") == grid.recipe(name, 1)
+    assert load_recipe(str(shipped / "dler.yaml")).budget.options == {"tokens": 4000}
+    assert not (shipped / "start.yaml").exists()
 
 
 def test_mistakes_in_a_grid_are_one_line(tmp_path: Path) -> None:
