@@ -233,10 +233,10 @@ class LengthGRPOConfig(GRPOConfig):
 
 def require_shardable(recipe: Recipe) -> None:
     """Refuse what FSDP's shards do not go with. Errors: UserError."""
-    if recipe.lora is not None:
+    if recipe.lora is not None and recipe.lora.quantize is not None:
         raise UserError(
-            f"{recipe.name}: an adapter's model cannot be gathered from FSDP while ranks sample; launch it by DDP or "
-            "DeepSpeed (experiments/cluster/ddp.yaml, zero2.yaml), or remove `lora`"
+            f"{recipe.name}: lora.quantize holds weights that FSDP does not shard here; launch it by DDP or DeepSpeed "
+            "(experiments/cluster/ddp.yaml, zero2.yaml), or remove it"
         )
     if recipe.trainer.get("sequence_chunk") is not None:
         raise UserError(

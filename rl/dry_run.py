@@ -61,6 +61,8 @@ def dry_run(
     for place, (name, part) in enumerate(stages_of(recipe) or [("", recipe)], 1):
         target = folder.stage(place, name) if name else folder
         said += [f"stage      {target.path.name}"] if name else []
+        if launch is not None and launch.sharding == "fsdp":
+            require_shardable(part)
         looked, checks = _look(part, target.path, loaded)
         try:
             if calibrated and place == 1:
@@ -111,8 +113,6 @@ def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate
     if shape is None:
         return None
     recipe, config, budgets = looked.recipe, looked.config, looked.budgets
-    if launch is not None and launch.sharding == "fsdp":
-        require_shardable(recipe)
     prompts = prompts_of(looked) if isinstance(looked, Prepared) else ASSUMED
     problems = len(looked.train.problems) if isinstance(looked, Prepared) else None
     return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)

@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from peft import PeftModel, get_peft_model
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
-
-from rl.errors import UserError
 
 
 def is_sharded(model: Any) -> bool:
@@ -30,25 +29,38 @@ def whole_copy(
     dtype: torch.dtype | None = None,
     to: torch.device | None = None,
     here: bool = True,
-) -> Iterator[PreTrainedModel]:
+    frozen: bool = True,
+) -> Iterator[PreTrainedModel | PeftModel]:
     """A copy without gradients, in `dtype` (by default the weights' own), gathered on one device and kept on another.
 
     All ranks enter it together; those that do not want it `here` help to gather it, and get a model without weights.
-    Errors: UserError for an adapter.
+    What does not train is left out unless `frozen`: a worker has an adapter's base already.
     """
-    if not isinstance(model, PreTrainedModel):
-        raise UserError("an adapter's model cannot be gathered from FSDP; train it by DDP or DeepSpeed")
-    with torch.device("meta"):
-        whole: PreTrainedModel = AutoModelForCausalLM.from_config(model.config)
-    whole.generation_config = model.generation_config
+    whole = _without_weights(model)
     for name, parameter in model.named_parameters():
+        if not (frozen or parameter.requires_grad):
+            continue
         gathered = _gathered(parameter, through, dtype)
         if here:
             _put(whole, name, torch.nn.Parameter(gathered.to(to or through), requires_grad=False))
     for name, buffer in model.named_buffers() if here else ():  # some are in no checkpoint
         _put(whole, name, buffer.to(to or through))
-    whole.tie_weights()
+    (whole.get_base_model() if isinstance(whole, PeftModel) else whole).tie_weights()
     yield whole.train(model.training)
+
+
+def _without_weights(model: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
+    with torch.device("meta"):
+        whole: PreTrainedModel = AutoModelForCausalLM.from_config(model.config)
+        whole.generation_config = model.generation_config
+        if not isinstance(model, PeftModel):
+            return whole
+        first, *others = model.peft_config
+        adapted = get_peft_model(whole, model.peft_config[first], adapter_name=first)
+        for name in others:
+            adapted.add_adapter(name, model.peft_config[name])
+    adapted.set_adapter(model.active_adapter)
+    return adapted
 
 
 def _gathered(parameter: torch.Tensor, device: torch.device, dtype: torch.dtype | None) -> torch.Tensor:

@@ -26,6 +26,7 @@ from rl.judging import judge_problems, texts_of
 from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Completion, Sampling, stable_seed
 from rl.rollouts.check import WeightCheck
+from rl.rollouts.weights import is_adapter
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds import Round, Sampled
 from rl.waiting import WaitingTrainer
@@ -166,8 +167,8 @@ class RollingTrainer(WaitingTrainer):
                 yield model
             return
         device, main = self.accelerator.device, self.accelerator.is_main_process
-        to = torch.device("cpu") if self.engine.channels is None else device
-        with whole_copy(self.model_wrapped, device, self._computes_in, to, main) as copy, torch.no_grad():
+        to, frozen = torch.device("cpu") if self.engine.channels is None else device, not is_adapter(self.model)
+        with whole_copy(self.model_wrapped, device, self._computes_in, to, main, frozen) as copy, torch.no_grad():
             yield copy
 
     @contextmanager

@@ -164,7 +164,7 @@ def test_an_adapters_parameters_are_those_that_train(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "overrides", "said"),
     [
-        ("demo-dler-lora", (), "launch it by DDP or DeepSpeed"),
+        ("demo-dler-lora", ("lora.quantize=nf4",), "launch it by DDP or DeepSpeed"),
         ("demo-dler", ("trainer.sequence_chunk=8",), "sequence_chunk needs whole weights"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from peft import PeftModel
 from workers import fake_workers
 
 from rl.models import load_model, resolve_model
@@ -26,6 +27,7 @@ FEW = (
     "data.eval.options.n=8",
     "evaluation.budget=40",
 )
+LORA = ("lora={rank: 8, alpha: 16}", "trainer.learning_rate=1e-3")
 
 
 def launch(out: Path, *overrides: str) -> str:
@@ -55,14 +57,16 @@ def launch(out: Path, *overrides: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout
 
 
 def weights(model: Path) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in load_model(str(model)).parameters()])
+    loaded = load_model(str(model))
+    whole = loaded.merge_and_unload() if isinstance(loaded, PeftModel) else loaded
+    return torch.cat([parameter.detach().flatten() for parameter in whole.parameters()])
 
 
 def apart(run: Path, other: Path) -> float:
@@ -75,16 +79,22 @@ def drawn(run: Path, number: int) -> list[list[int]]:
     return [row["token_ids"] for row in pq.read_table(run / f"rollouts/round-{number:06d}.parquet").to_pylist()]
 
 
+def assert_resumes(run: Path, *overrides: str) -> None:
+    """From its checkpoint in the middle, to the weights that it ended with."""
+    broken = run.with_name("broken")
+    shutil.copytree(run, broken)
+    for lost in ("final", "report", "checkpoints/checkpoint-4"):
+        shutil.rmtree(broken / lost)
+    assert "goes on from checkpoint-2" in launch(broken, *overrides)
+    assert torch.equal(weights(broken / "final"), weights(run / "final"))
+
+
 def test_two_sharded_ranks_train_what_one_rank_does_and_resume_to_it(tmp_path: Path) -> None:
     launch(tmp_path / "two")
     one = train("demo-dler", [*FEW, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
     assert drawn(one, 0) == drawn(tmp_path / "two", 0)
     assert apart(tmp_path / "two", one) < 1e-3
-    shutil.copytree(tmp_path / "two", tmp_path / "broken")
-    for lost in ("final", "report", "checkpoints/checkpoint-4"):
-        shutil.rmtree(tmp_path / "broken" / lost)
-    assert "goes on from checkpoint-2" in launch(tmp_path / "broken")
-    assert torch.equal(weights(tmp_path / "broken/final"), weights(tmp_path / "two/final"))
+    assert_resumes(tmp_path / "two")
 
 
 def test_two_sharded_ranks_bring_whole_weights_to_their_workers(tmp_path: Path) -> None:
@@ -95,3 +105,21 @@ def test_two_sharded_ranks_bring_whole_weights_to_their_workers(tmp_path: Path) 
     one = train("demo-dler", [*FEW, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
     assert drawn(one, 0) == drawn(tmp_path / "two", 0)
     assert apart(tmp_path / "two", one) < 1e-3
+
+
+def test_two_sharded_ranks_bring_an_adapter_to_their_workers(tmp_path: Path) -> None:
+    with fake_workers(1, "--model", resolve_model("demo"), "--adapter-rank", "8") as (worker,):
+        by_workers = ("rollouts.engine=workers", f"rollouts.workers=[{worker.address}]", "rollouts.check_every=1")
+        launch(tmp_path / "two", *LORA, *by_workers, "trainer.vllm_importance_sampling_correction=false")
+        assert worker.seen()["of the adapter"] == worker.seen()["asked"] > 0
+    one = train("demo-dler", [*FEW, *LORA, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
+    assert drawn(one, 0) == drawn(tmp_path / "two", 0)
+    assert apart(tmp_path / "two", one) < 1e-3
+
+
+def test_two_sharded_ranks_train_an_adapter_as_one_rank_does_and_resume_to_it(tmp_path: Path) -> None:
+    launch(tmp_path / "two", *LORA)
+    one = train("demo-dler", [*FEW, *LORA, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
+    assert drawn(one, 0) == drawn(tmp_path / "two", 0)
+    assert apart(tmp_path / "two", one) < 1e-3
+    assert_resumes(tmp_path / "two", *LORA)
