@@ -16,8 +16,9 @@ from typing import Any
 from rl.errors import UserError, unknown
 from rl.processes import how_it_ended, start_training
 from rl.progress import figures, training_progress
-from rl.recipe import Recipe, stages_of
+from rl.recipe import Recipe
 from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe_values import stages_of
 from rl.report.answers import accuracy_difference
 from rl.report.folder import PAGE, SUMMARY, write_page
 from rl.report.runs import Run, compare_runs, read_run

@@ -18,8 +18,9 @@ from rl.launch import Launch
 from rl.marked import marked_yaml
 from rl.models import load_config, quieten_libraries, resolve_model
 from rl.prepare import Prepared, Resolved, prepare, resolve
-from rl.recipe import Recipe, SourcePart, stages_of
+from rl.recipe import Recipe, SourcePart
 from rl.recipe_files import load_recipe
+from rl.recipe_values import stages_of
 from rl.rollouts.build import require_engine
 from rl.run_folder import RunFolder
 

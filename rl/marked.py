@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from rl.config import LengthGRPOConfig
-from rl.recipe import Recipe, parse_recipe
+from rl.recipe import Recipe
+from rl.recipe_values import parse_recipe
 
 _UNKNOWN = object()
 """There is no default: a recipe must say."""

@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from rl.errors import UserError, unknown
-from rl.recipe import Recipe, merge, parse_recipe
+from rl.recipe import Recipe
+from rl.recipe_values import merge, parse_recipe
 
 BOOLEAN = "tag:yaml.org,2002:bool"
 

@@ -28,8 +28,9 @@ from rl.models import quieten_libraries
 from rl.prepare import Prepared, prepare
 from rl.probe import probed
 from rl.progress import ProgressCallback
-from rl.recipe import Recipe, stages_of
+from rl.recipe import Recipe
 from rl.recipe_files import load_recipe
+from rl.recipe_values import stages_of
 from rl.report import write_run_report
 from rl.rollouts import TransformersEngine
 from rl.rollouts.build import build_engine, require_engine

@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from rl.doctor import device, environment, folders, machine, network, shadows, step, versions, workers
 from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
-from rl.recipe import Recipe, stages_of
+from rl.recipe import Recipe
+from rl.recipe_values import stages_of
 
 
 @dataclass(frozen=True)

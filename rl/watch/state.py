@@ -19,7 +19,8 @@ import yaml
 
 from rl import checkpoints
 from rl.errors import UserError
-from rl.recipe import Recipe, parse_recipe, stages_of
+from rl.recipe import Recipe
+from rl.recipe_values import parse_recipe, stages_of
 from rl.run_folder import RunFolder
 from rl.run_lock import holder
 

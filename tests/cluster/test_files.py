@@ -18,8 +18,8 @@ from rl.dry_run import dry_run
 from rl.estimates import estimate, known_config, lines, read_rates, shape_of
 from rl.launch import Launch, read_launch
 from rl.prepare import resolve
-from rl.recipe import stages_of
 from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe_values import stages_of
 
 CLUSTER = Path(__file__).parents[2] / "experiments/cluster"
 LAUNCHES = {

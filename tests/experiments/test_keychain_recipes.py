@@ -8,8 +8,8 @@ import pytest
 
 from rl.cli import run_command
 from rl.prepare import prepare
-from rl.recipe import merge, parse_recipe, stages_of
 from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe_values import merge, parse_recipe, stages_of
 from rl.train import train
 
 COMMAND = re.compile(r"^#   lengthwise (synth .+)$", re.MULTILINE)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from rl.prepare import prepare
-from rl.recipe import Recipe, merge, parse_recipe, stages_of
+from rl.recipe import Recipe
 from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe_values import merge, parse_recipe, stages_of
 from rl.train import train
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -26,8 +26,9 @@ from rl.evaluation import Evaluation
 from rl.lora import peft_config, require_lora, skeleton, start_from, trainable
 from rl.merging import fold
 from rl.models import base_of, load_config, load_model, load_tokenizer, resolve_model
-from rl.recipe import LoraPart, parse_recipe
+from rl.recipe import LoraPart
 from rl.recipe_files import load_recipe
+from rl.recipe_values import parse_recipe
 from rl.release import Wanted, release
 from rl.run_folder import RunFolder
 from rl.train import train

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.recipe import merge, parse_recipe, stages_of
 from rl.recipe_files import load_recipe
+from rl.recipe_values import merge, parse_recipe, stages_of
 from rl.run_folder import RunFolder
 from rl.train import train
 
