@@ -1,28 +1,39 @@
-"""Addition, worked out in steps of a chosen size: the task of "When More is Less" (arXiv 2502.07266).
+"""Chains of distances, worked out in steps of a chosen size: a task for "When More is Less" (arXiv 2502.07266).
 
-A problem of T operators is a sum of T + 1 digits, each with a letter before it, `a4b2c3`: a small model finds its
-place in a line by the letters. A trace of t operators a step has N = ceil(T / t) steps: each line copies the first
-t + 1 digits, writes their sum in place of the last of them, and copies the rest. Few large steps are hard to work
-out, many small ones leave much to copy. A prompt may ask for a step size, `(t)` after the question; where it does
-not, the demonstrator draws one.
+A problem of T operators is a row of T + 1 digits, `a3b1c0a2`; each operator puts the distance of the first two in
+their place, so the answer is |…||d₀ - d₁| - d₂| … - d_T|. Before each digit stands one of three letters, in turn: a
+small model finds its place by them. A trace of t operators a step has N = ceil(T / t) steps: each line copies the
+first t + 1 digits, writes what is left of them, and copies the rest. Few large steps are hard to work out, many
+small ones leave much to copy. A prompt may ask for a step size, `(t)` after the question; where it does not, the
+demonstrator draws one.
+
+The paper adds. A small transformer adds seven digits about as well as two, so that a larger step costs it nothing; of
+a distance it must follow every operator, for the parity of the answer hangs on each digit.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import islice
-from string import ascii_lowercase
 
 from data_synth.arithmetic import MOST, Split, split_of
 
-BASE = 5
+BASE = 4
 """Digits are below it."""
-OPERATORS = (4, 6, 8, 12)
+LETTERS = "abc"
+OPERATORS = (4, 8, 12)
 """Numbers of operators of the problems that are drawn."""
 STEP_SIZES = (1, 2, 3, 4, 6)
 """Operators a step that a demonstrator uses."""
+
+
+def step_sizes(operators: int) -> list[int]:
+    """The sizes that a problem is worked out in: of those that need as many steps, the smallest."""
+    return list({math.ceil(operators / size): size for size in sorted(STEP_SIZES, reverse=True)}.values())[::-1]
 
 
 def draw(rng: random.Random, operators: Sequence[int] = OPERATORS) -> tuple[int, ...]:
@@ -36,16 +47,25 @@ def question(digits: Sequence[int], per_step: int | None = None) -> str:
 
 
 def answer(digits: Sequence[int]) -> int:
-    """The sum."""
-    return sum(digits)
+    """What is left of all digits."""
+    return reduce(lambda value, digit: abs(value - digit), digits)
 
 
-def trace(digits: Sequence[int], per_step: int) -> str:
-    """A right solution with `per_step` operators a step, the last step shorter where that does not divide."""
+def slipping(rng: random.Random, rate: float) -> Callable[[int], int]:
+    """A hand that copies a digit, or another in its place with probability `rate`."""
+    return lambda digit: (digit + rng.randrange(1, BASE)) % BASE if rng.random() < rate else digit
+
+
+def trace(digits: Sequence[int], per_step: int, copy: Callable[[int], int] = int) -> str:
+    """A solution with `per_step` operators a step, the last step shorter where that does not divide.
+
+    Each digit that a line takes from the one before it is written as `copy` has it; what follows goes on from there.
+    """
     lines, left = [], list(digits)
     while len(left) > 1:
-        taken, first = left[: per_step + 1], len(digits) - len(left)
-        left = [sum(taken), *left[per_step + 1 :]]
+        first, written = len(digits) - len(left), [copy(digit) for digit in left]
+        taken = written[: per_step + 1]
+        left = [answer(taken), *written[per_step + 1 :]]
         lines.append(f"{_line(taken, first)}={_line(left, len(digits) - len(left))}")
     return "\n".join(["<think>", *lines, "</think>", f"\\boxed{{{left[0]}}}"])
 
@@ -57,17 +77,19 @@ def steps_of(completion: str) -> list[int]:
 
 
 def _line(digits: Sequence[int], first: int) -> str:
-    return "".join(ascii_lowercase[first + place] + str(digit) for place, digit in enumerate(digits))
+    return "".join(LETTERS[(first + place) % len(LETTERS)] + str(digit) for place, digit in enumerate(digits))
 
 
-def blind_guess(operators: int) -> float:
-    """The chance of the most common answer: what a model that understands nothing may get right."""
-    chances = [1.0]
-    for _ in range(operators + 1):
-        chances = [
-            sum(chances[max(0, total - BASE + 1) : total + 1]) / BASE for total in range(len(chances) + BASE - 1)
-        ]
-    return max(chances)
+def chance(operators: int) -> float:
+    """How often the answers of two random problems agree: a lost model, sampled at temperature 1, is right as often."""
+    answers = [1 / BASE] * BASE
+    for _ in range(operators):
+        after = [0.0] * BASE
+        for value, share in enumerate(answers):
+            for digit in range(BASE):
+                after[abs(value - digit)] += share / BASE
+        answers = after
+    return sum(share**2 for share in answers)
 
 
 def stream(split: Split, seed: int, operators: Sequence[int] = OPERATORS) -> Iterator[tuple[int, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from experiments.more_is_less.measuring import Solver, accuracy_by_size, habits
 from experiments.more_is_less.report import write_report
 from experiments.more_is_less.training import train
-from rl.errors import user_errors_exit_2
+from rl.errors import UserError, user_errors_exit_2
 from rl.run_folder import RunFolder, write_text
 from rl.train import train as train_recipe
 
@@ -35,44 +36,75 @@ def measured(model: Path, target: Path, n: int) -> dict[str, Any]:
     return values
 
 
-def experiment(out: Path, depth: int, updates: list[int], n: int, seeds: int, overrides: list[str]) -> dict[str, Any]:
-    """Everything that was measured: a model of each training length, and the last one after RL with each seed."""
-    lengths = " ".join(map(str, updates))
-    command = f"python -m experiments.more_is_less --depth {depth} --updates {lengths} --seeds {seeds}"
-    results: dict[str, Any] = {"depth": depth, "n": n, "command": command, "models": {}, "rl": []}
-    folders = {length: out / f"depth-{depth}-{length}" for length in updates}
-    for length, folder in folders.items():
-        if not (folder / "trained.json").is_file():
-            seconds = train(folder, depth, length)
-            write_text(folder / "trained.json", json.dumps({"cpu_seconds": seconds, "updates": length}))
-        results["models"][str(length)] = measured(folder, folder / "measured.json", n)
-    for seed in range(seeds):
-        run = RunFolder(out / f"rl-{seed}")
-        own = [f"model={folders[updates[-1]]}", f"seed={seed}", *overrides]
-        train_recipe(str(HERE / "rl.yaml"), own, run.path, quiet=True)
-        after = measured(run.final, run.path.with_name(f"rl-{seed}-measured.json"), n)
-        results["rl"].append({"updates": updates[-1], "seed": seed, **after})
-    return results
+def supervised(out: Path, depth: int, slip: float, updates: int, n: int) -> dict[str, Any]:
+    """A model of `depth` layers that has seen demonstrations with such slips, and what was measured of it."""
+    folder = out / f"depth-{depth}-updates-{updates}-slip-{slip:g}"
+    if not (folder / "trained.json").is_file():
+        seconds = train(folder, depth, slip, updates)
+        write_text(folder / "trained.json", json.dumps({"cpu_seconds": round(seconds)}))
+    trained = json.loads((folder / "trained.json").read_text())
+    found = measured(folder, folder / "measured.json", n)
+    return {"depth": depth, "updates": updates, "slip": slip, "folder": str(folder), **trained, **found}
+
+
+def reinforced(start: dict[str, Any], out: Path, seed: int, n: int, overrides: Sequence[str]) -> dict[str, Any]:
+    """What RL made of a model, and what was measured of that."""
+    run = RunFolder(out / f"rl-{start['depth']}-{seed}")
+    own = [f"model={start['folder']}", f"seed={seed}", *overrides]
+    train_recipe(str(HERE / "rl.yaml"), own, run.path, quiet=True)
+    found = measured(run.final, run.path.with_name(f"{run.path.name}-measured.json"), n)
+    return {"depth": start["depth"], "seed": seed, **found}
+
+
+def experiment(
+    out: Path,
+    depths: Sequence[int],
+    updates: Sequence[int],
+    start: int,
+    slip: float,
+    n: int,
+    seeds: int,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What was measured: a model of each depth and length of training; of the first depth, one without slips, and RL.
+
+    Errors: UserError where none has that length.
+    """
+    if start not in updates:
+        raise UserError(f"--start {start} is none of --updates {' '.join(map(str, updates))}; give one of them")
+    models = [supervised(out, depth, slip, length, n) for depth in depths for length in updates]
+    exact = supervised(out, depths[0], 0.0, start, n)
+    shallow = next(model for model in models if model["updates"] == start)
+    after = [reinforced(shallow, out, seed, n // 2, overrides) for seed in range(seeds)]
+    for model in (*models, exact):
+        del model["folder"]
+    own = f"--depths {' '.join(map(str, depths))} --updates {' '.join(map(str, updates))} --start {start}"
+    command = f"python -m experiments.more_is_less {own} --slip {slip:g} --n {n} --seeds {seeds}"
+    return {"n": n, "command": command, "start": start, "models": models, "exact": exact, "rl": after}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/more-is-less"))
     parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--depth", type=int, default=2, help="layers")
+    parser.add_argument("--depths", type=int, nargs="+", default=[2, 3], help="layers of the models")
+    parser.add_argument("--slip", type=float, default=0.005, help="how often a demonstrator copies a digit wrongly")
     parser.add_argument(
         "--updates",
         type=int,
         nargs="+",
-        default=[800, 1100, 1500, 3000],
-        help="batches of 16 traces, one model each; the last by RL",
+        default=[1500, 3000],
+        help="batches of 32 traces that models are trained on",
     )
-    parser.add_argument("--n", type=int, default=1024, help="held-out problems a difficulty and step size, at most")
+    parser.add_argument("--start", type=int, default=3000, help="which of these RL starts from, at the first depth")
+    parser.add_argument("--n", type=int, default=2048, help="answers a difficulty and step size, after RL half as many")
     parser.add_argument("--seeds", type=int, default=2, help="RL runs")
     parser.add_argument("overrides", nargs="*", help="overrides of the RL recipe, as part.key=value")
     args = parser.parse_args()
     with user_errors_exit_2():
-        results = experiment(args.out, args.depth, args.updates, args.n, args.seeds, args.overrides)
+        results = experiment(
+            args.out, args.depths, args.updates, args.start, args.slip, args.n, args.seeds, args.overrides
+        )
         write_report(results, args.results)
     print(f"report: {args.results / 'REPORT.md'}")
 

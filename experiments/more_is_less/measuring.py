@@ -1,4 +1,4 @@
-"""Accuracy over difficulty, step size and depth, and the step sizes that a model takes by itself."""
+"""Accuracy over difficulty and step size, and the step sizes that a model takes by itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from statistics import fmean
 
 from data_synth import steps
@@ -47,21 +48,20 @@ class Solver:
 
 
 def _held_out(operators: int, n: int, seed: int, size: int | None = None) -> list[dict[str, str | int]]:
-    """`n` held-out problems, or a sixteenth of all there are: their split is a tenth."""
-    return steps.problems("test", min(n, steps.BASE ** (operators + 1) // 16), seed, (operators,), size)
+    """`n` rows of held-out problems; those of few operators come several times, and are answered as often."""
+    different = min(n, steps.BASE ** (operators + 1) // 16)  # their split is a tenth of all
+    return list(islice(cycle(steps.problems("test", different, seed, (operators,), size)), n))
 
 
 def accuracy_by_size(solver: Solver, n: int, seed: int) -> list[tuple[int, Cell]]:
     """For every difficulty, and every step size that a prompt asked for: the size, and what came of it."""
     cells = []
     for operators in steps.OPERATORS:
-        for size in (s for s in steps.STEP_SIZES if s <= operators):
+        for size in steps.step_sizes(operators):
             asked = _held_out(operators, n, seed, size)
             texts = solver.answer([str(row["problem"]) for row in asked], seed)
             right = sum(boxed_answer(text) == row["answer"] for text, row in zip(texts, asked, strict=True))
-            cells.append(
-                (size, Cell(operators, math.ceil(operators / size), right, len(asked), steps.blind_guess(operators)))
-            )
+            cells.append((size, Cell(operators, math.ceil(operators / size), right, n, steps.chance(operators))))
     return cells
 
 
