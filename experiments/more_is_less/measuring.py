@@ -19,6 +19,10 @@ TOKENS = 300
 """The cap: the longest trace, 12 operators one at a time, has about 240 tokens."""
 
 
+Row = dict[str, str | int]
+"""A problem, as `steps.problems` gives it."""
+
+
 @dataclass(frozen=True)
 class Solver:
     """A model that answers problems, sampled at temperature 1."""
@@ -32,22 +36,27 @@ class Solver:
         tokenizer = load_tokenizer(path)
         return Solver(TransformersEngine(load_model(path), 256), tokenizer, int(tokenizer.eos_token_id))
 
-    def answer(self, prompts: Sequence[str], seed: int) -> list[str]:
-        """One completion a prompt."""
+    def answer(self, cells: Sequence[Sequence[Row]], seed: int) -> list[list[str]]:
+        """A completion for each row of each cell. The random streams of one cell are those of every other."""
         encoded = [
             self.tokenizer.apply_chat_template(  # type: ignore[attr-defined]
-                [{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=True, return_dict=False
+                [{"role": "user", "content": row["problem"]}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=False,
             )
-            for prompt in prompts
+            for rows in cells
+            for row in rows
         ]
-        seeds = [stable_seed(seed, place) for place in range(len(prompts))]
+        seeds = [stable_seed(seed, place) for rows in cells for place in range(len(rows))]
         sampled: list[Completion] = self.engine.generate(
-            encoded, [TOKENS] * len(prompts), Sampling(), eos_ids=[self.end], seeds=seeds
+            encoded, [TOKENS] * len(encoded), Sampling(), eos_ids=[self.end], seeds=seeds
         )
-        return [self.tokenizer.decode(c.token_ids, skip_special_tokens=True) for c in sampled]  # type: ignore[attr-defined]
+        texts = (self.tokenizer.decode(c.token_ids, skip_special_tokens=True) for c in sampled)  # type: ignore[attr-defined]
+        return [list(islice(texts, len(rows))) for rows in cells]
 
 
-def _held_out(operators: int, n: int, seed: int, size: int | None = None) -> list[dict[str, str | int]]:
+def _held_out(operators: int, n: int, seed: int, size: int | None = None) -> list[Row]:
     """`n` rows of held-out problems; those of few operators come several times, and are answered as often."""
     different = min(n, steps.BASE ** (operators + 1) // 16)  # their split is a tenth of all
     return list(islice(cycle(steps.problems("test", different, seed, (operators,), size)), n))
@@ -55,14 +64,17 @@ def _held_out(operators: int, n: int, seed: int, size: int | None = None) -> lis
 
 def accuracy_by_size(solver: Solver, n: int, seed: int) -> list[tuple[int, Cell]]:
     """For every difficulty, and every step size that a prompt asked for: the size, and what came of it."""
-    cells = []
-    for operators in steps.OPERATORS:
-        for size in steps.step_sizes(operators):
-            asked = _held_out(operators, n, seed, size)
-            texts = solver.answer([str(row["problem"]) for row in asked], seed)
-            right = sum(boxed_answer(text) == row["answer"] for text, row in zip(texts, asked, strict=True))
-            cells.append((size, Cell(operators, math.ceil(operators / size), right, n, steps.chance(operators))))
-    return cells
+    asked = [(operators, size) for operators in steps.OPERATORS for size in steps.step_sizes(operators)]
+    rows = [_held_out(operators, n, seed, size) for operators, size in asked]
+    rights = [sum(_right(texts, held)) for texts, held in zip(solver.answer(rows, seed), rows, strict=True)]
+    return [
+        (size, Cell(operators, math.ceil(operators / size), right, n, steps.chance(operators)))
+        for (operators, size), right in zip(asked, rights, strict=True)
+    ]
+
+
+def _right(texts: Sequence[str], rows: Sequence[Row]) -> list[bool]:
+    return [boxed_answer(text) == row["answer"] for text, row in zip(texts, rows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -79,17 +91,10 @@ class Habit:
 
 def habits(solver: Solver, n: int, seed: int) -> list[Habit]:
     """The model's own choice for every difficulty."""
+    rows = [_held_out(operators, n, seed) for operators in steps.OPERATORS]
     found = []
-    for operators in steps.OPERATORS:
-        asked = _held_out(operators, n, seed)
-        texts = solver.answer([str(row["problem"]) for row in asked], seed)
+    for operators, held, texts in zip(steps.OPERATORS, rows, solver.answer(rows, seed), strict=True):
         taken = [steps.steps_of(text) for text in texts]
-        found.append(
-            Habit(
-                operators,
-                fmean(boxed_answer(text) == row["answer"] for text, row in zip(texts, asked, strict=True)),
-                fmean(len(sizes) for sizes in taken),
-                dict(sorted(Counter(sizes[0] for sizes in taken if sizes).items())),
-            )
-        )
+        sizes = dict(sorted(Counter(own[0] for own in taken if own).items()))
+        found.append(Habit(operators, fmean(_right(texts, held)), fmean(len(own) for own in taken), sizes))
     return found
