@@ -24,7 +24,8 @@ TEXT = """# When more is less
 
 Accuracy (%) on held-out chains of T distances, {n} answers a cell, sampled at temperature 1, when the prompt asks for
 steps of t operators, N = ceil(T / t) of them. Each model has seen so many batches of 32 traces of all sizes, in which
-one digit in {one_in:.0f} is copied wrongly; the last has seen none of that.
+one digit in {one_in:.0f} is copied wrongly, on purpose: it is what many steps cost here. The last has seen none of
+that. Runs that were left out, and why: [the diary](../../DIARY.md).
 
 {table}
 
