@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, user_errors_exit_2
-from rl.processes import how_it_ended, start_training
-from rl.recipe_files import load_recipe, shipped_recipes
+from rl.folders.run import RunFolder, write_text
+from rl.recipe.files import load_recipe, shipped_recipes
 from rl.report.answers import accuracy_difference, read_answers
-from rl.run_folder import RunFolder, write_text
+from rl.run.processes import how_it_ended, start_training
 
 TABLES = {
     "seeds": (["demo-grpo", "demo-dler", "demo-hapo"], [0, 1, 2]),

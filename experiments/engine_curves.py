@@ -19,9 +19,9 @@ from typing import Any
 
 from experiments.local_workers import local_workers
 from rl.errors import UserError, user_errors_exit_2
-from rl.processes import how_it_ended, start_training
-from rl.recipe_files import load_recipe
-from rl.run_folder import RunFolder, write_text
+from rl.folders.run import RunFolder, write_text
+from rl.recipe.files import load_recipe
+from rl.run.processes import how_it_ended, start_training
 
 ENGINES = ("transformers", "vllm", "workers", "ahead")
 RECIPE = "demo-dler"

@@ -28,9 +28,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
-from rl import checkpoints
 from rl.cli import run_command
-from rl.run_folder import RunFolder, read_metrics
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder, read_metrics
 
 TIMES = {"time", "step_time", "verifier/seconds"}
 """Figures in seconds, which differ from run to run."""

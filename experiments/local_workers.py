@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 
 from rl.errors import UserError
-from rl.processes import die_with_parent
+from rl.run.processes import die_with_parent
 
 START_SECONDS = 300
 

@@ -10,21 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from rl import (
-    compare_command,
-    doctor_command,
-    evaluate_command,
-    merge_command,
-    method_commands,
-    release_command,
-    serve_command,
-    verify_command,
-    watch_command,
-)
+from rl.commands.compare import compare
+from rl.commands.doctor import doctor
+from rl.commands.evaluate import evaluate
+from rl.commands.merge import merge
+from rl.commands.methods import Json, advantages, budgets, rewards, score
+from rl.commands.release import release
+from rl.commands.serve import serve
+from rl.commands.synth import building, checking
+from rl.commands.verify import verify
+from rl.commands.watch import watch
 from rl.errors import UserError, user_errors_exit_2
 from rl.installed import installed
-from rl.method_commands import Json
-from rl.synth import building, checking
 
 app = typer.Typer(
     add_completion=False,
@@ -60,8 +57,8 @@ def demo(
     json_file: Json = None,
 ) -> None:
     """Train a small reasoning model to think shorter, beside plain GRPO, and show it. Minutes on two cores."""
-    from rl.demo import demo as run_demo
-    from rl.demo import shortened
+    from rl.demo.demo import demo as run_demo
+    from rl.demo.demo import shortened
 
     summary = run_demo(out, method, seed, overrides or [], overwrite)
     _write_json(json_file, summary)
@@ -95,11 +92,11 @@ def train(
 
     SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
     """
-    from rl import train as training
-    from rl.dry_run import dry_run as look_at
     from rl.estimates import read_rates
-    from rl.launch import read_launch
+    from rl.launch.configuration import read_launch
     from rl.report import print_run
+    from rl.run import train as training
+    from rl.run.dry_run import dry_run as look_at
 
     if dry_run:
         looked = look_at(
@@ -117,19 +114,19 @@ def train(
 
 
 PARTS = {
-    "Train": (watch_command.watch, doctor_command.doctor, serve_command.serve),
+    "Train": (watch, doctor, serve),
     "Finished runs and models": (
-        evaluate_command.evaluate,
-        compare_command.compare,
-        merge_command.merge,
-        release_command.release,
+        evaluate,
+        compare,
+        merge,
+        release,
     ),
     "Methods, without a model": (
-        method_commands.rewards,
-        method_commands.budgets,
-        method_commands.score,
-        method_commands.advantages,
-        verify_command.verify,
+        rewards,
+        budgets,
+        score,
+        advantages,
+        verify,
     ),
 }
 """The other commands, as `--help` groups them."""

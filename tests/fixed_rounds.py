@@ -13,11 +13,11 @@ from transformers import TrainerCallback
 from rewards import Group, Problem, Rollout, Verdict
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.packing import members
 from rl.rollouts import stable_seed
-from rl.rounds import Round, Sampled, ScoredGroup
-from rl.sampling import RoundSampling
-from rl.trainer import LengthGRPOTrainer
+from rl.rounds.round import Round, Sampled, ScoredGroup
+from rl.rounds.sampling import RoundSampling
+from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates.packing import members
 
 GROUPS, SIZE = 8, 4
 EOS = 2

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rl.evaluation import Protocol
-from rl.recipe_values import parse_recipe, stages_of
+from rl.recipe.values import parse_recipe, stages_of
 
 RECIPE: dict[str, Any] = {
     "name": "made-up",

@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from rewards import History
 from rl.cli import app
 from rl.plugins import load_budget, load_reward, load_verifier
-from rl.recipe_files import load_recipe
-from rl.train import train
+from rl.recipe.files import load_recipe
+from rl.run.train import train
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -152,7 +152,7 @@ def test_every_built_in_plug_in_stands_in_the_reference_and_in_the_table_of_meth
 def _listed(kind: str) -> list[str]:
     import curricula
     import rewards
-    from rl.advantages import ESTIMATORS
+    from rl.credit.advantages import ESTIMATORS
     from rl.plugins import built_in
 
     if kind == "advantages":

@@ -18,17 +18,18 @@ import yaml
 from small_runs import RECIPE
 from workers import fake_workers
 
-from rl import checkpoints, plugins
+from rl import plugins
 from rl.cli import run_command
-from rl.data import load_problems
 from rl.errors import REMOVED, UserError, without_own_secrets
-from rl.lora import peft_config
+from rl.folders import checkpoints
 from rl.models import load_config, load_model, load_tokenizer, resolve_model
 from rl.plugins import load_reward, load_verifier
-from rl.recipe import LoraPart, PromptPart, SourcePart
-from rl.recipe_files import load_recipe
+from rl.problems.data import load_problems
+from rl.recipe.files import load_recipe
+from rl.recipe.parts import LoraPart, PromptPart, SourcePart
 from rl.release.check import require_loads
-from rl.rollouts.serving import WorkerOptions
+from rl.rollouts.vllm.serving import WorkerOptions
+from rl.trainer.lora import peft_config
 
 ROOT = Path(__file__).parent.parent
 DEMO = Path(resolve_model("demo"))
@@ -288,7 +289,7 @@ def test_a_worker_listens_to_this_machine_only_and_to_others_with_a_key() -> Non
         WorkerOptions("demo", 8000, host="0.0.0.0")
 
 
-ALLOWED = {("rl/waiting.py", "pickle.loads")}
+ALLOWED = {("rl/trainer/waiting.py", "pickle.loads")}
 """A copy of what was pickled a moment before, in the same process."""
 
 

@@ -37,7 +37,7 @@ from rewards import Problem
 from rl.errors import UserError, user_errors_exit_2
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer
-from rl.recipe import VllmPart
+from rl.recipe.parts import VllmPart
 from rl.rollouts import Engine, Sampling, TransformersEngine, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
@@ -113,7 +113,7 @@ def engines(folder: str, model: PreTrainedModel, work: Workload, dtype: str, sta
     """The engines by name, with the model's weights; those that can be had here."""
     found: dict[str, Engine] = {"transformers": TransformersEngine()}
     if find_spec("vllm") is not None:
-        from rl.rollouts.vllm_engine import VllmEngine
+        from rl.rollouts.vllm.engine import VllmEngine
 
         found["vllm"] = VllmEngine(folder, VllmPart(), work.max_model_len, dtype)
         found["workers"] = _two_workers(folder, model, work, dtype, stack)

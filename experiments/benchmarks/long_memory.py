@@ -30,8 +30,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from trl.kernels import ChunkedLogProbFunction
 from trl.trainer.utils import add_fused_lm_head, entropy_from_logits, selective_log_softmax
 
-from rl.chunked import chunk_sequence
-from rl.processes import die_with_parent
+from rl.run.processes import die_with_parent
+from rl.updates.chunked import chunk_sequence
 
 RESULTS = Path(__file__).with_name("results")
 PROMPT, CHUNK, LONG = 32, 256, 8192

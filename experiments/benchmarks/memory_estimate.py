@@ -6,7 +6,7 @@ Every setting is a process of its own, with one torch thread, that trains two ro
 problems. Measured is the peak resident size (VmHWM) above the process at rest: one that has imported everything and
 trained a round of the demo model, so that what libraries load on first use is not counted. Freed blocks above 1 MB go
 back to the system at once (MALLOC_MMAP_THRESHOLD_), so that the peak is of live memory. The estimate is made by
-`rl.dry_run` for the length that the longest rollout came to. Writes results/memory_estimate.json and .md.
+`rl.run.dry_run` for the length that the longest rollout came to. Writes results/memory_estimate.json and .md.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import torch
 
 from experiments.benchmarks._shared import surroundings, write
 from rewards import Group, HistoryView
-from rl.dry_run import dry_run
+from rl.folders.run import RunFolder
 from rl.models import quieten_libraries
-from rl.prepare import prepare
-from rl.processes import die_with_parent
-from rl.recipe_files import load_recipe
-from rl.run_folder import RunFolder
-from rl.train import build_trainer
-from rl.trainer import LengthGRPOTrainer
+from rl.recipe.files import load_recipe
+from rl.run.dry_run import dry_run
+from rl.run.prepare import prepare
+from rl.run.processes import die_with_parent
+from rl.run.train import build_trainer
+from rl.trainer.trainer import LengthGRPOTrainer
 
 MODEL = "LENGTHWISE_SMOLLM2"
 ENVIRONMENT = {

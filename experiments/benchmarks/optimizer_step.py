@@ -30,12 +30,12 @@ from experiments.benchmarks._shared import interleaved, matmul_peak, medians, su
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
-from rl.config import LengthGRPOConfig
 from rl.models import load_tokenizer, resolve_model
-from rl.packing import width
 from rl.plugins import load_budget
-from rl.rounds import Sampled
-from rl.trainer import LengthGRPOTrainer
+from rl.recipe.config import LengthGRPOConfig
+from rl.rounds.round import Sampled
+from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates.packing import width
 
 GROUPS, SIZE, CAP, PER_DEVICE, TURNS = 8, 8, 2048, 8, 3
 TOKENS = 2048

@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from experiments.benchmarks._shared import surroundings, write
-from rl.dry_run import dry_run
 from rl.estimates import Rates
-from rl.run_folder import RunFolder
-from rl.train import train
+from rl.folders.run import RunFolder
+from rl.run.dry_run import dry_run
+from rl.run.train import train
 
 RECIPES = ("demo-grpo", "demo-dler")
 

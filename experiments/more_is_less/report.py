@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from data_synth.steps import OPERATORS, STEP_SIZES
 from experiments.more_is_less.theory import Cell, fit, likeliest, predict
+from rl.folders.run import write_text
 from rl.report.plots import COLORS, GREY, STYLE
-from rl.run_folder import write_text
 
 Measured = Mapping[str, Any]
 

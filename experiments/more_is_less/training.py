@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy, pad
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from data_synth import steps
-from rl.supervised import build_model, build_tokenizer
-from rl.warmstart import VOCABULARY
+from rl.demo.supervised import build_model, build_tokenizer
+from rl.demo.warmstart import VOCABULARY
 
 FREE = 0.5
 """Share of the demonstrations whose prompt asks for no step size."""

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from experiments.study.contrasts import Difference, Expected
 from experiments.study.measured import Measured
 from rl.errors import UserError
-from rl.recipe_files import load_yaml
+from rl.recipe.files import load_yaml
 
 _STRICT = ConfigDict(extra="forbid")
 UNITS = {"accuracy": "points", "tokens": "tokens", "stretch": "points"}

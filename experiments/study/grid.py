@@ -13,9 +13,9 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rl.errors import UserError
-from rl.recipe import Recipe, SourcePart
-from rl.recipe_files import load_yaml
-from rl.recipe_values import merge, parse_recipe
+from rl.recipe.files import load_yaml
+from rl.recipe.parts import Recipe, SourcePart
+from rl.recipe.values import merge, parse_recipe
 
 HERE = Path(__file__).parent
 GRID = "grid.yaml"

@@ -16,17 +16,17 @@ from accelerate import PartialState
 from experiments.study.grid import Grid, load_grid
 from experiments.study.results import MARKS, Answered, Result
 from rewards.verifier import Isolated
-from rl.data import load_problems
 from rl.errors import user_errors_exit_2
 from rl.evaluation import Protocol
 from rl.evaluation.engines import EngineChoice, open_answerer
 from rl.evaluation.measuring import Asked
 from rl.evaluation.recipes import data_in
+from rl.folders.run import RunFolder, write_text
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_verifier
-from rl.recipe import Recipe, SourcePart
-from rl.run_folder import RunFolder, write_text
-from rl.train import train
+from rl.problems.data import load_problems
+from rl.recipe.parts import Recipe, SourcePart
+from rl.run.train import train
 
 
 def run(grid: Grid, arm: str, seed: int, out: Path) -> Result:

@@ -15,9 +15,9 @@ from experiments.study.claims import read_claims
 from experiments.study.contrasts import Difference
 from experiments.study.grid import HERE, Grid
 from experiments.study.measured import Measured
+from rl.folders.run import write_text
 from rl.report.pareto import front
 from rl.report.plots import COLORS, GREY, MARKERS, STYLE
-from rl.run_folder import write_text
 
 EQUAL = 1.0
 """Points of accuracy within which two arms count as equally accurate."""

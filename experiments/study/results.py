@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl.errors import UserError
-from rl.run_folder import write_text
+from rl.folders.run import write_text
 
 Floats = NDArray[np.float64]
 MARKS = {1.0: "1", 0.0: "0", None: "?"}

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 from rl.doctor import device, environment, folders, machine, network, shadows, step, versions, workers
 from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
-from rl.recipe import Recipe
-from rl.recipe_values import stages_of
+from rl.recipe.parts import Recipe
+from rl.recipe.values import stages_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _checked(check: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Finding]]:
-    from rl.recipe_files import load_recipe
+    from rl.recipe.files import load_recipe
 
     try:
         recipe = load_recipe(reference, overrides)
@@ -74,7 +74,7 @@ def _network(asked: Asked, recipe: Recipe | None) -> list[Finding]:
     found = network.check_rendezvous(os.environ)
     found += network.check_ports(asked.ports, "a worker", "end what listens there, or choose another --port")
     if recipe is not None and recipe.rollouts.engine == "workers" and recipe.rollouts.pool.weights == "nccl":
-        from rl.rollouts.nccl import GROUP_PORT
+        from rl.rollouts.vllm.nccl import GROUP_PORT
 
         ports = range(GROUP_PORT, GROUP_PORT + len(recipe.rollouts.workers))
         found += network.check_ports(ports, "weights over NCCL", "end what listens there")
@@ -101,8 +101,8 @@ def _workers(asked: Asked, recipe: Recipe | None) -> list[Finding]:
 
 def _longest(recipe: Recipe) -> int:
     """Tokens of the longest completion that the recipe can ask for."""
-    from rl.budgets import Budgets
     from rl.plugins import load_budget
+    from rl.rounds.budgets import Budgets
 
     parts = [(part.budget, part.trainer) for part in (stage for _, stage in stages_of(recipe) or [("", recipe)])]
     return max(
@@ -119,8 +119,8 @@ def _weight(recipe: Recipe | None) -> machine.Weight | None:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from rl.lora import peft_config
     from rl.models import load_config, resolve_model
+    from rl.trainer.lora import peft_config
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(load_config(resolve_model(recipe.model)))

@@ -43,9 +43,9 @@ def check_locks(folder: Path, kind: str) -> Finding:
 
 def check_run(folder: Path) -> list[Finding]:
     """Whether another process trains in a run's folder, and whether its checkpoints are whole."""
-    from rl import checkpoints
-    from rl.run_folder import RunFolder
-    from rl.run_lock import holder
+    from rl.folders import checkpoints
+    from rl.folders.lock import holder
+    from rl.folders.run import RunFolder
 
     run = RunFolder(folder)
     if not folder.exists():

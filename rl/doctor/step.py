@@ -27,9 +27,9 @@ def one_step() -> tuple[float, float]:
 
     from rewards.verifier import Isolated
     from rl.models import load_model, quieten_libraries
-    from rl.prepare import prepare
-    from rl.recipe_files import load_recipe
-    from rl.trainer import LengthGRPOTrainer
+    from rl.recipe.files import load_recipe
+    from rl.run.prepare import prepare
+    from rl.trainer.trainer import LengthGRPOTrainer
 
     quieten_libraries()
     started = time.monotonic()

@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from rl.budgets import Budgets
-from rl.config import LengthGRPOConfig, batch_settings
 from rl.estimates.compute import Passes, sampling_flops, training_flops
 from rl.estimates.memory import Memory, memory
 from rl.estimates.rates import Rates
@@ -17,8 +15,10 @@ from rl.estimates.remedies import Remedy, remedies
 from rl.estimates.rollouts import Rounds, rounds_of
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
-from rl.launch import Launch
-from rl.recipe import LoraPart, Recipe
+from rl.launch.configuration import Launch
+from rl.recipe.config import LengthGRPOConfig, batch_settings
+from rl.recipe.parts import LoraPart, Recipe
+from rl.rounds.budgets import Budgets
 
 HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}
 QUANTIZED = {"nf4": 0.53, "int8": 1.01}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, unknown
-from rl.recipe_files import load_yaml
+from rl.recipe.files import load_yaml
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rl.chunked.model import PROVEN
 from rl.estimates.memory import memory
 from rl.estimates.setup import Setup
+from rl.updates.chunked.model import PROVEN
 
 MOST_RANKS = 64
 """More ranks than these are not suggested."""

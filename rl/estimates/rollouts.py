@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from curricula import ProblemBudget
-from rl.budgets import Budgets
+from rl.rounds.budgets import Budgets
 
 DRAWN = 256
 """Made-up problems by which a schedule that gives each problem its own budget is averaged."""

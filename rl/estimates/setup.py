@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rl.estimates.shapes import Shape
-from rl.launch import Launch
+from rl.launch.configuration import Launch
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from transformers import PreTrainedTokenizerBase
 from rewards import Problem
 from rewards.verifier import Verifier
 from rl.evaluation.caps import at_cap
-from rl.evaluation.heat import heat_map
+from rl.evaluation.figures.heat import heat_map
+from rl.evaluation.figures.summary import Json, numbers
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import stated
 from rl.evaluation.rows import Evaluation, Row
 from rl.evaluation.sampling import Answerer, encode_prompts, evaluate
-from rl.evaluation.summary import Json, numbers
 
 BATCHES_A_PART = 4
 """Batches side by side in one part: an engine that refills its batch needs some to refill it from."""

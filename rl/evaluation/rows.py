@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rewards import Problem, Rollout
-from rl.checkpoints import sync
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
+from rl.folders.checkpoints import sync
 from rl.statistics import Estimate, bootstrap_mean
 
 Row = dict[str, Any]

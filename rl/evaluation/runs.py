@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rl import checkpoints
-from rl.data import load_problems
 from rl.errors import UserError
 from rl.evaluation.measuring import Asked
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import data_in, recipe_protocol
 from rl.evaluation.rows import Evaluation
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_verifier
-from rl.recipe import Recipe
-from rl.recipe_files import load_recipe
-from rl.run_folder import RunFolder
+from rl.problems.data import load_problems
+from rl.recipe.files import load_recipe
+from rl.recipe.parts import Recipe
 
 
 @dataclass(frozen=True)

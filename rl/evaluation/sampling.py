@@ -16,9 +16,9 @@ from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
-from rl.judging import judge_problems, texts_of
-from rl.judging import rollouts as as_rollouts
 from rl.rollouts import Engine, Sampling, stable_seed
+from rl.rounds.judging import judge_problems, texts_of
+from rl.rounds.judging import rollouts as as_rollouts
 
 
 @dataclass(frozen=True)

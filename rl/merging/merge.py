@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from rl.errors import UserError
+from rl.folders.whole import require_new, whole_folder
 from rl.installed import installed
 from rl.merging.folders import EMBEDDINGS, HEADS, Models, copy_along, find_model, known_as, pair, read_json
 from rl.merging.lora import CONFIG, folding, is_adapter
 from rl.merging.methods import Method, Piece
 from rl.merging.shards import FLOATS, Stored, Writer, read_weights
-from rl.whole_folder import require_new, whole_folder
 
 RECORD = "merge.json"
 """How a merged model was made, beside its weights."""

@@ -9,7 +9,7 @@ from statistics import stdev
 from rl.errors import UserError
 from rl.evaluation import Evaluation
 from rl.evaluation.runs import Trained, best_of, chosen_models, trained_models
-from rl.run_folder import RunFolder
+from rl.folders.run import RunFolder
 
 RULES = {
     "best": "it has the highest accuracy of the run's evaluated checkpoints, and of equals the fewest tokens",

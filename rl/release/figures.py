@@ -10,13 +10,13 @@ from typing import Any
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation, Protocol
+from rl.evaluation.figures.summary import SCHEMA_VERSION, numbers
 from rl.evaluation.measuring import Asked
 from rl.evaluation.runs import asked_of
-from rl.evaluation.summary import SCHEMA_VERSION, numbers
+from rl.folders.run import RunFolder
 from rl.models import load_tokenizer
-from rl.recipe import Recipe
+from rl.recipe.parts import Recipe
 from rl.release.public import public
-from rl.run_folder import RunFolder
 
 Json = dict[str, Any]
 

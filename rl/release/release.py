@@ -14,11 +14,13 @@ import yaml
 
 from rl.errors import UserError
 from rl.evaluation.runs import recipe_of
+from rl.folders.run import RunFolder
+from rl.folders.whole import require_new, whole_folder
 from rl.merging.folders import files_along, find_model, read_json
 from rl.merging.lora import ADAPTER, CONFIG, is_adapter
 from rl.merging.merge import write_folded
 from rl.merging.shards import INDEX, read_weights
-from rl.recipe import Recipe
+from rl.recipe.parts import Recipe
 from rl.release.card import card
 from rl.release.check import require_loads, write_generation_config
 from rl.release.choice import Chosen, choose
@@ -26,8 +28,6 @@ from rl.release.figures import Figures, of_file, of_run
 from rl.release.lock import LOCK, lock, write_sums
 from rl.release.plots import draw
 from rl.release.public import make_public, public, public_text
-from rl.run_folder import RunFolder
-from rl.whole_folder import require_new, whole_folder
 
 FIGURES = "figures"
 

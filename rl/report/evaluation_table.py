@@ -14,7 +14,7 @@ Numbers = Mapping[str, Any]
 
 
 def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
-    """What `rl.evaluation.summary.numbers` gave, in short."""
+    """What `rl.evaluation.figures.summary.numbers` gave, in short."""
     caps: Mapping[str, Numbers] = numbers["caps"]
     _print(
         numbers["model"],

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError
-from rl.report.examples import examples
-from rl.report.figures import figures
-from rl.report.page import finite, render
+from rl.folders.run import RunFolder, write_text
+from rl.report.page.examples import examples
+from rl.report.page.figures import figures
+from rl.report.page.page import finite, render
 from rl.report.published import Published
 from rl.report.runs import Comparison, compare_runs, read_run
 from rl.report.tables import numbers, print_table
-from rl.run_folder import RunFolder, write_text
 
 PROBLEMS = 40
 """Held-out problems that a page shows in full, unless told otherwise."""

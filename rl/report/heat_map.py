@@ -20,7 +20,7 @@ LIGHT_FROM = 60
 
 
 def heat_figure(heat: Mapping[str, Any], title: str, protocol: str) -> Figure:
-    """`heat` as `rl.evaluation.heat.heat_map` gives it; each cell says its accuracy (%) and how many it is of."""
+    """`heat` as `evaluation.figures.heat.heat_map` gives it; each cell says its accuracy (%) and how many it is of."""
     accuracy = np.array([[np.nan if cell is None else 100 * cell for cell in line] for line in heat["accuracy"]])
     figure, axes = plt.subplots(figsize=(max(5.6, 2.2 + 0.8 * len(heat["lengths"])), 4), layout="constrained")
     image = axes.imshow(accuracy.T, cmap="viridis", vmin=0, vmax=100, aspect="auto", origin="upper")

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from rl.errors import UserError
-from rl.report.charts import Figure, Panel, Series
+from rl.report.page.charts import Figure, Panel, Series
 
 COLORS = ("#0b6fa4", "#d1490c", "#5f3dc4", "#2b8a3e", "#c2255c", "#946800", "#0c8599", "#7a4a2b")
 MARKERS = "os^Dv+ph"

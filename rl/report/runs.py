@@ -15,12 +15,12 @@ import yaml
 from rl.errors import UserError
 from rl.evaluation import Evaluation, Protocol
 from rl.evaluation.recipes import recipe_protocol
-from rl.recipe_files import load_recipe
+from rl.folders.run import RunFolder
+from rl.recipe.files import load_recipe
 from rl.report import pareto
 from rl.report.answers import read_answers
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.training import RoundNumbers, read_round
-from rl.run_folder import RunFolder
 
 
 @dataclass(frozen=True, eq=False)

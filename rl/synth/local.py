@@ -8,9 +8,9 @@ import torch
 
 from rewards import Problem
 from rl.evaluation import encode_prompts, end_ids
-from rl.judging import texts_of
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.rollouts import Sampling, generate, stable_seed
+from rl.rounds.judging import texts_of
 from rl.synth.filter import Sampled, seed_of
 
 

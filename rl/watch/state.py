@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from rl import checkpoints
 from rl.errors import UserError
-from rl.recipe import Recipe
-from rl.recipe_values import parse_recipe, stages_of
-from rl.run_folder import RunFolder
-from rl.run_lock import holder
+from rl.folders import checkpoints
+from rl.folders.lock import holder
+from rl.folders.run import RunFolder
+from rl.recipe.parts import Recipe
+from rl.recipe.values import parse_recipe, stages_of
 
 Status = Literal["training", "finished", "stopped"]
 Line = Mapping[str, Any]

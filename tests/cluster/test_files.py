@@ -14,12 +14,12 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from dockerfile_parse import DockerfileParser
 
-from rl.dry_run import dry_run
 from rl.estimates import estimate, known_config, lines, read_rates, shape_of
-from rl.launch import Launch, read_launch
-from rl.prepare import resolve
-from rl.recipe_files import load_recipe, shipped_recipes
-from rl.recipe_values import stages_of
+from rl.launch.configuration import Launch, read_launch
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.values import stages_of
+from rl.run.dry_run import dry_run
+from rl.run.prepare import resolve
 
 CLUSTER = Path(__file__).parents[2] / "experiments/cluster"
 LAUNCHES = {

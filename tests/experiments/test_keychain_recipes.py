@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rl.cli import run_command
-from rl.prepare import prepare
-from rl.recipe_files import load_recipe, shipped_recipes
-from rl.recipe_values import merge, parse_recipe, stages_of
-from rl.train import train
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.values import merge, parse_recipe, stages_of
+from rl.run.prepare import prepare
+from rl.run.train import train
 
 COMMAND = re.compile(r"^#   lengthwise (synth .+)$", re.MULTILINE)
 FEW = {

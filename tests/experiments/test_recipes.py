@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rl.prepare import prepare
-from rl.recipe import Recipe
-from rl.recipe_files import load_recipe, shipped_recipes
-from rl.recipe_values import merge, parse_recipe, stages_of
-from rl.train import train
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.parts import Recipe
+from rl.recipe.values import merge, parse_recipe, stages_of
+from rl.run.prepare import prepare
+from rl.run.train import train
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PAPERS = [name for name, path in shipped_recipes().items() if path.parent.name == "papers"]
@@ -59,7 +59,7 @@ def test_every_papers_recipe_is_ready_to_train(name: str, tmp_path: Path) -> Non
 def test_a_papers_recipe_with_an_adapter_is_ready_to_train(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rl.lora._require_quantization", lambda kind: None)  # no CUDA is needed to read it
+    monkeypatch.setattr("rl.trainer.lora._require_quantization", lambda kind: None)  # no CUDA is needed to read it
     recipe = parse_recipe(without_hub(load_recipe(name).to_dict()))
     prepared = prepare(recipe, tmp_path)
     assert prepared.recipe.lora is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.smollm2 import convert
-from rl.train import train
+from rl.run.train import train
 
 
 @pytest.mark.slow

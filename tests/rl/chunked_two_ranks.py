@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import LlamaConfig, LlamaForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 
-from rl.chunked import chunk_sequence
+from rl.updates.chunked import chunk_sequence
 
 dist.init_process_group("gloo")
 rank = dist.get_rank()

@@ -10,14 +10,14 @@ from curricula import ProblemOrder
 from rewards import LengthReward, Problem
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier, Verifier
-from rl.budgets import Budgets
-from rl.config import LengthGRPOConfig
-from rl.data import load_problems
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_budget
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.data import load_problems
+from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.parts import PromptPart, SourcePart
 from rl.rollouts import Engine
-from rl.trainer import LengthGRPOTrainer
+from rl.rounds.budgets import Budgets
+from rl.trainer.trainer import LengthGRPOTrainer
 
 DEMO = resolve_model("demo")
 

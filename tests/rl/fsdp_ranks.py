@@ -9,7 +9,7 @@ from accelerate.utils import DistributedType
 from torch.distributed.fsdp import FSDPModule
 
 from rl.cli import run_command
-from rl.trainer import LengthGRPOTrainer
+from rl.trainer.trainer import LengthGRPOTrainer
 
 begin = AcceleratorState.__init__
 make_round = LengthGRPOTrainer._make_round

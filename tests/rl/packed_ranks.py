@@ -13,12 +13,12 @@ import fixed_rounds
 
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
-from rl.config import LengthGRPOConfig
-from rl.data import load_problems
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_budget
-from rl.recipe import PromptPart, SourcePart
-from rl.trainer import LengthGRPOTrainer
+from rl.problems.data import load_problems
+from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.parts import PromptPart, SourcePart
+from rl.trainer.trainer import LengthGRPOTrainer
 
 
 def run(fixed: str, settings: dict[str, Any], folder: Path) -> list[dict[str, torch.Tensor]]:

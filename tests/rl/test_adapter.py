@@ -11,7 +11,7 @@ from rewards import Group, History, Problem, Rollout, Verdict
 from rewards.length.hapo import Hapo
 from rewards.length.laser import LaserD
 from rewards.length.truncation import Truncation
-from rl.adapter import TRLReward
+from rl.elsewhere.trl_reward import TRLReward
 from rl.errors import UserError
 from rl.models import load_model, resolve_model
 

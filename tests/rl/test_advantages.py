@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rl.advantages import ESTIMATORS, centred, dler, dler_tokens, gdpo, gfpo, group, lead, none
+from rl.credit.advantages import ESTIMATORS, centred, dler, dler_tokens, gdpo, gfpo, group, lead, none
 
 NAN = math.nan
 ONES = torch.ones(8)

@@ -12,9 +12,9 @@ from makers import group, rollout
 
 from rewards import Rollout, Verdict
 from rewards.verifier import MathVerifier
-from rl.alarms import Alarms, distance
-from rl.config import LengthGRPOConfig
-from rl.rounds import Filled, Round, Sampled, ScoredGroup
+from rl.recipe.config import LengthGRPOConfig
+from rl.rounds.round import Filled, Round, Sampled, ScoredGroup
+from rl.trainer.alarms import Alarms, distance
 
 
 def config(**settings: Any) -> LengthGRPOConfig:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from rewards.verifier import MathVerifier
-from rl.benchmarks import BENCHMARKS, is_long_context
-from rl.data import load_problems
 from rl.errors import UserError
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.benchmarks import BENCHMARKS, is_long_context
+from rl.problems.data import load_problems
+from rl.recipe.parts import PromptPart, SourcePart
 
 ROWS: dict[str, tuple[dict[str, Any], str, str]] = {
     "gsm8k": (

@@ -6,8 +6,8 @@ from curricula.difficulty_tiers import DifficultyTiers
 from curricula.sampled import Sampled
 from rewards import Problem
 from rewards.length.truncation import Truncation
-from rl.budgets import Budgets
 from rl.errors import UserError
+from rl.rounds.budgets import Budgets
 
 CHAT = Problem("p", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1=?"}], "2")
 

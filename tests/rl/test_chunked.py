@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 from trl.trainer.utils import add_fused_lm_head
 
-from rl.chunked import PROVEN, chunk_sequence
-from rl.chunked.attention import attend, first_keys
-from rl.chunked.model import hidden_states
 from rl.errors import UserError
+from rl.updates.chunked import PROVEN, chunk_sequence
+from rl.updates.chunked.attention import attend, first_keys
+from rl.updates.chunked.model import hidden_states
 
 VOCABULARY = 61
 SHAPE: dict[str, Any] = {

@@ -17,11 +17,11 @@ from transformers import MixtralConfig, PreTrainedTokenizerBase, TrainerCallback
 from rewards import Problem
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
-from rl.config import LengthGRPOConfig
 from rl.errors import UserError
 from rl.models import load_model, resolve_model
 from rl.plugins import load_budget
-from rl.trainer import LengthGRPOTrainer
+from rl.recipe.config import LengthGRPOConfig
+from rl.trainer.trainer import LengthGRPOTrainer
 
 SCRIPT = Path(__file__).with_name("chunked_two_ranks.py")
 

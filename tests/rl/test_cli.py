@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from rl.cli import run_command
-from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe.files import load_recipe, shipped_recipes
 
 TINY = [
     "verifier.workers=1",
@@ -155,8 +155,8 @@ def test_a_run_is_trained_then_shown_then_guarded(capsys: pytest.CaptureFixture[
 
 
 def test_an_interrupted_run_goes_on_from_its_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rl.run_folder import RunFolder
-    from rl.train import train
+    from rl.folders.run import RunFolder
+    from rl.run.train import train
 
     overrides = [*TINY, "trainer.max_steps=6"]
     whole = train("demo-hapo", overrides, Path("whole"), quiet=True)

@@ -15,9 +15,9 @@ from run_folders import make_run
 
 from rl.cli import run_command
 from rl.evaluation import Protocol
+from rl.folders.run import RunFolder
 from rl.report import folder, runs
-from rl.report.page import render
-from rl.run_folder import RunFolder
+from rl.report.page.page import render
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)> &amp; \u2028 ]]> <!-- \\boxed{2}"
 
@@ -238,7 +238,7 @@ def test_an_earlier_comparison_is_replaced_whole(monkeypatch: pytest.MonkeyPatch
 
 
 def test_texts_of_a_page_are_bounded_and_what_is_cut_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rl.report.examples.TEXT", 2000)
+    monkeypatch.setattr("rl.report.page.examples.TEXT", 2000)
     make_run(Path("a"), 40, text="x" * 5000)
     comparison = runs.compare_runs([runs.read_run(RunFolder(Path("a")), "a")])
     found = folder.examples(comparison, 10)

@@ -8,10 +8,10 @@ import pytest
 from data_synth.settings import Settings
 from data_synth.shards import generate
 from rewards.verifier import MathVerifier
-from rl.data import final_answer, load_problems
 from rl.errors import UserError
 from rl.plugins import load_verifier
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.data import final_answer, load_problems
+from rl.recipe.parts import PromptPart, SourcePart
 
 VERIFIER = MathVerifier()
 ROWS = [

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rl.cli import run_command
-from rl.demo import shortened, verdict
+from rl.demo.demo import shortened, verdict
 
 SMALL = [
     "trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4",
@@ -58,7 +58,7 @@ def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(
 
 @pytest.mark.slow
 def test_the_demo_shortens_without_losing_accuracy_and_plain_grpo_does_not(tmp_path: Path) -> None:
-    from rl.demo import demo
+    from rl.demo.demo import demo
 
     summary = demo(tmp_path / "demo")
     before, after, control = (summary[key] for key in ("before", "after", "control"))

@@ -19,12 +19,12 @@ import pytest
 import torch
 from workers import fake_workers
 
-from rl import checkpoints
 from rl.cli import run_command
 from rl.doctor import workers as doctors_workers
-from rl.recipe_files import load_recipe
-from rl.run_folder import RunFolder
-from rl.run_lock import holder
+from rl.folders import checkpoints
+from rl.folders.lock import holder
+from rl.folders.run import RunFolder
+from rl.recipe.files import load_recipe
 
 
 @dataclass
@@ -155,7 +155,9 @@ def taken_port(place: Place) -> None:
 @contextmanager
 def training(run: Path) -> Iterator[None]:
     """Another process that holds a run's folder."""
-    code = f"from pathlib import Path; from rl.run_lock import _take; f = _take(Path({str(run)!r})); print(1); input()"
+    code = (
+        f"from pathlib import Path; from rl.folders.lock import _take; f = _take(Path({str(run)!r})); print(1); input()"
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-uc", code], **pipes, text=True, env=environment) as process:  # type: ignore[call-overload]

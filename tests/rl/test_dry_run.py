@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from rl.cli import run_command
-from rl.dry_run import dry_run
 from rl.errors import UserError
 from rl.estimates import read_rates
-from rl.launch import Launch, read_launch
-from rl.marked import marked_yaml
-from rl.prepare import prepare
-from rl.recipe_files import load_recipe, load_yaml, shipped_recipes
-from rl.run_folder import RunFolder
-from rl.train import build_trainer, train
+from rl.folders.run import RunFolder
+from rl.launch.configuration import Launch, read_launch
+from rl.recipe.files import load_recipe, load_yaml, shipped_recipes
+from rl.recipe.marked import marked_yaml
+from rl.run.dry_run import dry_run
+from rl.run.prepare import prepare
+from rl.run.train import build_trainer, train
 
 FEW = ("data.eval=null", "data.train.options.n=256", "trainer.per_device_train_batch_size=32", "trainer.save_steps=100")
 
@@ -131,7 +131,7 @@ def test_a_first_rounds_lengths_give_the_tokens_of_a_run(recipe: str) -> None:
 
 
 def test_calibration_measures_rates_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rl.calibration.SECONDS", 0.0)
+    monkeypatch.setattr("rl.run.calibration.SECONDS", 0.0)
     found = dry_run(
         "demo-grpo", [*FEW, "trainer.max_steps=40"], calibrated=True, rates=read_rates("{price_per_hour: 2}")
     )

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from rl.config import LengthGRPOConfig, trainer_config
 from rl.errors import UserError
-from rl.recipe_files import load_recipe
+from rl.folders.run import RunFolder
+from rl.recipe.config import LengthGRPOConfig, trainer_config
+from rl.recipe.files import load_recipe
 from rl.rollouts.workers.http import HttpWorker
-from rl.run_folder import RunFolder
 
 ONE = "rollouts.workers=[http://127.0.0.1:8000]"
 BY_WORKERS = ["rollouts.engine=workers", ONE]

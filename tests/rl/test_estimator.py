@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.advantages import ESTIMATORS, gdpo, gfpo, group
+from rl.credit.advantages import ESTIMATORS, gdpo, gfpo, group
+from rl.credit.estimator import AdaptiveK, Estimator
 from rl.errors import UserError
-from rl.estimator import AdaptiveK, Estimator
 
 NAN = math.nan
 

@@ -13,7 +13,7 @@ from peft import PeftModel
 from workers import fake_workers
 
 from rl.models import load_model, resolve_model
-from rl.train import train
+from rl.run.train import train
 
 pytestmark = pytest.mark.slow
 

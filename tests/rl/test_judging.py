@@ -15,15 +15,15 @@ from rewards.verifier.function import FunctionVerifier
 from rewards.verifier.gym import ReasoningGym
 from rewards.verifier.numeric import NumericTolerance
 from rewards.verifier.within import SubstringMatch
-from rl.data import load_problems
 from rl.errors import UserError
-from rl.judging import judge, judge_problems, readable
 from rl.plugins import load_verifier
-from rl.prepare import prepare
-from rl.recipe import PromptPart, SourcePart
-from rl.recipe_files import load_recipe
-from rl.rounds import round_metrics
-from rl.trainer import LengthGRPOTrainer
+from rl.problems.data import load_problems
+from rl.recipe.files import load_recipe
+from rl.recipe.parts import PromptPart, SourcePart
+from rl.rounds.judging import judge, judge_problems, readable
+from rl.rounds.round import round_metrics
+from rl.run.prepare import prepare
+from rl.trainer.trainer import LengthGRPOTrainer
 
 JUDGE = "def same(gold, answer, case=True):\n    return gold == answer if case else gold.lower() == answer.lower()\n"
 

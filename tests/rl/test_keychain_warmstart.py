@@ -5,15 +5,15 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rl.data import load_problems
+from rl.demo.keychain_warmstart import drills, traces, warm_start
+from rl.demo.supervised import build_model
+from rl.demo.wired import wire_for_copying
 from rl.evaluation import Answerer, Protocol, end_ids, evaluate
-from rl.keychain_warmstart import drills, traces, warm_start
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.data import load_problems
+from rl.recipe.parts import PromptPart, SourcePart
 from rl.rollouts import TransformersEngine
-from rl.supervised import build_model
-from rl.wired import wire_for_copying
 
 SHIPPED = Path(resolve_model("keychain-demo"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rl.errors import UserError
-from rl.launch_check import launched_ranks, require_ranks, require_sharding
+from rl.launch.check import launched_ranks, require_ranks, require_sharding
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from rl import checkpoints
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.models import load_model, resolve_model
-from rl.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 

@@ -17,21 +17,21 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
-from rl import checkpoints
 from rl.cli import run_command
-from rl.config import trainer_config
-from rl.dry_run import dry_run
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.lora import peft_config, require_lora, skeleton, start_from, trainable
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.merging import fold
 from rl.models import base_of, load_config, load_model, load_tokenizer, resolve_model
-from rl.recipe import LoraPart
-from rl.recipe_files import load_recipe
-from rl.recipe_values import parse_recipe
+from rl.recipe.config import trainer_config
+from rl.recipe.files import load_recipe
+from rl.recipe.parts import LoraPart
+from rl.recipe.values import parse_recipe
 from rl.release import Wanted, release
-from rl.run_folder import RunFolder
-from rl.train import train
+from rl.run.dry_run import dry_run
+from rl.run.train import train
+from rl.trainer.lora import peft_config, require_lora, skeleton, start_from, trainable
 
 DEMO = resolve_model("demo")
 LORA = {"rank": 4, "alpha": 8.0, "target_modules": ["q_proj", "down_proj"]}

@@ -9,12 +9,12 @@ from small_runs import RECIPE
 from workers import fake_workers
 
 from rl.errors import UserError
+from rl.folders.run import RunFolder, read_metrics
 from rl.models import resolve_model
-from rl.recipe_files import load_recipe
-from rl.rollouts import build
+from rl.recipe.files import load_recipe
 from rl.rollouts.workers import standing
-from rl.run_folder import RunFolder, read_metrics
-from rl.train import train
+from rl.run import engines
+from rl.run.train import train
 
 DEMO = resolve_model("demo")
 STARTED = {"rank": 4, "target_modules": ["q_proj", "down_proj"]}
@@ -62,13 +62,13 @@ def test_a_worker_that_was_started_for_something_else_says_so(
 
 def test_vllm_in_process_is_made_for_the_base_and_the_adapters_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    monkeypatch.setattr(build, "VllmEngine", lambda *arguments: made.append(arguments))
-    monkeypatch.setattr(build, "model_length", lambda prepared: 128)
+    monkeypatch.setattr(engines, "VllmEngine", lambda *arguments: made.append(arguments))
+    monkeypatch.setattr(engines, "model_length", lambda prepared: 128)
     recipe = load_recipe("demo-dler-lora", ["rollouts.engine=vllm"])
 
     class Prepared:
         config = type("Config", (), {"bf16": False, "fp16": False})
 
     Prepared.recipe = recipe  # type: ignore[attr-defined]
-    build.build_engine(Prepared(), DEMO)  # type: ignore[arg-type]
+    engines.build_engine(Prepared(), DEMO)  # type: ignore[arg-type]
     assert made == [(DEMO, recipe.rollouts.vllm, 128, "float32", 8)]

@@ -15,13 +15,13 @@ from rewards.length.hapo import Hapo
 from rewards.length.l1 import L1Exact
 from rewards.length.laser import LaserD
 from rewards.length.truncation import Truncation
-from rl import checkpoints
-from rl.advantages import gdpo
-from rl.budgets import Budgets
+from rl.credit.advantages import gdpo
 from rl.errors import UserError
+from rl.folders import checkpoints
 from rl.plugins import load_reward
-from rl.rounds import Sampled, score
-from rl.trainer import LengthGRPOTrainer
+from rl.rounds.budgets import Budgets
+from rl.rounds.round import Sampled, score
+from rl.trainer.trainer import LengthGRPOTrainer
 
 
 def test_the_budget_stands_in_the_prompt_that_was_sampled_and_trained_on(make_trainer: Any) -> None:

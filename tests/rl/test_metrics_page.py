@@ -18,10 +18,10 @@ from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rl.errors import UserError
 from rl.models import load_config, resolve_model
-from rl.prepare import prepare
-from rl.recipe_files import load_recipe
+from rl.recipe.files import load_recipe
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
+from rl.run.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text()

@@ -15,13 +15,13 @@ from makers import parameters
 from peft import LoraConfig
 
 from rewards import Problem
-from rl import checkpoints
-from rl.config import LengthGRPOConfig
 from rl.errors import UserError
-from rl.packed_metrics import join
-from rl.packed_round import Update
-from rl.packing import MicroBatch
-from rl.trainer import LengthGRPOTrainer
+from rl.folders import checkpoints
+from rl.recipe.config import LengthGRPOConfig
+from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates.metrics import join
+from rl.updates.packed_round import Update
+from rl.updates.packing import MicroBatch
 
 LOSSES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
 ONE_UPDATE = {"gradient_accumulation_steps": 8, "max_steps": 1}

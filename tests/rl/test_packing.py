@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.packing import (
+from rl.updates.packing import (
     MICRO_BATCH_COST,
     Size,
     Slot,

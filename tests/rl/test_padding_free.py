@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.padding_free import back_to_rows, end_to_end, supports
+from rl.updates.padding_free import back_to_rows, end_to_end, supports
 
 rows = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=6)
 

@@ -7,9 +7,9 @@ import pytest
 from browser import CHROMIUM, Browser, browser
 from run_folders import make_run
 
+from rl.folders.run import RunFolder
 from rl.report.folder import write_page
 from rl.report.runs import compare_runs, read_run
-from rl.run_folder import RunFolder
 
 pytestmark = [
     pytest.mark.browser,

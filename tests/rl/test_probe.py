@@ -1,6 +1,6 @@
 from rewards import Problem
-from rl.probe import Measured, keep, measure
-from rl.recipe import ProbePart
+from rl.recipe.parts import ProbePart
+from rl.run.probe import Measured, keep, measure
 
 
 def answer(problem: str, correct: float | None, length: int, stop: str = "eos") -> dict[str, object]:

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from rl.errors import UserError
-from rl.recipe import Recipe
-from rl.recipe_files import load_recipe, shipped_recipes
-from rl.recipe_values import parse_recipe
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.parts import Recipe
+from rl.recipe.values import parse_recipe
 
 MINIMAL = {
     "name": "r",

@@ -15,13 +15,13 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from rl import checkpoints
 from rl.errors import UserError
 from rl.evaluation import Evaluation
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.models import load_model, resolve_model
-from rl.recipe_files import load_recipe
+from rl.recipe.files import load_recipe
 from rl.release import Wanted, release
-from rl.run_folder import RunFolder
 
 DEMO = resolve_model("demo")
 

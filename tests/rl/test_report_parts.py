@@ -16,11 +16,11 @@ from run_folders import answers, write_answers
 
 from rl.errors import UserError
 from rl.evaluation import Data, Evaluation, Protocol
-from rl.recipe import PluginPart
-from rl.report import settings
+from rl.recipe.parts import PluginPart
 from rl.report.answers import accuracy_difference, read_answers, tokens_where
-from rl.report.examples import evenly, prompt_text, shorten
-from rl.report.page import embedded
+from rl.report.page import settings
+from rl.report.page.examples import evenly, prompt_text, shorten
+from rl.report.page.page import embedded
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.published import load_published
 from rl.report.runs import labels

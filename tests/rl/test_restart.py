@@ -13,13 +13,13 @@ from makers import parameters
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
-from rl import checkpoints
 from rl.errors import UserError
-from rl.recipe_files import load_recipe
-from rl.run_folder import RunFolder, read_metrics
-from rl.run_lock import locked
-from rl.train import train
-from rl.trainer import LengthGRPOTrainer
+from rl.folders import checkpoints
+from rl.folders.lock import locked
+from rl.folders.run import RunFolder, read_metrics
+from rl.recipe.files import load_recipe
+from rl.run.train import train
+from rl.trainer.trainer import LengthGRPOTrainer
 
 SMALL = [
     "trainer.max_steps=6", "trainer.save_steps=2", "trainer.logging_steps=3", "trainer.per_device_train_batch_size=8",

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from curricula.order import AsGiven, EasyToHard, PassRateWindow
 from rewards import Problem
 from rl.errors import UserError
-from rl.sampler import ProblemSampler
+from rl.problems.sampler import ProblemSampler
 
 
 def problems(size: int) -> list[Problem]:

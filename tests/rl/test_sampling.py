@@ -19,11 +19,11 @@ from curricula.sampled import Sampled as SampledBudget
 from curricula.stages import Stages
 from rewards import Group, History, Problem
 from rewards.length.hapo import Hapo
-from rl.budgets import Budgets
 from rl.errors import UserError
-from rl.rounds import Filled, Sampled, ScoredGroup, round_metrics, varies
-from rl.run_folder import RunFolder
-from rl.sampling import Acceptance, RoundSampling
+from rl.folders.run import RunFolder
+from rl.rounds.budgets import Budgets
+from rl.rounds.round import Filled, Sampled, ScoredGroup, round_metrics, varies
+from rl.rounds.sampling import Acceptance, RoundSampling
 
 NOTHING = torch.zeros(0)
 

@@ -16,10 +16,11 @@ from processes import offspring
 from workers import fake_workers
 
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
-from rl import checkpoints, signals
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.models import resolve_model
-from rl.run_folder import RunFolder
-from rl.signals import Signals, Stopped
+from rl.trainer import signals
+from rl.trainer.signals import Signals, Stopped
 
 ROOT = Path(__file__).parents[2]
 SMALL = [

@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.recipe_files import load_recipe
-from rl.recipe_values import merge, parse_recipe, stages_of
-from rl.run_folder import RunFolder
-from rl.train import train
+from rl.folders.run import RunFolder
+from rl.recipe.files import load_recipe
+from rl.recipe.values import merge, parse_recipe, stages_of
+from rl.run.train import train
 
 STAGED = {
     "extends": "demo-hapo",
@@ -110,7 +110,7 @@ def test_each_stage_starts_from_the_model_before_it_and_a_broken_run_ends_as_the
 
 
 def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from rl import config
+    from rl.recipe import config
 
     class State:
         num_processes = 1

@@ -8,9 +8,9 @@ from commands import refused, run
 
 from rewards import Group, History, Rollout, Verdict
 from rewards.substring import Substring
-from rl.data import load_problems
 from rl.plugins import load_verifier
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.data import load_problems
+from rl.recipe.parts import PromptPart, SourcePart
 
 
 @pytest.fixture(autouse=True)

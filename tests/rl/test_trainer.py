@@ -14,13 +14,13 @@ from rewards import Group, History, HistoryView, Problem
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
-from rl.advantages import dler
-from rl.budgets import Budgets
-from rl.config import LengthGRPOConfig
+from rl.credit.advantages import dler
 from rl.errors import UserError
 from rl.models import load_model
 from rl.plugins import load_reward
-from rl.rounds import varies
+from rl.recipe.config import LengthGRPOConfig
+from rl.rounds.budgets import Budgets
+from rl.rounds.round import varies
 
 
 def test_plain_grpo_equals_stock_trl_on_the_same_rollouts(

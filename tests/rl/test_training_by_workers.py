@@ -16,8 +16,9 @@ from makers import parameters
 from safetensors.torch import save_file
 from workers import FakeWorker, fake_workers
 
-from rl import checkpoints
 from rl.errors import UserError
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
 from rl.models import load_config, resolve_model
 from rl.rollouts import Sampling
 from rl.rollouts.workers import keeper, standing
@@ -26,7 +27,6 @@ from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
-from rl.run_folder import RunFolder
 
 DEMO = str(resolve_model("demo"))
 

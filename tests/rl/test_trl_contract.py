@@ -18,11 +18,11 @@ from trl.models import unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head
 
 from rewards import Problem
-from rl.chunked.attention import NAME
-from rl.chunked.model import _Head
 from rl.estimates.activations import TILE_TOKENS, TILE_WORDS
 from rl.evaluation import encode_prompts, end_ids
-from rl.trainer import LengthGRPOTrainer
+from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates.chunked.attention import NAME
+from rl.updates.chunked.model import _Head
 
 SIGNATURES = {
     "_generate_and_score_completions": ["self", "inputs"],
@@ -96,7 +96,7 @@ def test_the_correction_of_rollouts_acts_where_use_vllm_is_said_and_needs_nothin
     assert source.count("use_vllm") == source.count(condition) == 4, "TRL asks use_vllm for something else"
     assert "torch.nan_to_num(per_token_logps_diff, nan=0.0)" in source, "a token without log-prob may have a ratio"
     for name in ("importance_sampling_ratio", "sampling_per_token_logps"):
-        assert f'output["{name}"]' in source, f"rl.packed_correction carries {name}"
+        assert f'output["{name}"]' in source, f"rl.updates.correction carries {name}"
     loss = inspect.getsource(GRPOTrainer._compute_loss)
     assert loss.count("use_vllm") == loss.count(condition) == 1
     generate = inspect.getsource(GRPOTrainer._generate)
@@ -189,7 +189,7 @@ def test_a_step_ends_for_callbacks_before_it_is_saved_and_training_ends_after_th
     ended, saved, left = (
         source.index(part) for part in ("on_step_end(", "self._maybe_log_save_evaluate(", "self.control.should_training_stop")
     )  # fmt: skip
-    assert ended < saved < left, "rl.signals sets should_save and should_training_stop in on_step_end"
+    assert ended < saved < left, "rl.trainer.signals sets should_save and should_training_stop in on_step_end"
 
 
 def test_torchrun_passes_sigterm_on_and_waits_as_long_as_it_is_told() -> None:
@@ -229,9 +229,11 @@ def test_only_dr_grpo_divides_by_the_limit() -> None:
 
 def test_log_probs_are_asked_of_the_fused_head_as_chunks_answer_them() -> None:
     source = inspect.getsource(GRPOTrainer._get_per_token_logps_and_entropies)
-    assert "model(**model_inputs, labels=labels, fused_lm_head=True)" in source, "rl.chunked.model answers this call"
+    assert "model(**model_inputs, labels=labels, fused_lm_head=True)" in source, (
+        "rl.updates.chunked.model answers this call"
+    )
     read = set(re.findall(r"outputs\.(\w+)", source))
-    assert read == {"log_probs", "entropy", "aux_loss"}, f"TRL now reads {read} of the head: rl.chunked.model"
+    assert read == {"log_probs", "entropy", "aux_loss"}, f"TRL now reads {read} of the head: rl.updates.chunked.model"
 
 
 def test_the_fused_head_needs_nothing_of_a_model_but_its_backbone_and_its_output_embeddings() -> None:
@@ -240,15 +242,17 @@ def test_the_fused_head_needs_nothing_of_a_model_but_its_backbone_and_its_output
     hidden, labels = torch.randn(2, 3, 8), torch.randint(0, 11, (2, 3))
     out = model.forward.__func__(_Head(hidden, model.lm_head), fused_lm_head=True, shift_labels=labels)
     expected = model.lm_head(hidden).log_softmax(-1).gather(-1, labels[..., None])[..., 0]
-    assert torch.allclose(out.log_probs, expected, atol=1e-6), "TRL's fused head is no longer what rl.chunked shows it"
+    assert torch.allclose(out.log_probs, expected, atol=1e-6), (
+        "TRL's fused head is no longer what rl.updates.chunked shows it"
+    )
 
 
 def test_models_hand_a_mask_of_four_dimensions_on_and_build_none_for_an_attention_they_do_not_know() -> None:
     config = LlamaConfig(vocab_size=11, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
     config._attn_implementation = NAME
     states, mask = torch.zeros(1, 3, 8), torch.zeros(1, 1, 3, 1)
-    assert create_causal_mask(config, states, mask, None) is mask, "rl.chunked.attention relies on it"
-    assert create_causal_mask(config, states, None, None) is None, "rl.chunked.attention relies on it"
+    assert create_causal_mask(config, states, mask, None) is mask, "rl.updates.chunked.attention relies on it"
+    assert create_causal_mask(config, states, None, None) is None, "rl.updates.chunked.attention relies on it"
 
 
 def test_trl_refuses_sequence_parallelism_so_that_our_refusal_stands_for_its_own() -> None:

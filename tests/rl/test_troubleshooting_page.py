@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from rl import signals
-from rl.alarms import ALARMS
+from rl.trainer import signals
+from rl.trainer.alarms import ALARMS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()

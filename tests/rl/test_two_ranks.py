@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from rl.train import train
+from rl.run.train import train
 
 SCRIPT = Path(__file__).with_name("two_ranks.py")
 

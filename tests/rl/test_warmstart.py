@@ -5,14 +5,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from curricula import Constant
 from rewards.verifier import MathVerifier
-from rl.budgets import Budgets
-from rl.data import load_problems
+from rl.demo.supervised import build_model
+from rl.demo.warmstart import traces, warm_start
 from rl.evaluation import Answerer, Protocol, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.recipe import PromptPart, SourcePart
+from rl.problems.data import load_problems
+from rl.recipe.parts import PromptPart, SourcePart
 from rl.rollouts import TransformersEngine
-from rl.supervised import build_model
-from rl.warmstart import traces, warm_start
+from rl.rounds.budgets import Budgets
 
 SHIPPED = Path(resolve_model("demo"))
 

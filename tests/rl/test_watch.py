@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from rl import checkpoints
 from rl.cli import run_command
 from rl.errors import UserError
-from rl.run_folder import RunFolder
-from rl.run_lock import locked
+from rl.folders import checkpoints
+from rl.folders.lock import locked
+from rl.folders.run import RunFolder
 from rl.watch import Reader, State, frame
 from rl.watch.spark import BARS, sparkline
 from rl.watch.view import describe, duration

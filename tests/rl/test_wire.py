@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.rollouts import Completion, Sampling
-from rl.rollouts.wire import BadAnswer, read_answer, sampling_params
+from rl.rollouts.vllm.wire import BadAnswer, read_answer, sampling_params
 
 EOS = [2, 7]
 

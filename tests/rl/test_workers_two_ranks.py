@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from workers import FakeWorker, fake_workers
 
+from rl.folders.run import RunFolder
 from rl.models import resolve_model
-from rl.run_folder import RunFolder
-from rl.train import train
+from rl.run.train import train
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import torch
 from accelerate import PartialState
 
 from rl.errors import UserError
-from rl.run_lock import locked
-from rl.train import train
-from rl.trainer import LengthGRPOTrainer
+from rl.folders.lock import locked
+from rl.run.train import train
+from rl.trainer.trainer import LengthGRPOTrainer
 
 state: dict[str, object] = {"rewards": [], "advantages": []}
 make_round = LengthGRPOTrainer._make_round

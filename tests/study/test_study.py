@@ -15,8 +15,8 @@ from experiments.study.measured import Measured
 from experiments.study.report import separation, write_report
 from experiments.study.results import Answered, Result, result_file
 from rl.errors import UserError
-from rl.recipe_files import load_recipe
-from rl.recipe_values import stages_of
+from rl.recipe.files import load_recipe
+from rl.recipe.values import stages_of
 
 
 @pytest.mark.parametrize("study", [HERE, HERE / "reduced", HERE / "cluster"], ids=lambda path: path.name)

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.recipe import VllmPart
+from rl.recipe.parts import VllmPart
 from rl.rollouts import Weights
 
 DEMO = resolve_model("demo")
@@ -73,7 +73,7 @@ def lend() -> Callable[[Any], Weights]:
 @contextmanager
 def running(dtype: str = "float32", adapter_rank: int | None = None, **options: Any) -> Iterator[Any]:
     """An engine of the demo model. One at a time: vLLM keeps its process groups in module globals."""
-    from rl.rollouts.vllm_engine import VllmEngine
+    from rl.rollouts.vllm.engine import VllmEngine
 
     engine = VllmEngine(DEMO, VllmPart(**options), max_model_len=512, dtype=dtype, adapter_rank=adapter_rank)
     try:

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from rl.rollouts import Sampling
-from rl.rollouts.serving import GENERATE, WorkerOptions
-from rl.rollouts.wire import sampling_params
+from rl.rollouts.vllm.serving import GENERATE, WorkerOptions
+from rl.rollouts.vllm.wire import sampling_params
 
 
 def parameters(function: Any) -> set[str]:
@@ -97,7 +97,7 @@ def test_the_worker_can_be_extended_and_reloads_from_an_iterator() -> None:
     from vllm.v1.worker.gpu_model_runner import GPUModelRunner
     from vllm.v1.worker.gpu_worker import Worker
 
-    from rl.rollouts.vllm_worker import WeightWorker
+    from rl.rollouts.vllm.worker import WeightWorker
 
     assert "weights_iterator" in parameters(GPUModelRunner.reload_weights)
     assert "worker_extension_cls" in inspect.getsource(worker_base)
@@ -201,7 +201,7 @@ def test_a_channel_announces_what_it_sends_and_carries_the_key(recorded: Any, mo
     """All of it but NCCL itself, whose place a list takes."""
     from trl.generation import vllm_client
 
-    from rl.rollouts.nccl import NcclChannel
+    from rl.rollouts.vllm.nccl import NcclChannel
 
     address, asked = recorded
     sent: list[tuple[str, Any]] = []

@@ -49,9 +49,9 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
     from test_serve import GENERATE, KEY, ask, end, start
 
     from rl.rollouts.check import logprobs_of
-    from rl.rollouts.nccl import GROUP_PORT, NcclChannel
+    from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
+    from rl.rollouts.vllm.wire import read_answer
     from rl.rollouts.weights import checkpoint_tensors
-    from rl.rollouts.wire import read_answer
 
     model = model.to("cuda:0", torch.bfloat16)
     worker, process = start("--nccl", "--dtype", "bfloat16", CUDA_VISIBLE_DEVICES="1")
@@ -77,8 +77,8 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
     from test_serve import GENERATE, ask, end, start
 
     from rl.rollouts.check import logprobs_of
+    from rl.rollouts.vllm.wire import read_answer
     from rl.rollouts.weights import write_weights
-    from rl.rollouts.wire import read_answer
 
     worker, process = start("--tensor-parallel-size", "2", "--dtype", "bfloat16")
     try:

@@ -11,7 +11,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rl.errors import UserError
-from rl.recipe import VllmPart
+from rl.recipe.parts import VllmPart
 from rl.rollouts.check import HALF_TOLERANCE, WeightCheck, distance
 
 
@@ -30,7 +30,7 @@ def test_bfloat16_agrees_with_the_float32_trainer_within_rounding(
 def test_a_long_prompt_is_computed_in_pieces_on_cuda_and_whole_on_a_cpu(
     tokenizer: Any, eos: Any, lend: Any, tmp_path: Path
 ) -> None:
-    from rl.rollouts.vllm_engine import VllmEngine
+    from rl.rollouts.vllm.engine import VllmEngine
 
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -60,7 +60,7 @@ def test_packed_weights_that_take_nothing_in_stop_the_run_at_the_first_step(
     engine_of: Any, model: Any, prompts: Any, eos: Any, lend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """vLLM's own way with float32 on a CPU: `load_weights` returns, and nothing has changed."""
-    import_module("rl.rollouts.vllm_worker")  # switches packing off, once; back on with it
+    import_module("rl.rollouts.vllm.worker")  # switches packing off, once; back on with it
     from vllm import _custom_ops
 
     monkeypatch.setattr(_custom_ops, "_supports_onednn", True)

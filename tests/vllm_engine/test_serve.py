@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import torch
 
-from rl.processes import die_with_parent
 from rl.rollouts import Sampling
 from rl.rollouts.check import logprobs_of
+from rl.rollouts.vllm.wire import BadAnswer, read_answer, sampling_params
 from rl.rollouts.weights import write_weights
-from rl.rollouts.wire import BadAnswer, read_answer, sampling_params
+from rl.run.processes import die_with_parent
 
 KEY = "a-key-for-tests"
 GENERATE = "/inference/v1/generate"

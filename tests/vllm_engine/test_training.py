@@ -10,7 +10,7 @@ import pytest
 
 from rl.cli import run_command
 from rl.errors import UserError
-from rl.train import train
+from rl.run.train import train
 
 FEW = (
     "rollouts.engine=vllm",
@@ -56,7 +56,7 @@ def test_stages_each_start_an_engine_after_the_one_before_has_ended(tmp_path: Pa
 def test_weights_that_do_not_arrive_end_the_run_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib import import_module
 
-    worker: Any = import_module("rl.rollouts.vllm_worker")
+    worker: Any = import_module("rl.rollouts.vllm.worker")
     monkeypatch.setattr(worker.WeightWorker, "take_tensors", lambda self, named: None)
     with pytest.raises(UserError, match=r"^step 0: the weights did not arrive in the rollout engine: .* nats a token"):
         train("demo-dler", FEW, tmp_path / "run", quiet=True)

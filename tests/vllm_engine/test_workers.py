@@ -19,8 +19,8 @@ import httpx2
 import pyarrow.parquet as pq
 import pytest
 
-from rl.run_folder import RunFolder
-from rl.train import train
+from rl.folders.run import RunFolder
+from rl.run.train import train
 
 KEY = "a-key-for-tests"
 

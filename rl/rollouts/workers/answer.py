@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from rl.rollouts.transformers import Completion
-from rl.rollouts.wire import BadAnswer, completion_of
+from rl.rollouts.vllm.wire import BadAnswer, completion_of
 from rl.rollouts.workers.worker import Request, WorkerFault
 
 ROUNDING = 1e-3

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Channel(Protocol):
-    """To one worker; `rl.rollouts.nccl.NcclChannel` is one."""
+    """To one worker; `rl.rollouts.vllm.nccl.NcclChannel` is one."""
 
     def send(self, tensors: Mapping[str, Tensor], version: int) -> None: ...
 

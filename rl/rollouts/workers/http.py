@@ -12,8 +12,8 @@ import httpx2
 
 from rl.errors import UserError
 from rl.rollouts.transformers import Completion
+from rl.rollouts.vllm.wire import sampling_params
 from rl.rollouts.weights import adapter_rank
-from rl.rollouts.wire import sampling_params
 from rl.rollouts.workers.answer import read
 from rl.rollouts.workers.worker import NotReady, Request, Source, WorkerFault
 

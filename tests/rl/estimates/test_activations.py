@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from rl.estimates import Shape, shape_of
 from rl.estimates.activations import layer_bytes
 from rl.estimates.setup import Setup
-from rl.launch import Launch
+from rl.launch.configuration import Launch
 
 SMALL = {
     "hidden_size": 64,

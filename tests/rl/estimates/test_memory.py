@@ -10,7 +10,7 @@ from rl.estimates.memory import memory
 from rl.estimates.remedies import remedies
 from rl.estimates.setup import Setup
 from rl.estimates.states import moment_bytes, states
-from rl.launch import Launch, Sharding
+from rl.launch.configuration import Launch, Sharding
 
 
 def shape(name: str = "Qwen/Qwen2.5-7B") -> Shape:

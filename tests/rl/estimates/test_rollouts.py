@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from curricula.sampled import Sampled
 from curricula.siri import SiriCosine
 from curricula.stages import Stages
-from rl.budgets import Budgets
 from rl.errors import UserError
 from rl.estimates import known_config, read_rates, shape_of
 from rl.estimates.compute import Passes, sampling_flops, training_flops
 from rl.estimates.rollouts import rounds_of
+from rl.rounds.budgets import Budgets
 
 
 def test_tokens_of_a_stepped_budget_are_summed_round_by_round() -> None:

@@ -5,7 +5,7 @@ from transformers import AutoConfig
 
 from rl.estimates.shapes import counted, known_config, known_models, shape_of
 from rl.models import load_config, load_model, resolve_model
-from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe.files import load_recipe, shipped_recipes
 
 PUBLISHED = {
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": 1_777_088_000,

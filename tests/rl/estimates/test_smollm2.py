@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.benchmarks import memory_estimate
-from rl.dry_run import dry_run
+from rl.run.dry_run import dry_run
 
 pytestmark = pytest.mark.slow
 

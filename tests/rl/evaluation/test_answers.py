@@ -5,7 +5,7 @@ from rewards import Verdict
 from rewards.verifier import MathVerifier, Reading
 from rewards.verifier.numeric import NumericTolerance
 from rewards.verifier.within import SubstringMatch
-from rl.evaluation.answers import ballots
+from rl.evaluation.figures.answers import ballots
 
 
 def rows(verifier: Any, gold: str, *completions: str, stop: str = "eos") -> list[dict[str, Any]]:

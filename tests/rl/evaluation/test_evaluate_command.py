@@ -15,7 +15,7 @@ from rl.cli import run_command
 from rl.evaluation import Evaluation
 from rl.evaluation.runs import best_checkpoint, best_of, trained_models
 from rl.models import resolve_model
-from rl.train import train
+from rl.run.train import train
 
 PROBLEMS = [{"question": "2+3=?", "answer": "#### 5"}, {"question": "4-1=?", "answer": "3"}]
 FILE = ["--model", "demo", "--data", "problems.jsonl"]

@@ -3,7 +3,7 @@ from statistics import fmean
 
 import pytest
 
-from rl.evaluation.passes import pass_at, pass_table
+from rl.evaluation.figures.passes import pass_at, pass_table
 
 
 @pytest.mark.parametrize("n", range(1, 8))

@@ -8,8 +8,8 @@ from rl.evaluation import PRESETS, Data, LengthFilter, Protocol, preset
 from rl.evaluation.protocol import data_of
 from rl.evaluation.recipes import recipe_protocol
 from rl.plugins import load_verifier
-from rl.recipe import PluginPart
-from rl.recipe_files import load_recipe, shipped_recipes
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.parts import PluginPart
 
 FULL = Protocol(
     "mine", 2048, (512, 1024), 4, 0.6, 0.95, 7, "Solve: {problem}", "Be brief.", "{prompt} In 2048 tokens.",

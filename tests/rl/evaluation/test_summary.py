@@ -12,8 +12,8 @@ from rewards import Problem
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
 from rl.evaluation import Protocol
-from rl.evaluation.heat import gold_depths, heat_map
-from rl.evaluation.summary import cap_numbers, lengths, numbers
+from rl.evaluation.figures.heat import gold_depths, heat_map
+from rl.evaluation.figures.summary import cap_numbers, lengths, numbers
 from rl.report.heat_map import draw_heat_map, heat_figure
 
 Row = dict[str, Any]

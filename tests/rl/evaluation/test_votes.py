@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rl.errors import UserError
 from rl.evaluation import LengthFilter
-from rl.evaluation.votes import Ballot, entropy, length_filtered, majority, quantile_bins, shortest_majority
+from rl.evaluation.figures.votes import Ballot, entropy, length_filtered, majority, quantile_bins, shortest_majority
 
 
 def ballots(*votes: tuple[str, int]) -> list[Ballot]:

@@ -1,0 +1,124 @@
+"""`lengthwise verify`: judge a file of completions, and compare with what is expected of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rl.commands.methods import Json, Settings, list_plugins, write_json
+from rl.errors import UserError
+
+CHUNK = 64
+"""Cases judged between two looks at the progress bar."""
+
+
+def verify(
+    cases: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help="Lines of `gold`, `completion` and, optionally, `expect`."),
+    ] = None,
+    verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
+    settings: Settings = None,
+    json_file: Json = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Judge completions against their gold answers; without --cases, list the verifiers."""
+    from rl.elsewhere import offline
+    from rl.plugins import load_verifier
+
+    if cases is None:
+        if settings or quiet:
+            raise UserError("give --cases FILE.jsonl, one object with `gold` and `completion` a line")
+        list_plugins("verifier", None, json_file)
+        return
+    rows = read_cases(cases)
+    if json_file is not None and not json_file.parent.is_dir():
+        raise UserError(f"cannot write {json_file}: its folder does not exist")
+    result = judged(load_verifier(verifier, offline.parse_settings(settings or [])), rows, quiet)
+    if json_file:
+        write_json(json_file, result)
+    for line in summary(result):
+        print(line)
+
+
+def read_cases(path: Path) -> dict[int, dict[str, Any]]:
+    """The cases of a file by line. Errors: UserError naming the line and the key."""
+    from rl.elsewhere.rollout_files import read_lines
+
+    lines = read_lines(path)
+    for place, line in lines.items():
+        for key in ("gold", "completion"):
+            if not isinstance(line.get(key), str):
+                wrong = "is missing" if key not in line else f"must be a text, not {line[key]!r}"
+                raise UserError(f"{path}, line {place}: key {key!r} {wrong}")
+        if not isinstance(line.get("expect"), bool | None):
+            raise UserError(f"{path}, line {place}: 'expect' must be true or false, not {line['expect']!r}")
+    return lines
+
+
+def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) -> dict[str, Any]:
+    """What the command writes: the verdicts in file order, the seconds, and how many are as expected.
+
+    `agree` is the share of the lines with `expect` whose verdict is as expected (`true`: correct), null
+    where there is none; `disagree` are the numbers of the other lines.
+    """
+    from rewards.verifier import Isolated
+    from rl.rounds.judging import judge
+
+    places = list(lines)
+    verdicts: list[str] = []
+    started = time.perf_counter()
+    try:
+        with _progress(len(places), quiet) as advance:
+            for start in range(0, len(places), CHUNK):
+                chunk = [lines[place] for place in places[start : start + CHUNK]]
+                found = judge(verifier, [c["gold"] for c in chunk], [c["completion"] for c in chunk])
+                verdicts += map(str, found)
+                advance(len(chunk))
+    except KeyboardInterrupt:
+        print(f"stopped after {len(verdicts)} of {len(places)} cases; nothing written", file=sys.stderr)
+        raise typer.Exit(130) from None
+    finally:
+        if isinstance(verifier, Isolated):
+            verifier.close()
+    right = dict(zip(places, (verdict == "correct" for verdict in verdicts), strict=True))
+    expected = {place: line["expect"] for place, line in lines.items() if line.get("expect") is not None}
+    disagree = [place for place, expect in expected.items() if right[place] is not expect]
+    return {
+        "verdicts": verdicts,
+        "seconds": time.perf_counter() - started,
+        "agree": 1 - len(disagree) / len(expected) if expected else None,
+        "disagree": disagree,
+    }
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Any]:
+    """A bar on standard error; gives what to call with the number of cases done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        task = progress.add_task("judging", total=total)
+        yield lambda done: progress.advance(task, done)
+
+
+def summary(result: dict[str, Any]) -> list[str]:
+    """The result in a few lines."""
+    verdicts, seconds = result["verdicts"], result["seconds"]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(verdicts).most_common())
+    lines = [f"{len(verdicts)} cases in {seconds:.2f} s: {counts or 'none'}"]
+    if result["agree"] is not None:
+        lines.append(f"as expected: {result['agree']:.2%}")
+    if result["disagree"]:
+        shown = ", ".join(map(str, result["disagree"][:20]))
+        more = "" if len(result["disagree"]) <= 20 else f" and {len(result['disagree']) - 20} more"
+        lines.append(f"not as expected: lines {shown}{more}")
+    return lines

@@ -1,0 +1,185 @@
+"""Score logged rollouts, and draw schedules, without a model: rewards can be compared before a GPU is spent."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curricula import BudgetSchedule, GroupBudget
+from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Termed
+from rewards.types import Values
+from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
+from rl.errors import UserError
+from rl.plugins import FunctionReward, number, raised, score_one
+from rl.recipe.files import load_yaml
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`key=value` settings, values read as YAML, numbers in scientific notation understood."""
+    options = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not key or not equals:
+            raise UserError(f"--set {setting!r} is not of the form key=value")
+        options[key] = load_yaml(text)
+    return options
+
+
+def read_history(path: Path | None) -> History:
+    """A history as `score` writes it, either alone or under the key `history`; empty without a file."""
+    history = History()
+    if path is None:
+        return history
+    try:
+        state = json.loads(path.read_text())
+        history.load_state_dict(state.get("history", state) if isinstance(state, dict) else state)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} holds no history as `lengthwise score` writes it: {error}") from error
+    return history
+
+
+def score(reward: LengthReward, logged: Logged, history: History, monitored: Logged | None = None) -> dict[str, Any]:
+    """What `lengthwise score` writes: the whole rewards, their terms, and the history afterwards.
+
+    Each group is scored against the history as it stood before the file; then all are observed, as
+    in one round of training. `monitored` rollouts set a reward's controller first.
+    """
+    groups = [_with_values(reward, group) for group in logged.groups]
+    try:
+        if monitored is not None:
+            if not isinstance(reward, Monitor):
+                raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
+            reward.monitor(monitored.groups, history)
+        values = [score_one(reward, group, history) for group in groups]
+        terms = _terms(reward, groups, history)
+        if isinstance(reward, Observer):
+            for group in groups:
+                reward.observe(group, history)
+    except UserError:
+        raise
+    except Exception as error:
+        raise raised(reward, error) from error
+    return {
+        "rewards": logged.in_file_order(values),
+        "terms": {name: logged.in_file_order(column) for name, column in terms.items()},
+        "history": history.state_dict(),
+    }
+
+
+def _with_values(reward: LengthReward, group: Group) -> Group:
+    """The group with a TRL function's values on its rollouts, where the reward is one."""
+    if not isinstance(reward, FunctionReward):
+        return group
+    rows = group.rollouts
+    values = reward.values([group.problem] * len(rows), [r.text for r in rows], [r.token_ids for r in rows], {})
+    given = [replace(r, given={**r.given, reward.name: v}) for r, v in zip(rows, values, strict=True)]
+    return Group(group.problem, tuple(given))
+
+
+def _terms(reward: LengthReward, groups: Sequence[Group], history: History) -> dict[str, list[Values]]:
+    """Each term's checked values group by group; a term that a group does not have is null there."""
+    columns: dict[str, list[Values]] = {}
+    for place, group in enumerate(groups or [Group(Problem("", "", ""), ())]):
+        found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
+        if isinstance(reward, Termed):
+            found |= reward.terms(group, history)
+        for name, values in found.items():
+            if len(values) != len(group.rollouts):
+                count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"
+                raise UserError(f"term {name!r} of reward {reward.name!r} has {count}")
+            empty: list[Values] = [[None] * len(g.rollouts) for g in groups]
+            columns.setdefault(name, empty)[place : place + 1] = [[number(value) for value in values]] if groups else []
+    return columns
+
+
+def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]:
+    """What `lengthwise advantages` writes, one number a line; groups may differ in size.
+
+    The `reward` of each line, or with `gdpo` each number of its `rewards`; null: not judged.
+    """
+    import torch
+
+    from rl.credit.advantages import BY_LENGTH
+    from rl.credit.estimator import Estimator
+
+    lines = read_lines(path)
+    options = dict(options)
+    apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart
+    weights = options.pop("weights", None) if apart else None
+    columns = _reward_columns(lines, apart, path)
+    if not lines:
+        return []
+    if weights is not None and not isinstance(weights, list):
+        raise UserError(f"weights must be a list of numbers, one a reward, not {weights!r}")
+    if weights is not None and len(weights) != len(columns):
+        raise UserError(f"{path}: {len(weights)} weights do not fit {len(columns)} rewards")
+    estimator = Estimator(name, options, weights or [1.0] * len(columns))
+    groups = list(group_places(lines, path).values())
+    size = max(map(len, groups))
+    slots = [place for group in groups for place in [*group, *[None] * (size - len(group))]]
+    terms = torch.tensor(
+        [[math.nan if place is None else column[place] for column in columns] for place in slots], dtype=torch.float64
+    ).view(len(slots), len(columns))
+    needed = name in BY_LENGTH
+    lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
+    totals = terms.nansum(dim=1) if apart else terms[:, 0]
+    result = estimator(terms, totals, size, lengths.double()).tolist()
+    by_line = {place: value for place, value in zip(slots, result, strict=True) if place is not None}
+    return [by_line[place] for place in lines]
+
+
+def _length(line: Mapping[str, Any], needed: bool, path: Path, place: int) -> int:
+    if needed and "length" not in line:
+        raise UserError(f"{path}, line {place}: key 'length' is missing")
+    length = line.get("length", 0)
+    if not is_whole(length, 0):
+        raise UserError(f"{path}, line {place}: 'length' must be a number of tokens, not {length!r}")
+    return int(length)
+
+
+def _reward_columns(lines: Lines, apart: bool, path: Path) -> list[dict[int, float]]:
+    """Each reward's numbers by line, NaN where it is null or missing."""
+    key = "rewards" if apart else "reward"
+    found: dict[int, dict[str, float | None]] = {}
+    for place, line in lines.items():
+        where = f"{path}, line {place}"
+        if key not in line:
+            raise UserError(f"{where}: key {key!r} is missing")
+        found[place] = (
+            reward_numbers(line[key], where) if apart else {key: reward_number(line[key], f"{where}: reward")}
+        )
+    names = list(dict.fromkeys(name for rewards in found.values() for name in rewards))
+    return [{place: _or_nan(rewards.get(name)) for place, rewards in found.items()} for name in names]
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def budgets(schedule: BudgetSchedule, steps: int, accuracy: float | None = None) -> list[int]:
+    """The budget of each of `steps` optimiser steps; of a group with this accuracy, where one is given."""
+    if accuracy is not None and not isinstance(schedule, GroupBudget):
+        raise UserError("this schedule does not look at accuracy; remove --accuracy")
+    try:
+        if accuracy is not None and isinstance(schedule, GroupBudget):
+            return [schedule.for_group(step, accuracy) for step in range(steps)]
+        return [schedule.at(step) for step in range(steps)]
+    except Exception as error:
+        raise raised(schedule, error, "budget") from error
+
+
+def spans(values: Sequence[int], most: int) -> list[tuple[int, int, int]]:
+    """Runs of equal budgets: (first step, last step, tokens); single steps, evenly apart, where they are too many."""
+    found: list[tuple[int, int, int]] = []
+    for step, tokens in enumerate(values):
+        if found and found[-1][2] == tokens:
+            found[-1] = (found[-1][0], step, tokens)
+        else:
+            found.append((step, step, tokens))
+    if len(found) <= most:
+        return found
+    return [(step, step, values[step]) for step in range(0, len(values), math.ceil(len(values) / most))]

@@ -1,0 +1,122 @@
+"""Our rewards in a stock `trl.GRPOTrainer`: whole groups, history and budget, through one class.
+
+    trainer = GRPOTrainer(model, reward_funcs=[TRLReward(Hapo(), tokenizer, budget=4000)], ...)
+
+What stock TRL cannot do stays out: it stops rollouts at its own `max_completion_length`, draws no
+fresh problems, and does not save the history (`state_dict` and `load_state_dict` are yours to call).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase, TrainerState
+
+from curricula import BudgetSchedule, Constant
+from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout
+from rewards.types import Prompt
+from rewards.verifier import MathVerifier, Verifier
+from rl.errors import UserError
+from rl.plugins import score_one
+from rl.problems.data import problem_id
+from rl.rounds.budgets import Budgets
+from rl.rounds.judging import judge_problems, raw_reward
+
+
+class TRLReward:
+    """A reward function of TRL's kind around one of our rewards.
+
+    The data set needs a column `answer`. A row whose column `evaluation` is true is scored but not
+    remembered: TRL does not tell a reward whether it is evaluating. Every rank must call it, as
+    every rank of a launch does, since groups may lie across ranks.
+
+    `budget` is in tokens, or a schedule over optimiser steps; `truncated` says what a completion
+    without an end counts as: `wrong`, or `judge` its text.
+    """
+
+    def __init__(
+        self,
+        reward: LengthReward,
+        tokenizer: PreTrainedTokenizerBase,
+        budget: BudgetSchedule | int,
+        verifier: Verifier | None = None,
+        truncated: str = "wrong",
+        eos_ids: Sequence[int] = (),
+    ) -> None:
+        if isinstance(reward, Monitor):
+            raise UserError(f"reward {reward.name!r} sets itself by a monitor set, which a stock trainer does not have")
+        self.reward, self.verifier, self.truncated = reward, verifier or MathVerifier(), truncated
+        self.budgets = Budgets(Constant(budget) if isinstance(budget, int) else budget)
+        self.eos_ids = {tokenizer.eos_token_id, *eos_ids}
+        self.history = History()
+        self.__name__ = reward.name
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        answer: Sequence[str] | None = None,
+        trainer_state: TrainerState | None = None,
+        evaluation: Sequence[bool] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """One number a completion of this rank, in order; None: not judged."""
+        if answer is None:
+            raise UserError(f"reward {self.reward.name!r} needs a column `answer` in the data set")
+        step = trainer_state.global_step if trainer_state else 0
+        rows = {name: values for name, values in columns.items() if _one_a_row(values, len(prompts))}
+        problems = [
+            Problem(problem_id(prompt, gold), prompt, gold, {name: values[i] for name, values in rows.items()})
+            for i, (prompt, gold) in enumerate(zip(prompts, answer, strict=True))
+        ]
+        local = list(zip(problems, self._rollouts(problems, completions, completion_ids, step), strict=True))
+        start = sum(gather_object([len(local)])[: PartialState().process_index])
+        values: list[float | None] = []
+        groups = []
+        for _, members in groupby(gather_object(local), key=lambda member: member[0].id):
+            pairs = list(members)
+            group = self.budgets.rescored(Group(pairs[0][0], tuple(rollout for _, rollout in pairs)), step)
+            values += score_one(self.reward, group, self.history)
+            groups.append(group)
+        if isinstance(self.reward, Observer) and not any(evaluation or ()):
+            for group in groups:
+                self.reward.observe(group, self.history)
+        return values[start : start + len(local)]
+
+    def _rollouts(
+        self, problems: Sequence[Problem], completions: Sequence[Any], ids: Sequence[Sequence[int]], step: int
+    ) -> list[Rollout]:
+        texts = [c if isinstance(c, str) else "".join(str(turn["content"]) for turn in c) for c in completions]
+        verdicts = judge_problems(self.verifier, problems, texts)
+        found = []
+        for problem, text, token_ids, verdict in zip(problems, texts, ids, verdicts, strict=True):
+            ended = bool(token_ids) and token_ids[-1] in self.eos_ids
+            found.append(
+                Rollout(
+                    problem_id=problem.id,
+                    length=len(token_ids),
+                    stop="eos" if ended else "length",
+                    budget=self.budgets.of(step, problem),
+                    verdict=verdict,
+                    raw_reward=raw_reward(verdict, "eos" if ended else "length", self.truncated),
+                    text=text,
+                    token_ids=tuple(token_ids),
+                )
+            )
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """The history, as plain JSON."""
+        return self.history.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.history.load_state_dict(state)
+
+
+def _one_a_row(values: Any, rows: int) -> bool:
+    return isinstance(values, list | tuple) and len(values) == rows

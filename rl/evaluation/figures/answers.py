@@ -1,0 +1,51 @@
+"""Which samples of a problem gave the same answer: what votes count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rewards import Verdict
+from rewards.verifier import Reading, Verifier
+from rewards.verifier.base import InProcess
+from rewards.verifier.quick import compare
+from rl.evaluation.figures.votes import Ballot
+from rl.evaluation.rows import Row
+
+RIGHT = "right"
+"""The answer of all samples that the verifier finds correct: what equals the gold answer is one answer."""
+
+
+def ballots(rows: Sequence[Row], verifier: Verifier, truncated: str = "judge") -> list[Ballot]:
+    """The votes of one problem's rows.
+
+    The answer is what the verifier reads in the completion. Correct ones are one answer. Wrong ones are the
+    same where the verifier's own comparison says so: its quick one for mathematics, so answers that only
+    math-verify could tell equal count as different. A completion cut at its cap has a vote where it may be
+    right, which under the rule `wrong` it may not.
+    """
+    reading = getattr(verifier, "reading", None) or Reading()
+    same = _comparison(verifier)
+    known: list[str] = []
+    found = []
+    for row in rows:
+        if row["correct"] is None or (truncated == "wrong" and row["stop"] == "length"):
+            continue
+        if row["verdict"] == Verdict.CORRECT:
+            found.append(Ballot((RIGHT,), row["correct"], row["length"]))
+            continue
+        answer = reading.find(row["completion"]).answer
+        if not answer:
+            continue
+        equal = next((other for other in known if other == answer or same(other, answer)), None)
+        if equal is None:
+            known.append(answer)
+            equal = answer
+        found.append(Ballot(equal, row["correct"], row["length"]))
+    return found
+
+
+def _comparison(verifier: Verifier) -> Callable[[str, str], bool]:
+    if isinstance(verifier, InProcess):
+        own = verifier.compare
+        return lambda one, other: own(one, other) is Verdict.CORRECT
+    return lambda one, other: compare(one, other) is True

@@ -1,0 +1,239 @@
+"""A run's folder: what is in it, whom it belongs to, and how it survives a crash.
+
+recipe.yaml, metrics.jsonl, alarms.jsonl, rollouts/*.parquet, evaluation/*.parquet, checkpoints/, final/, report/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from rl.errors import UserError
+from rl.folders.checkpoints import sync
+from rl.folders.lock import LOCK
+from rl.recipe.parts import Recipe
+from rl.rounds.round import Round
+
+Status = Literal["new", "unfinished", "finished"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The output folder of one recipe."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def alarms(self) -> Path:
+        return self.path / "alarms.jsonl"
+
+    @property
+    def rollouts(self) -> Path:
+        return self.path / "rollouts"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def final(self) -> Path:
+        return self.path / "final"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    @property
+    def summary(self) -> Path:
+        """Written last: its presence marks a finished run."""
+        return self.report / "summary.json"
+
+    def evaluation(self, when: Literal["before", "after"]) -> Path:
+        return self.path / "evaluation" / f"{when}.parquet"
+
+    @property
+    def probe(self) -> Path:
+        """What the untrained model made of the training problems."""
+        return self.path / "probe.parquet"
+
+    def stage(self, place: int, name: str) -> RunFolder:
+        """The run of one stage, counted from 1."""
+        return RunFolder(self.path / "stages" / f"{place}-{name}")
+
+    def logged(self) -> list[dict[str, Any]]:
+        """What was logged so far, over all stages where there are any, steps counted on."""
+        if self.metrics.is_file():
+            return read_metrics(self.metrics)
+        lines: list[dict[str, Any]] = []
+        for path in sorted(self.path.glob("stages/*/metrics.jsonl"), key=lambda p: _stage_place(p.parent)):
+            done = lines[-1]["step"] if lines else 0
+            lines += [{**line, "step": line["step"] + done, "stage": path.parent.name} for line in read_metrics(path)]
+        return lines
+
+    def rollout_files(self) -> list[tuple[int, Path]]:
+        """Every round's file in order, over all stages; each with the steps of the stages before its own."""
+        stages = sorted(self.path.glob("stages/*"), key=_stage_place)
+        found: list[tuple[int, Path]] = []
+        done = 0
+        for folder in [RunFolder(path) for path in stages] or [self]:
+            found += [(done, path) for path in sorted(folder.rollouts.glob("round-*.parquet"))]
+            done += folder.logged()[-1]["step"] if stages and folder.logged() else 0
+        return found
+
+    def gather(self, stages: Sequence[RunFolder]) -> None:
+        """Make this folder show a run of several stages: first `before`, last `after` and model, all metrics."""
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in self.logged()))
+        shown: list[tuple[Literal["before", "after"], RunFolder]] = [("before", stages[0]), ("after", stages[-1])]
+        for when, stage in shown:
+            if stage.evaluation(when).is_file():
+                self.evaluation(when).parent.mkdir(exist_ok=True)
+                shutil.copyfile(stage.evaluation(when), self.evaluation(when))
+        if not self.final.exists():
+            self.final.symlink_to(stages[-1].final.relative_to(self.path), target_is_directory=True)
+
+    def status(self, recipe: Recipe) -> Status:
+        """Whose folder this is. Another recipe's, or no run's at all, is an error."""
+        started = (LOCK, _temporary(self.recipe).name)  # all that a run killed at its very start leaves
+        if not self.path.exists() or (self.path.is_dir() and all(p.name in started for p in self.path.iterdir())):
+            return "new"
+        if not self.recipe.is_file():
+            raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
+        if _what_is_run(self.recipe.read_text()) != _what_is_run(recipe.to_yaml()):
+            raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
+        return "finished" if self.summary.is_file() else "unfinished"
+
+    def clear(self) -> None:
+        """Delete a run, whatever its recipe, but not its lock; a folder that is no run is left alone."""
+        if not self.recipe.is_file():
+            return
+        # Interrupted, this leaves a run that counts as neither finished nor trained.
+        first, last = [self.summary, self.final], [self.recipe]
+        others = [p for p in self.path.iterdir() if p not in [*first, *last] and p.name != LOCK]
+        for path in [*first, *others, *last]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def start(self, recipe: Recipe) -> None:
+        write_text(self.recipe, recipe.to_yaml())
+
+    def rewind(self, step: int, rounds: int) -> None:
+        """Forget the lines logged after `step` and the rollouts after the first `rounds`: they are written again."""
+        if self.metrics.is_file():
+            kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
+            write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+        if self.alarms.is_file():
+            said = [line for line in read_metrics(self.alarms) if line["step"] < step]
+            write_text(self.alarms, "".join(json.dumps(line) + "\n" for line in said))
+        for path in self.rollouts.glob("round-*"):
+            if path.suffix != ".parquet" or int(path.stem.rpartition("-")[2]) >= rounds:
+                path.unlink()
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Add a line to the metrics, on the disk before any checkpoint that counts on it."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def write_alarm(self, step: int, line: str) -> None:
+        """Keep an alarm that the round of this step gave."""
+        with self.alarms.open("a") as file:
+            file.write(json.dumps({"step": step, "alarm": line}) + "\n")
+
+    def alarms_said(self) -> list[str]:
+        return [line["alarm"] for line in read_metrics(self.alarms)] if self.alarms.is_file() else []
+
+    def write_round(self, round_: Round) -> None:
+        """All rollouts that a round is done with, those that did not train included (`advantage` null).
+
+        Those left over for the next round are in that one's file, with the `weight_version` that sampled them.
+        """
+        target = self.rollouts / f"round-{round_.number:06d}.parquet"
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        pq.write_table(pa.Table.from_pylist(list(_rollout_rows(round_))), temporary)
+        sync(temporary)
+        temporary.rename(target)
+
+
+def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
+    advantages = iter(round_.advantages.tolist())
+    trained = len(round_.batch)
+    rows = []
+    for i, scored in enumerate(round_.everything()):
+        for rollout, terms in zip(scored.group.rollouts, scored.terms.tolist(), strict=True):
+            rewards = zip(round_.reward_names, terms, strict=True)
+            rows.append(
+                {
+                    "step": round_.step,
+                    "round": round_.number,
+                    "problem_id": rollout.problem_id,
+                    "prompt": json.dumps(scored.group.problem.prompt),
+                    "completion": rollout.text,
+                    "token_ids": list(rollout.token_ids),
+                    "length": rollout.length,
+                    "stop": rollout.stop,
+                    "budget": rollout.budget,
+                    "verdict": str(rollout.verdict),
+                    "raw_reward": rollout.raw_reward,
+                    "rewards": {name: None if value != value else value for name, value in rewards},
+                    "advantage": next(advantages) if i < trained else None,
+                    "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
+                }
+            )
+    return rows
+
+
+def _what_is_run(recipe: str) -> Any:
+    """A recipe without what may change from one start of its run to the next: who the workers are."""
+    plain = yaml.safe_load(recipe)
+    for name in ("workers", "pool", "wait_minutes"):
+        plain.get("rollouts", {}).pop(name, None)
+    return plain
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line that a crash cut short is left out."""
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            continue
+    return lines
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    temporary.write_text(text)
+    sync(temporary)
+    temporary.rename(path)
+
+
+def _stage_place(path: Path) -> int:
+    return int(path.name.split("-")[0])
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".tmp")

@@ -1,0 +1,65 @@
+"""A folder that is there whole or not at all: written under another name beside it, then moved to its place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rl.errors import UserError
+from rl.folders.checkpoints import sync, sync_all
+
+
+def require_new(out: Path) -> None:
+    """Errors: UserError when `out` is there and not an empty folder, or nothing can be made beside it."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already and not an empty folder; choose another --out")
+    above = next(place for place in out.absolute().parents if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(f"cannot write {out}: {above} is no folder that may be written to")
+
+
+@contextlib.contextmanager
+def whole_folder(out: Path, needed: int = 0) -> Iterator[Path]:
+    """Gives a temporary folder that becomes `out` at the end; an error on the way leaves neither.
+
+    `needed` is what it will hold, in bytes. Errors: UserError when `out` is not new, or the disk
+    has no room for it or refuses a write.
+    """
+    require_new(out)
+    made = [place for place in out.absolute().parents if not place.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(out.parent).free
+        if free < needed:
+            raise UserError(f"cannot write {out}: it takes {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free")
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            sync_all(temporary)
+            temporary.rename(out)
+            sync(out.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        _remove_empty(made)
+        raise UserError(f"cannot write {out}: {error.strerror or error}; nothing was written") from error
+    except BaseException:
+        _remove_empty(made)
+        raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

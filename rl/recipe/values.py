@@ -1,0 +1,66 @@
+"""Recipes from plain values, every key checked, and the recipes of their stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rl.errors import UserError, unknown
+from rl.recipe.parts import Recipe
+
+
+def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Check `values` and give the recipe; the error names the key, the place and the nearest key."""
+    try:
+        return TypeAdapter(Recipe).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _explain(first["loc"], first["type"], first["msg"], where) from error
+
+
+def _explain(loc: tuple[int | str, ...], kind: str, message: str, where: str) -> UserError:
+    place = ".".join(map(str, loc))
+    if kind == "unexpected_keyword_argument":
+        return unknown("key", place, _siblings(loc), where)
+    if kind in ("missing", "missing_argument"):
+        return UserError(f"{where}: key {place!r} is missing; add it")
+    return UserError(f"{where}: {place}: {message}")
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys known where `loc` points, each with its path."""
+    part: Any = Recipe
+    for step in loc[:-1]:
+        hint = typing.get_type_hints(part).get(str(step))
+        choices = [hint, *typing.get_args(hint)]
+        part = next((c for c in choices if dataclasses.is_dataclass(c)), part)
+    prefix = "".join(f"{step}." for step in loc[:-1])
+    return [prefix + f.name for f in dataclasses.fields(part)]
+
+
+def stages_of(recipe: Recipe) -> list[tuple[str, Recipe]]:
+    """The recipe of each stage by name. Errors: UserError naming the stage."""
+    base = {key: value for key, value in recipe.to_dict().items() if key != "stages"}
+    found = []
+    for place, stage in enumerate(recipe.stages, 1):
+        name = str(stage.get("name", place))
+        if "stages" in stage:
+            raise UserError(f"{recipe.name}, stage {name}: a stage has no stages of its own")
+        own = {key: value for key, value in stage.items() if key != "name"}
+        values = {**merge(base, own), "name": f"{recipe.name}-{name}"}
+        found.append((name, parse_recipe(values, f"{recipe.name}, stage {name}")))
+    return found
+
+
+def merge(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `own` in it, part by part; a named plug-in or source replaces the old one whole."""
+    merged = dict(base)
+    for key, value in own.items():
+        old = merged.get(key)
+        inner = isinstance(value, Mapping) and isinstance(old, Mapping) and not {"name", "source"} & set(value)
+        merged[key] = merge(old, value) if inner else value  # type: ignore[arg-type]
+    return merged

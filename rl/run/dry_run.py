@@ -1,0 +1,149 @@
+"""What a run would be, before it is one: the resolved recipe, its checks, its estimates. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rewards.verifier import Isolated
+from rl.errors import OutOfReach, UserError
+from rl.estimates import ASSUMED, Estimate, Prompts, Rates, Shape, estimate, known_config, lines, shape_of
+from rl.evaluation import encode_prompts
+from rl.folders.run import RunFolder
+from rl.launch.configuration import Launch
+from rl.models import load_config, quieten_libraries, resolve_model
+from rl.problems.data import ProblemSet, load_problems
+from rl.recipe.config import require_shardable
+from rl.recipe.files import load_recipe
+from rl.recipe.marked import marked_yaml
+from rl.recipe.parts import Recipe, SourcePart
+from rl.recipe.values import stages_of
+from rl.run.engines import require_engine
+from rl.run.prepare import Prepared, Resolved, prepare, resolve
+
+COUNTED = 512
+"""Prompts whose tokens are counted, spread over all of them."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What was found of a recipe or, where it has some, of each of its stages."""
+
+    text: str
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON: each estimate by the name of its recipe."""
+        return {name: found.to_dict() for name, found in self.estimates.items()}
+
+
+def dry_run(
+    reference: str,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    launch: Launch | None = None,
+    rates: Rates | None = None,
+    calibrated: bool = False,
+) -> DryRun:
+    """Resolve and check a recipe and estimate what it takes. Errors: UserError.
+
+    `calibrated`: measure the rates that are not given on this machine, in about half a minute.
+    """
+    quieten_libraries()
+    recipe = load_recipe(reference, overrides)
+    folder = RunFolder(out or Path("runs") / recipe.name)
+    said = [marked_yaml(recipe), ""]
+    estimates: dict[str, Estimate] = {}
+    loaded: dict[str, ProblemSet] = {}
+    rates = rates or Rates()
+    for place, (name, part) in enumerate(stages_of(recipe) or [("", recipe)], 1):
+        target = folder.stage(place, name) if name else folder
+        said += [f"stage      {target.path.name}"] if name else []
+        if launch is not None and launch.sharding == "fsdp":
+            require_shardable(part)
+        looked, checks = _look(part, target.path, loaded)
+        try:
+            if calibrated and place == 1:
+                rates, measured = _calibrate(looked, rates)
+                checks += measured
+            found = _estimate(looked, launch, rates)
+        finally:
+            if isinstance(looked.verifier, Isolated):
+                looked.verifier.close()
+        said += checks
+        if found is None:
+            said.append(f"estimate   none: the shape of {part.model!r} is not known here")
+        else:
+            said += lines(found)
+            estimates[part.name] = found
+    return DryRun("\n".join(said), estimates)
+
+
+def _look(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet]) -> tuple[Resolved, list[str]]:
+    """The recipe as far as it can be prepared here, and what came of it."""
+    try:
+        prepared = prepare(recipe, out, loaded)
+    except OutOfReach as error:
+        resolved = resolve(recipe, out)
+        return resolved, [*_data(resolved), f"not here   {error}; what needs it was not checked"]
+    require_engine(prepared)
+    return prepared, prepared.describe()
+
+
+def _data(resolved: Resolved) -> Iterator[str]:
+    """The sources of problems that are in reach although something else is not."""
+    data = resolved.recipe.data
+    for name, source in (("train", data.train), ("eval", data.eval), ("monitor", data.monitor)):
+        if source is not None and _is_local(source):
+            try:
+                found = load_problems(source, data.prompt, resolved.verifier)
+            except OutOfReach:
+                continue
+            yield f"{name:<10} {len(found.problems)} problems from {found.source}"
+
+
+def _is_local(source: SourcePart) -> bool:
+    return Path(source.source).exists() or ":" in source.source or bool(Path(source.source).suffix)
+
+
+def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate | None:
+    shape = _shape(looked.recipe.model, looked.config.trust_remote_code)
+    if shape is None:
+        return None
+    recipe, config, budgets = looked.recipe, looked.config, looked.budgets
+    prompts = prompts_of(looked) if isinstance(looked, Prepared) else ASSUMED
+    problems = len(looked.train.problems) if isinstance(looked, Prepared) else None
+    return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)
+
+
+def _shape(model: str, trust_remote_code: bool) -> Shape | None:
+    """By the model's own configuration or, where that is not in reach, by the table that ships."""
+    try:
+        return shape_of(load_config(resolve_model(model), trust_remote_code), trust_remote_code)
+    except OutOfReach:
+        config = known_config(model)
+        return None if config is None else shape_of(config)
+
+
+def prompts_of(prepared: Prepared) -> Prompts:
+    """Tokens of the training problems' prompts, their longest budget written in where one is."""
+    problems, budgets = prepared.train.problems, prepared.budgets
+    step = -(-len(problems) // COUNTED)
+    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems[::step]]
+    lengths = [len(ids) for ids in encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)]
+    return Prompts(fmean(lengths), max(lengths))
+
+
+def _calibrate(looked: Resolved, rates: Rates) -> tuple[Rates, list[str]]:
+    from rl.run.calibration import calibrate
+
+    if not isinstance(looked, Prepared):
+        raise UserError("--calibrate trains for half a minute, and model or data are not here; give --rates instead")
+    trusted = looked.config.trust_remote_code
+    shape = shape_of(load_config(looked.model, trusted), trusted)
+    measured = calibrate(looked, shape, prompts_of(looked).mean)
+    given = {name: value for name, value in vars(rates).items() if value is not None}
+    return replace(measured.rates, **given), [measured.describe()]

@@ -1,0 +1,113 @@
+"""The rollout engine that a recipe names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from rl.errors import UserError
+from rl.evaluation import encode_prompts
+from rl.models import base_of, load_config
+from rl.recipe.parts import RolloutPart
+from rl.rollouts.check import WeightCheck
+from rl.rollouts.engine import Engine, TransformersEngine
+from rl.rollouts.vllm.engine import VllmEngine, require_vllm
+from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
+from rl.rollouts.workers.channels import Channels
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rollouts.workers.http import HttpWorker, require_address
+from rl.rollouts.workers.spread import Limits
+from rl.rollouts.workers.worker import Timing
+from rl.run.prepare import Prepared
+from rl.secrecy import from_environment
+
+
+def require_engine(prepared: Prepared) -> None:
+    """Refuse an engine that this launch could not start, before anything is written. Errors: UserError."""
+    part = prepared.recipe.rollouts
+    if part.engine == "workers":
+        _key(part)
+        for address in part.workers:
+            require_address(address)
+        if part.pool.weights == "nccl" and not torch.cuda.is_available():
+            raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
+    if part.engine != "vllm":
+        return
+    require_vllm("rollouts.engine: vllm")
+    if part.vllm.sleep and not torch.cuda.is_available():
+        raise UserError("rollouts.vllm.sleep needs CUDA; set it to 0")
+    ranks, size = PartialState().num_processes, part.vllm.tensor_parallel_size
+    if ranks % size:
+        raise UserError(
+            f"rollouts.vllm.tensor_parallel_size {size} does not divide the launch's {ranks} ranks; change either, or "
+            "use rollouts.engine: workers, whose tensor parallelism is their own"
+        )
+    model_length(prepared)
+
+
+def build_engine(prepared: Prepared, model: str) -> Engine:
+    """The engine of `rollouts`, for the model at this path or hub name; it has no weights of its own yet."""
+    part = prepared.recipe.rollouts
+    if part.engine == "transformers":
+        return TransformersEngine(batch_size=part.batch_size)
+    if part.engine == "vllm":
+        rank = prepared.recipe.lora.rank if prepared.recipe.lora else None
+        return VllmEngine(base_of(model) or model, part.vllm, model_length(prepared), dtype_of(prepared), rank)
+    return _workers(prepared, model)
+
+
+def _workers(prepared: Prepared, model: str) -> WorkersEngine:
+    part, config = prepared.recipe.rollouts, prepared.config
+    key = _key(part)
+    vocabulary = load_config(model, config.trust_remote_code).get_text_config().vocab_size
+    return WorkersEngine(
+        [HttpWorker(address, vocabulary, key) for address in part.workers],
+        Path(config.output_dir).resolve().parent / "weights",
+        part.wait_minutes,
+        Limits(max(1, part.pool.in_flight // PartialState().num_processes)),
+        Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),
+        _channels(part, key) if part.pool.weights == "nccl" else None,
+    )
+
+
+def _channels(part: RolloutPart, key: str | None) -> Channels:
+    device = PartialState().device
+    return Channels(lambda place: NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device))
+
+
+def _key(part: RolloutPart) -> str | None:
+    """The workers' API key, where they want one."""
+    name = part.pool.api_key_env
+    return None if name is None else from_environment(name, "rollouts.pool.api_key_env")
+
+
+def model_length(prepared: Prepared) -> int:
+    """Tokens that the longest prompt and the largest budget need together, or what the recipe gives them.
+
+    Errors: UserError where they do not fit into the model, or into `rollouts.vllm.max_model_len`.
+    """
+    budgets, given = prepared.budgets, prepared.recipe.rollouts.vllm.max_model_len
+    problems = [*prepared.train.problems, *(prepared.monitor.problems if prepared.monitor else ())]
+    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
+    longest = max(map(len, encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)))
+    needed = longest + max(budgets.maximum, WeightCheck.TOKENS)
+    config = load_config(prepared.model, prepared.config.trust_remote_code).get_text_config()
+    limits = {"rollouts.vllm.max_model_len": given, "the model": getattr(config, "max_position_embeddings", None)}
+    for holder, limit in limits.items():
+        if limit is not None and needed > limit:
+            raise UserError(
+                f"{prepared.recipe.name}: the longest prompt ({longest} tokens) and the largest budget "
+                f"({budgets.maximum}) need {needed} tokens, and {holder} has {limit}; shorten prompts or budget"
+                + (", or raise it" if given else "")
+            )
+    return given or needed
+
+
+def dtype_of(prepared: Prepared) -> str:
+    """What a vLLM engine computes in: as told, or as the trainer does."""
+    told, config = prepared.recipe.rollouts.vllm.dtype, prepared.config
+    if told != "auto":
+        return told
+    return "bfloat16" if config.bf16 else "float16" if config.fp16 else "float32"

@@ -1,0 +1,130 @@
+"""A recipe made ready: every name resolved, every problem read, everything checked; nothing written yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from curricula import ProblemOrder
+from rewards import LengthReward
+from rewards.verifier import Verifier
+from rl.errors import UserError
+from rl.evaluation.recipes import recipe_protocol
+from rl.models import load_config, load_tokenizer, resolve_model
+from rl.plugins import load_budget, load_order, load_reward, load_verifier
+from rl.problems.data import ProblemSet, load_problems
+from rl.problems.sampler import ProblemSampler
+from rl.recipe.config import LengthGRPOConfig, trainer_config
+from rl.recipe.parts import Recipe, SourcePart
+from rl.rounds.budgets import Budgets
+from rl.rounds.round import require_monitor
+from rl.secrecy import require_no_secrets
+from rl.trainer.lora import require_lora
+from rl.updates.chunked import require_proven
+
+PROBED = ("pass_rate", "ref_accuracy", "ref_length")
+"""Columns that `data.probe` adds to every training problem."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A recipe whose every plug-in is there; no model and no problem has been looked at."""
+
+    recipe: Recipe
+    config: LengthGRPOConfig
+    rewards: list[LengthReward]
+    budgets: Budgets
+    order: ProblemOrder
+    verifier: Verifier
+
+
+@dataclass(frozen=True)
+class Prepared(Resolved):
+    """A recipe whose every name has been resolved and every problem read; nothing written yet."""
+
+    model: str
+    tokenizer: PreTrainedTokenizerBase
+    train: ProblemSet
+    eval: ProblemSet | None
+    monitor: ProblemSet | None
+
+    def starting_from(self, model: Path, evaluate: bool) -> Prepared:
+        """The same from another model, evaluated before training or not."""
+        evaluation = replace(self.recipe.evaluation, before=evaluate)
+        path = str(model.resolve())
+        return replace(self, model=path, recipe=replace(self.recipe, model=path, evaluation=evaluation))
+
+    def describe(self) -> list[str]:
+        """What a dry run prints below the resolved recipe."""
+        lines = [f"model      {self.model}", _describe("train", self.train)]
+        for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
+            if problems:
+                lines.append(_describe(name, problems))
+        c = self.config
+        lines.append(
+            f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
+            f"at most {self.budgets.maximum} tokens a rollout"
+        )
+        return lines
+
+
+def _describe(name: str, problems: ProblemSet) -> str:
+    left_out = f", {problems.unreadable} left out (unreadable answer)" if problems.unreadable else ""
+    copies = f", {problems.duplicates} copies left out" if problems.duplicates else ""
+    return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
+
+
+def resolve(recipe: Recipe, out: Path) -> Resolved:
+    """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
+    require_no_secrets(recipe.to_dict(), recipe.name)
+    rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
+    if not rewards:
+        raise UserError(f"{recipe.name}: a recipe needs at least one reward")
+    names = [reward.name for reward in rewards]
+    if len(set(names)) < len(names):
+        raise UserError(f"{recipe.name}: each reward may stand once in a recipe, got {', '.join(names)}")
+    recipe_protocol(recipe)  # raises where there can be no such evaluation
+    part = recipe.budget
+    schedule = load_budget(part.name, part.options, recipe.trainer.get("max_steps"))
+    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor)
+    order = load_order(recipe.data.order.name, recipe.data.order.options)
+    config = trainer_config(recipe, out, budgets.maximum)
+    if recipe.data.probe and (config.top_k or config.min_p is not None):
+        raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
+    require_monitor(rewards, recipe.data.monitor is not None)
+    verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
+    return Resolved(recipe, config, rewards, budgets, order, verifier)
+
+
+def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
+    """Resolve and check everything that can be checked before anything is written or trained.
+
+    `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
+    """
+    resolved = resolve(recipe, out)
+    config, order, verifier = resolved.config, resolved.order, resolved.verifier
+    model = resolve_model(recipe.model)
+    if config.sequence_chunk is not None:
+        require_proven(load_config(model, config.trust_remote_code))
+    require_lora(recipe, config, model)
+    tokenizer = load_tokenizer(model, config.trust_remote_code)
+
+    chat = tokenizer.chat_template is not None
+    known = {} if loaded is None else loaded
+
+    def read(source: SourcePart) -> ProblemSet:
+        key = repr((source, recipe.data.prompt, chat))
+        if key not in known:
+            known[key] = load_problems(source, recipe.data.prompt, verifier, chat)
+        return known[key]
+
+    data = recipe.data
+    train = read(data.train)
+    config.require_problems(len(train.problems), train.source)
+    if not (data.probe and order.column in PROBED):
+        ProblemSampler(train.problems, recipe.seed, order)
+    held_out = read(data.eval) if data.eval else None
+    monitor = read(data.monitor) if data.monitor else None
+    return Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)

@@ -1,0 +1,246 @@
+"""A recipe, from its first line to its report.
+
+`lengthwise train RECIPE` on one machine, `accelerate launch -m rl.train RECIPE` on a cluster.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from transformers import PrinterCallback, TrainerCallback
+
+from rewards.verifier import Isolated
+from rl.evaluation import Answerer, end_ids, evaluate
+from rl.evaluation.recipes import data_in, recipe_protocol, stated
+from rl.folders import checkpoints
+from rl.folders.lock import locked
+from rl.folders.run import RunFolder
+from rl.launch.check import require_ranks, require_sharding
+from rl.models import quieten_libraries
+from rl.problems.data import ProblemSet
+from rl.recipe.files import load_recipe
+from rl.recipe.parts import Recipe
+from rl.recipe.values import stages_of
+from rl.report import write_run_report
+from rl.rollouts import TransformersEngine
+from rl.run.engines import build_engine, require_engine
+from rl.run.prepare import Prepared, prepare
+from rl.run.probe import probed
+from rl.run.progress import ProgressCallback
+from rl.trainer.lora import REFERENCE, load_options, require_continues, start_from
+from rl.trainer.signals import Stopped
+from rl.trainer.trainer import LengthGRPOTrainer
+
+
+def train(
+    reference: str,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> RunFolder:
+    """Train a recipe to its end and report; resume it where it stopped; only report it if finished.
+
+    Errors: `rl.trainer.signals.Stopped`, a SystemExit, where a signal ended it.
+    """
+    quieten_libraries()
+    recipe = load_recipe(reference, overrides)
+    run = RunFolder(out or Path("runs") / recipe.name)
+    plan = _plan(recipe, run)
+    require_ranks()
+    # A folder that is not ours shows before a lock is put into it.
+    cleared = overwrite and run.recipe.is_file()
+    if not cleared and run.status(recipe) == "finished":
+        return run
+    try:
+        with locked(run.path):
+            _train_locked(recipe, plan, run, overwrite, quiet)
+    finally:
+        for prepared, _ in plan:
+            if isinstance(prepared.verifier, Isolated):
+                prepared.verifier.close()
+    return run
+
+
+def _train_locked(
+    recipe: Recipe, plan: list[tuple[Prepared, RunFolder]], run: RunFolder, overwrite: bool, quiet: bool
+) -> None:
+    state = PartialState()
+    if overwrite and state.is_main_process:
+        run.clear()
+    state.wait_for_everyone()
+    status = run.status(recipe)
+    state.wait_for_everyone()
+    if status == "finished":
+        return
+    if state.is_main_process:
+        run.start(recipe)
+    if recipe.stages:
+        _train_stages(plan, run, quiet)
+    else:
+        _train_one(*plan[0], quiet)
+    if state.is_main_process:
+        write_run_report(run)
+    state.wait_for_everyone()
+
+
+def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
+    """What is to be trained, and where: the recipe itself, or each of its stages."""
+    loaded: dict[str, ProblemSet] = {}
+    stages = [(stage, run.stage(place, name)) for place, (name, stage) in enumerate(stages_of(recipe), 1)]
+    plan = [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
+    for prepared, _ in plan:
+        require_engine(prepared)
+    for (before, _), (after, _) in pairwise(plan):
+        require_continues(before.recipe, after.recipe)
+    return plan
+
+
+def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
+    """One run after the other, each from the model before it; the whole then shows the last one's results."""
+    state = PartialState()
+    before: RunFolder | None = None
+    for prepared, stage in plan:
+        if before is not None:
+            # The stage before has been evaluated already: its "after" is this one's "before".
+            prepared = prepared.starting_from(before.final, evaluate=False)
+        status = stage.status(prepared.recipe)
+        state.wait_for_everyone()
+        if status != "finished":
+            if state.is_main_process:
+                stage.start(prepared.recipe)
+            _train_one(prepared, stage, quiet)
+            if state.is_main_process:
+                write_run_report(stage)
+        state.wait_for_everyone()
+        before = stage
+    if state.is_main_process:
+        run.gather([stage for _, stage in plan])
+    state.wait_for_everyone()
+
+
+def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
+    trainer = build_trainer(prepared, run, quiet)
+    try:
+        _evaluate(prepared, trainer, run, "before")
+        if not run.final.exists():
+            _train_model(trainer, run)
+        _evaluate(prepared, trainer, run, "after")
+    finally:
+        trainer.engine.close()
+
+
+def _train_model(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
+    """Errors: Stopped, on every rank, where a signal said so."""
+    signals = trainer.signals
+    try:
+        with signals.heeded():
+            trainer.train(resume_from_checkpoint=_rewind(run, trainer.args.round_steps))
+            if not signals.ending:
+                _save_final(trainer, run)
+            signals.end_if_told()
+    except Stopped as stopped:
+        if trainer.accelerator.is_main_process:
+            print(f"{run.path} was ended by {stopped.signal}; the same command goes on", file=sys.stderr, flush=True)
+        raise
+
+
+def _rewind(run: RunFolder, round_steps: int) -> str | None:
+    """Set a run back to its newest whole checkpoint, which the main process chooses for all, and say which."""
+    chosen: list[str | None] = [None]
+    if PartialState().is_main_process:
+        found = checkpoints.find(run.checkpoints)
+        if found.used or found.skipped:
+            print(f"{run.path} goes on {found}", file=sys.stderr, flush=True)
+        checkpoints.remove_torn(run.checkpoints)
+        step = checkpoints.step(found.used) if found.used else 0
+        run.rewind(step, -(-step // round_steps))
+        chosen = [str(found.used) if found.used else None]
+    broadcast_object_list(chosen)
+    return chosen[0]
+
+
+def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> LengthGRPOTrainer:
+    """The trainer of a recipe as `train` uses it, its model loaded, its engine built."""
+    source = str(run.final) if run.final.exists() else prepared.model
+    model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
+    problems = prepared.train.problems
+    if prepared.recipe.data.probe and not run.final.exists():
+        problems = probed(prepared, model, run)
+    callbacks: list[TrainerCallback] = [_MetricsWriter(run)]
+    if not quiet:
+        callbacks.append(ProgressCallback(prepared.recipe.name))
+    trainer = LengthGRPOTrainer(
+        model=model,
+        args=prepared.config,
+        problems=problems,
+        rewards=prepared.rewards,
+        budget=prepared.budgets,
+        verifier=prepared.verifier,
+        processing_class=prepared.tokenizer,
+        peft_config=adapter,
+        order=prepared.order,
+        monitor=prepared.monitor.problems if prepared.monitor else (),
+        on_round=run.write_round,
+        callbacks=callbacks,
+        engine=None if run.final.exists() else build_engine(prepared, source),
+    )
+    trainer.on_alarm = run.write_alarm
+    trainer.remove_callback(PrinterCallback)
+    require_sharding(trainer.accelerator.distributed_type)
+    return trainer
+
+
+def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, when: Literal["before", "after"]) -> None:
+    target = run.evaluation(when)
+    if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
+        return
+    recipe, source = prepared.recipe, prepared.recipe.data.eval
+    assert source is not None
+    protocol = recipe_protocol(recipe).of(data_in(source, prepared.eval), "transformers")
+    problems = [stated(problem, protocol.budget_text) for problem in prepared.eval.problems]
+    with trainer.whole_model() as model:
+        engine = TransformersEngine(model, recipe.evaluation.batch_size)
+        name = recipe.model if when == "before" else recipe.name
+        answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
+        result = evaluate(answerer, problems, prepared.verifier, protocol)
+    if trainer.accelerator.is_main_process:
+        result.save(target)
+
+
+def _save_final(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
+    temporary = run.final.with_name("final.tmp")
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(temporary, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(temporary))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(temporary / REFERENCE, ignore_errors=True)
+        checkpoints.sync_all(temporary)
+        temporary.rename(run.final)
+    trainer.accelerator.wait_for_everyone()
+
+
+class _MetricsWriter(TrainerCallback):
+    """Appends each logged step to the run's metrics.jsonl."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self.run.log({"step": state.global_step, "time": time.time(), **logs})
+
+
+def is_main_process() -> bool:
+    """Whether this rank speaks for the launch."""
+    return bool(PartialState().is_main_process)

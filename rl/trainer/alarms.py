@@ -1,0 +1,208 @@
+"""What is probably wrong with a run, said in its first ten steps, each thing once and with its remedy.
+
+An alarm is a function of what was counted so far and of the configuration: a line, or None. Counts
+and what was said already are part of a checkpoint, so a resumed run neither repeats nor misses one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rewards import Rollout, Verdict
+from rl.recipe.config import LengthGRPOConfig
+from rl.rounds.round import Round, varies
+
+STEPS = 10
+"""Optimiser steps that are watched."""
+MOST_TRUNCATED, MOST_UNPARSABLE, MOST_TIMED_OUT = 0.5, 0.05, 0.01
+MOST_FLAT, ENOUGH_GROUPS = 0.9, 16
+MOST_APART = 0.05
+"""Mean distance of log-probs, in nats a token; rounding in bf16 stays well below."""
+
+Tally = Counter[str]
+
+
+class Alarms:
+    """Watches a run's first rounds."""
+
+    def __init__(self, config: LengthGRPOConfig, rewards: Sequence[str]) -> None:
+        self.config, self.rewards = config, list(rewards)
+        self._tally: Tally = Counter()
+        self._said: set[str] = set()
+
+    def watch(self, step: int) -> bool:
+        """Whether a round that begins at `step` is looked at."""
+        return step < STEPS
+
+    def see(self, round_: Round) -> list[str]:
+        """What to warn about after this round."""
+        if not self.watch(round_.step):
+            return []
+        self._tally.update(_counts(round_))
+        return self._new()
+
+    def see_logprobs(self, distance: float, tokens: int) -> list[str]:
+        """The same, after `tokens` log-probs of engine and trainer lay `distance` nats apart in sum."""
+        self._tally.update({"distance": distance, "compared": tokens})  # type: ignore[dict-item]
+        return self._new()
+
+    def _new(self) -> list[str]:
+        lines = {alarm.__name__: alarm(self._tally, self.config, self.rewards) for alarm in ALARMS}
+        new = {name: line for name, line in lines.items() if line and name not in self._said}
+        self._said |= set(new)
+        return list(new.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"tally": dict(self._tally), "said": sorted(self._said)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._tally, self._said = Counter(state["tally"]), set(state["said"])
+
+
+def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[float, int]:
+    """How far the engine's log-probs lie from the trainer's old ones: the sum in nats, and the tokens compared.
+
+    `batches` hold `completion_ids`, `completion_mask` and `old_per_token_logps`, (rows, tokens) each, in
+    any order. Only rollouts that this round sampled are compared: others came from other weights.
+    """
+    engine = _engine_logprobs(round_)
+    total, tokens = 0.0, 0
+    for batch in batches:
+        for ids, mask, logps in zip(
+            batch["completion_ids"].cpu(),
+            batch["completion_mask"].bool().cpu(),
+            batch["old_per_token_logps"].float().cpu(),
+            strict=True,
+        ):
+            found = torch.tensor(engine.get(tuple(ids[mask].tolist()), ()))
+            if len(found):
+                total += float((logps[mask] - found).abs().sum())
+                tokens += len(found)
+    return total, tokens
+
+
+def _engine_logprobs(round_: Round) -> dict[tuple[int, ...], tuple[float, ...]]:
+    """By token ids; a completion that several problems have in common is left out."""
+    found: dict[tuple[int, ...], dict[str, tuple[float, ...]]] = {}
+    for scored in round_.batch:
+        if scored.sampled.step == round_.step:
+            for rollout in scored.group.rollouts:
+                found.setdefault(rollout.token_ids, {})[rollout.problem_id] = rollout.logprobs
+    return {ids: next(iter(each.values())) for ids, each in found.items() if len(each) == 1}
+
+
+def _counts(round_: Round) -> Iterable[str]:
+    for scored in round_.drawn:
+        yield "groups"
+        if not varies(scored, "raw"):
+            yield "flat"
+        for rollout in scored.group.rollouts:
+            yield "rollouts"
+            if rollout.stop == "length":
+                yield "truncated"
+            if rollout.verdict is Verdict.TIMED_OUT:
+                yield "timed_out"
+            if rollout.verdict is Verdict.UNPARSABLE:
+                yield "unparsable"
+                yield from (f"unparsable, {sign}" for sign, shows in _SIGNS.items() if shows(rollout))
+
+
+_SIGNS: dict[str, Callable[[Rollout], bool]] = {
+    "cut": lambda rollout: rollout.stop == "length",
+    "thinking": lambda rollout: "<think>" in rollout.text and "</think>" not in rollout.text,
+    "unboxed": lambda rollout: "\\boxed" not in rollout.text,
+}
+_CAUSES = {
+    "cut": "most were cut at their budget before they gave an answer; a larger `budget` would show more of them",
+    "thinking": "most began to think and never ended it; is this the model's chat template?",
+    "unboxed": "most have no \\boxed{} answer; does `data.prompt` ask for one, or should `verifier.places` look "
+    "elsewhere?",
+}
+
+
+def unparsable(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["unparsable"] <= MOST_UNPARSABLE * tally["rollouts"]:
+        return None
+    likely = (cause for sign, cause in _CAUSES.items() if tally[f"unparsable, {sign}"] > tally["unparsable"] / 2)
+    cause = next(likely, "their answers are boxed but cannot be read; look at the run's rollouts")
+    return f"{_share(tally, 'unparsable')} are unparsable: {cause}"
+
+
+def timed_out(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["timed_out"] <= MOST_TIMED_OUT * tally["rollouts"]:
+        return None
+    return (
+        f"{_share(tally, 'timed_out')} are timed_out: their answers are too large to be checked in time, or the "
+        "machine is too busy for `verifier.seconds`"
+    )
+
+
+def truncated(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["truncated"] <= MOST_TRUNCATED * tally["rollouts"]:
+        return None
+    return (
+        f"{_share(tally, 'truncated')} are cut at their budget, so most of what is learnt is to stop; raise `budget`, "
+        "or let it fall step by step from one that most rollouts keep to"
+    )
+
+
+def flat(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["groups"] < ENOUGH_GROUPS or tally["flat"] <= MOST_FLAT * tally["groups"]:
+        return None
+    return (
+        f"{tally['flat'] / tally['groups']:.0%} of the first {tally['groups']} groups are all right or all wrong and "
+        "teach nothing about that; choose problems by pass rate (`data.probe`), raise `trainer.num_generations`, or "
+        "draw others in their place (`sampling.dynamic`)"
+    )
+
+
+def idle_clipping(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if config.epsilon_high in (None, config.epsilon) or config.round_steps > 1:
+        return None
+    return (
+        f"epsilon_high {config.epsilon_high} cannot act: a round makes one update, so every importance ratio is 1; "
+        "make several of it (`batch.updates`, or `trainer.steps_per_generation` above gradient_accumulation_steps)"
+    )
+
+
+def masked_penalty(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    penalised = config.truncated == "wrong" or "truncation" in rewards
+    if not (config.mask_truncated_completions and penalised):
+        return None
+    return (
+        "truncated rollouts earn nothing, but mask_truncated_completions takes them out of the loss, so the penalty "
+        "is never learnt; remove trainer.mask_truncated_completions, or set `rollouts.truncated: judge` and no "
+        "truncation reward"
+    )
+
+
+def sequence_mask(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    mode = config.vllm_importance_sampling_mode
+    if not (config.correct_rollouts and mode.startswith("sequence_")):
+        return None
+    return (
+        f"vllm_importance_sampling_mode {mode} multiplies the ratios of all tokens, so long rollouts are the first to "
+        "be dropped or scaled down; set trainer.vllm_importance_sampling_mode to token_truncate"
+    )
+
+
+def apart(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["distance"] <= MOST_APART * tally["compared"]:
+        return None
+    return (
+        f"the log-probs of rollouts differ by {tally['distance'] / tally['compared']:.2f} nats a token between the "
+        "rollout engine and the trainer: they do not run the same model; give both the same dtype, weights and "
+        "attention, and switch dropout off"
+    )
+
+
+ALARMS = (unparsable, timed_out, truncated, flat, idle_clipping, masked_penalty, sequence_mask, apart)
+
+
+def _share(tally: Tally, name: str) -> str:
+    return f"{tally[name] / tally['rollouts']:.0%} of the first {tally['rollouts']} rollouts"

@@ -1,0 +1,107 @@
+"""A round as packed updates: its rows, their plan over ranks, this rank's tensors, and the scale of their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from rl.updates.packing import MicroBatch, Size, Slot, width
+
+PER_ROW = ("grpo", "sapo", "dr_grpo", "luspo")
+"""Losses that are a mean over the rollouts of a micro-batch. The others but bnpo divide by a global token count."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A rollout as a training row, on every rank. `counts`: whether its tokens are in the loss."""
+
+    prompt_ids: Sequence[int]
+    completion_ids: Sequence[int]
+    advantage: float
+    counts: bool = True
+
+    @property
+    def size(self) -> Size:
+        return Size(len(self.prompt_ids), len(self.completion_ids))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in the loss."""
+        return len(self.completion_ids) if self.counts else 0
+
+
+@dataclass(frozen=True)
+class Update:
+    """An optimiser step: all its rows, the plan of those that stay, and this rank's micro-batches, one a slot."""
+
+    rows: list[int]
+    slots: list[Slot]
+    batches: list[dict[str, Any]]
+
+
+@dataclass
+class PackedRound:
+    """All rows of a round and its updates."""
+
+    examples: list[Example]
+    updates: list[Update]
+    passes: list[list[Tensor]] = field(default_factory=list)
+    """Log-probs without gradient that TRL asked for while it built the round, one a micro-batch."""
+    open: bool = True
+    """Whether TRL is still building the round."""
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        for update in self.updates:
+            yield from update.batches
+
+    def rows(self, rank: int) -> Iterator[tuple[int, ...]]:
+        """Of each of a rank's micro-batches, in the order of `batches`."""
+        for update in self.updates:
+            yield from (slot[rank].rows for slot in update.slots)
+
+    def close(self, output: dict[str, Any]) -> None:
+        """Give the micro-batches what TRL made of the round besides tokens and advantages."""
+        self.open = False
+        names = [name for name in ("old_per_token_logps", "ref_per_token_logps") if name in output]
+        for batch in self.batches():
+            batch["num_items_in_batch"] = output["num_items_in_batch"]
+        for name, values in zip(names, self.passes, strict=True):
+            for batch, logps in zip(self.batches(), values, strict=True):
+                batch[name] = logps
+
+    @cached_property
+    def tokens(self) -> list[int]:
+        """Of each row, those in the loss."""
+        return [example.tokens for example in self.examples]
+
+    @property
+    def left(self) -> float:
+        """The share of the rows that no update takes through the model."""
+        stay = sum(len(batch.rows) for update in self.updates for slot in update.slots for batch in slot)
+        return 1 - stay / len(self.examples)
+
+    @property
+    def padding(self) -> float:
+        """The share of the tokens that go through the model, on all ranks, that is padding."""
+        sizes = [example.size for example in self.examples]
+        flat = [batch.rows for update in self.updates for slot in update.slots for batch in slot]
+        real = sum(sizes[row].total for rows in flat for row in rows)
+        through = sum(len(rows) * width(rows, sizes) for rows in flat)
+        return 1 - real / through if through else 0.0
+
+
+def loss_scale(loss_type: str, batch: MicroBatch, tokens: Sequence[int], per_device: int) -> float:
+    """Factor of TRL's loss of a micro-batch; `tokens[row]` are those in the loss."""
+    if loss_type in PER_ROW:
+        return len(batch.rows) / per_device
+    return token_share(batch, tokens) if loss_type == "bnpo" else 1.0
+
+
+def token_share(batch: MicroBatch, tokens: Sequence[int]) -> float:
+    """What part of the tokens of its cell a micro-batch holds."""
+    own, cell = (sum(tokens[row] for row in rows) for rows in (batch.rows, batch.cell))
+    return max(own, 1) / max(cell, 1)
