@@ -10,6 +10,7 @@ import pytest
 import typer
 from makers import group, rollout
 from markdown_it import MarkdownIt
+from places import ROOT
 
 from rewards import History
 from rl.cli import app
@@ -17,7 +18,6 @@ from rl.plugins import load_budget, load_reward, load_verifier
 from rl.recipe.files import load_recipe
 from rl.run.train import train
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/**/*.md", "rl/**/README.md", "experiments/**/*.md")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
 from rl.cli import run_command
 
-ROOT = Path(__file__).parent.parent
 PACKAGES = ("rl", "rewards", "curricula", "data_synth", "experiments")
 KEPT_OUT = re.compile(
     r"experiments/(benchmarks/|figures/|more_is_less/results/|\w+\.md$"

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from places import ROOT
 from small_runs import RECIPE
 from workers import fake_workers
 
@@ -31,7 +32,6 @@ from rl.release.check import require_loads
 from rl.rollouts.vllm.serving import WorkerOptions
 from rl.trainer.lora import peft_config
 
-ROOT = Path(__file__).parent.parent
 DEMO = Path(resolve_model("demo"))
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import ROOT
 
 from rl.models import load_model, resolve_model
 
 pytestmark = pytest.mark.gpu
 
-ROOT = Path(__file__).parents[2]
 RANKS = 2
 ROLLOUTS = 16
 FEW = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from places import ROOT
 
 FEW = (
     "rollouts.engine=vllm",
@@ -25,7 +26,7 @@ def train(folder: Path, ranks: int, *overrides: str) -> list[tuple[int, ...]]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks)]
     result = subprocess.run(
         [*command, "-m", "rl.train", "demo-dler", *FEW, batch, *overrides, "--out", str(folder), "--quiet"],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

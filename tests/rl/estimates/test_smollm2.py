@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from experiments.benchmarks import memory_estimate
 from rl.run.dry_run import dry_run
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("setting", ["plain", "sequence_chunk 64"])

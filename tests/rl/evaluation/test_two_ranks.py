@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from commands import run
+from places import ROOT
 
 from rl.evaluation import Evaluation
 
-ROOT = Path(__file__).parents[3]
 COMMAND = [
     "evaluate", "--model", "demo", "--data", "demo", "--cap", "30", "--samples", "2", "--limit", "9", "--batch-size", "2",
 ]  # fmt: skip

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from rl.errors import UserError
 from rl.launch.check import launched_ranks, require_ranks, require_sharding
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(

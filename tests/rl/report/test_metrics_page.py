@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import ROOT
 from trl import GRPOTrainer
 from workers import fake_workers
 
@@ -23,7 +24,6 @@ from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
 from rl.run.prepare import prepare
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
 NAMES = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
 OF_THE_FOLDER = {"time", "stage"}

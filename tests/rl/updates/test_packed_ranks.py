@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from fixed_rounds import assert_same
+from places import ROOT
 
 SCRIPT = Path(__file__).with_name("packed_ranks.py")
 HALF = {"gradient_accumulation_steps": 2, "steps_per_generation": 4}
@@ -39,7 +40,7 @@ def test_two_ranks_with_half_the_accumulation_give_the_gradient_of_one(tmp_path:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     result = subprocess.run(
         [*command, str(tmp_path / "cases.json"), str(tmp_path / "gradients.pt")],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

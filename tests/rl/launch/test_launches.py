@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+from places import ROOT
 
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
@@ -18,7 +19,6 @@ from rl.models import load_model, resolve_model
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 ROLLOUTS = 16
 """Of an update."""
 FEW = (

@@ -17,6 +17,7 @@ from threading import Thread
 
 import pytest
 import torch
+from places import ROOT
 from workers import fake_workers
 
 from rl.cli import run_command
@@ -158,7 +159,7 @@ def training(run: Path) -> Iterator[None]:
     code = (
         f"from pathlib import Path; from rl.folders.lock import _take; f = _take(Path({str(run)!r})); print(1); input()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-uc", code], **pipes, text=True, env=environment) as process:  # type: ignore[call-overload]
         assert process.stdout.readline() == "1\n"

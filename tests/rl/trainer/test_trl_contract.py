@@ -47,7 +47,7 @@ SIGNATURES = {
 
 
 def test_the_version_is_the_one_this_was_read_from() -> None:
-    assert version("trl").startswith("1.16."), "read the new TRL against tests/rl/test_trl_contract.py first"
+    assert version("trl").startswith("1.16."), "read the new TRL against tests/rl/trainer/test_trl_contract.py first"
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
@@ -296,4 +296,4 @@ def test_accelerate_shards_on_accelerators_only() -> None:
     source = inspect.getsource(AcceleratorState.__init__)
     (kinds,) = re.findall(r"elif self\.distributed_type in \[(.*?)\]:.*?DistributedType\.FSDP", source, re.DOTALL)
     assert "MULTI_GPU" in kinds
-    assert "MULTI_CPU" not in kinds, "FSDP on CPUs: tests/rl/fsdp_ranks.py needs no make-believe any more"
+    assert "MULTI_CPU" not in kinds, "FSDP on CPUs: tests/rl/trainer/fsdp_ranks.py needs no make-believe any more"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from places import ROOT
 from workers import FakeWorker, fake_workers
 
 from rl.folders.run import RunFolder
@@ -49,7 +50,7 @@ def launch(workers: list[FakeWorker], tmp_path: Path) -> Launch:
                 *("rl.train", "demo-dler", *FEW, *by_workers, "trainer.per_device_train_batch_size=8", *overrides),
                 *("--quiet", "--out", str(tmp_path / name)),
             ],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+from places import ROOT
+
 from rl.trainer import signals
 from rl.trainer.alarms import ALARMS
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 QUOTED = re.findall(r'^### (?:`(\w+)`: )?"(.+)"$', PAGE, re.MULTILINE)
 
@@ -22,7 +23,7 @@ def test_every_alarm_has_its_entry_and_no_entry_is_of_none() -> None:
 
 
 def test_what_is_quoted_is_said() -> None:
-    alarms = source(ROOT / "rl" / "alarms.py")
+    alarms = source(ROOT / "rl" / "trainer" / "alarms.py")
     everywhere = source(*(ROOT / "rl").rglob("*.py"))
     for alarm, words in QUOTED:
         said = alarms.partition(f"def {alarm}(")[2].partition("\ndef ")[0] if alarm else everywhere

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import PeftModel
+from places import ROOT
 from workers import fake_workers
 
 from rl.models import load_model, resolve_model
@@ -52,7 +53,7 @@ def launch(out: Path, *overrides: str) -> str:
             "--out",
             str(out),
         ],
-        env={**os.environ, **settings, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])},
+        env={**os.environ, **settings, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

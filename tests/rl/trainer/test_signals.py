@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from places import ROOT
 from processes import offspring
 from workers import fake_workers
 
@@ -22,7 +23,6 @@ from rl.models import resolve_model
 from rl.trainer import signals
 from rl.trainer.signals import Signals, Stopped
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     "trainer.max_steps=16", "trainer.save_steps=100", "trainer.logging_steps=3", "trainer.num_generations=4",
     "trainer.per_device_train_batch_size=8", "data.train.options.n=24", "data.eval.options.n=8",

@@ -17,6 +17,7 @@ import pytest
 import run_folders
 from hypothesis import given
 from hypothesis import strategies as st
+from places import ROOT
 from rich.console import Console
 
 from rl.cli import run_command
@@ -27,8 +28,6 @@ from rl.folders.run import RunFolder
 from rl.watch import Reader, State, frame
 from rl.watch.spark import BARS, sparkline
 from rl.watch.view import describe, duration
-
-ROOT = Path(__file__).parents[2]
 
 
 def shown(state: State, width: int = 100, height: int | None = None) -> list[str]:

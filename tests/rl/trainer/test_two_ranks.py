@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from places import ROOT
 
 from rl.run.train import train
 
@@ -18,7 +19,7 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
         "budget.tokens=50", "evaluation.budget=50",
     ]  # fmt: skip
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [*command, str(tmp_path / "run"), *overrides],
         env=environment,
