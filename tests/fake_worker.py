@@ -72,15 +72,12 @@ class State:
             logprobs, version = [-1.0] * len(ids), self.version
             time.sleep(self.seconds)
         else:
-            from rl.rollouts import Sampling, TransformersEngine
+            from rl.rollouts import Ask, Sampling, TransformersEngine
 
             sampling = Sampling(params["temperature"], params["top_p"], params["top_k"], params["min_p"] or None)
             with self.lock:
                 version = self.version
-                (completion,) = TransformersEngine(self.model).generate(
-                    [body["token_ids"]], [params["max_tokens"]], sampling, eos_ids=params["stop_token_ids"],
-                    seeds=[params["seed"]], logprobs=True,
-                )  # fmt: skip
+                (completion,) = TransformersEngine(self.model).generate(Ask.each([body["token_ids"]], [params["max_tokens"]], sampling, eos_ids=params["stop_token_ids"], seeds=[params["seed"]], logprobs=True))  # fmt: skip
                 time.sleep(self.seconds)
             ids, logprobs = list(completion.token_ids), list(completion.logprobs)
         content = [{"token_id": token, "logprob": value} for token, value in zip(ids, logprobs, strict=True)]

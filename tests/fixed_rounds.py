@@ -87,7 +87,7 @@ class Gradients(TrainerCallback):  # type: ignore[misc]
 
 def gradients(trainer: LengthGRPOTrainer, problems: list[Problem], fixed: Any = fixed_round) -> list[dict[str, Tensor]]:
     """Train on fixed rounds; the gradients of each update."""
-    trainer._make_round = lambda: fixed(problems, trainer.state.global_step)  # type: ignore[method-assign]
+    trainer.rounds.make = lambda step, *_: fixed(problems, step)  # type: ignore[method-assign]
     seen = Gradients()
     trainer.add_callback(seen)
     trainer.train()

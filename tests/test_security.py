@@ -289,10 +289,6 @@ def test_a_worker_listens_to_this_machine_only_and_to_others_with_a_key() -> Non
         WorkerOptions("demo", 8000, host="0.0.0.0")
 
 
-ALLOWED = {("rl/trainer/waiting.py", "pickle.loads")}
-"""A copy of what was pickled a moment before, in the same process."""
-
-
 def test_no_code_of_ours_unpickles_evaluates_or_trusts() -> None:
     found = set()
     for folder in ("rl", "rewards", "curricula", "data_synth", "experiments"):
@@ -306,4 +302,4 @@ def test_no_code_of_ours_unpickles_evaluates_or_trusts() -> None:
                     unsafe = unsafe or (name == "yaml.load" and "_Loader" not in text)
                     if unsafe or "trust_remote_code=True" in text or "shell=True" in text:
                         found.add((str(path.relative_to(ROOT)), name))
-    assert found == ALLOWED
+    assert found == set()

@@ -38,7 +38,7 @@ from rl.errors import UserError, user_errors_exit_2
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer
 from rl.recipe.parts import VllmPart
-from rl.rollouts import Engine, Sampling, TransformersEngine, stable_seed
+from rl.rollouts import Ask, Engine, Sampling, TransformersEngine, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
 
@@ -105,7 +105,7 @@ def stock(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, work: Work
 
 def ours(engine: Engine, work: Workload, turn: int) -> None:
     seeds = [stable_seed(turn, place) for place in range(len(work.lengths))]
-    done = engine.generate(work.rows, work.lengths, Sampling(), eos_ids=[], seeds=seeds, logprobs=True)
+    done = engine.generate(Ask.each(work.rows, work.lengths, Sampling(), eos_ids=[], seeds=seeds, logprobs=True))
     assert [len(completion.token_ids) for completion in done] == work.lengths
 
 

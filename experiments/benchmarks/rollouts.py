@@ -22,7 +22,7 @@ from experiments.benchmarks._shared import interleaved, medians, surroundings, w
 from rewards import Problem
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.rollouts import Sampling, generate, stable_seed
+from rl.rollouts import Ask, Sampling, generate, stable_seed
 
 ROLLOUTS, CAP, TURNS = 128, 320, 7
 PLACES = (ROLLOUTS, 32)
@@ -38,7 +38,7 @@ def ours(
     """Completion lengths, by this project's engine."""
     seeds = [stable_seed(turn, place) for place in range(len(prompts))]
     caps, end = [CAP] * len(prompts), [tokenizer.eos_token_id]
-    done = generate(model, prompts, caps, Sampling(), eos_ids=end, seeds=seeds, batch_size=places)
+    done = generate(model, Ask.each(prompts, caps, Sampling(), eos_ids=end, seeds=seeds), batch_size=places)
     return [len(c.token_ids) for c in done]
 
 

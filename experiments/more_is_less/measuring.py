@@ -13,7 +13,7 @@ from data_synth import steps
 from experiments.more_is_less.theory import Cell
 from rewards.verifier import boxed_answer
 from rl.models import load_model, load_tokenizer
-from rl.rollouts import Completion, Engine, Sampling, TransformersEngine, stable_seed
+from rl.rollouts import Ask, Completion, Engine, Sampling, TransformersEngine, stable_seed
 
 TOKENS = 300
 """The cap: the longest trace, 12 operators one at a time, has about 240 tokens."""
@@ -49,9 +49,8 @@ class Solver:
             for row in rows
         ]
         seeds = [stable_seed(seed, place) for rows in cells for place in range(len(rows))]
-        sampled: list[Completion] = self.engine.generate(
-            encoded, [TOKENS] * len(encoded), Sampling(), eos_ids=[self.end], seeds=seeds
-        )
+        asks = Ask.each(encoded, [TOKENS] * len(encoded), Sampling(), eos_ids=[self.end], seeds=seeds)
+        sampled: list[Completion] = self.engine.generate(asks)
         texts = (self.tokenizer.decode(c.token_ids, skip_special_tokens=True) for c in sampled)  # type: ignore[attr-defined]
         return [list(islice(texts, len(rows))) for rows in cells]
 

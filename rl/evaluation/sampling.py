@@ -16,7 +16,7 @@ from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
-from rl.rollouts import Engine, Sampling, stable_seed
+from rl.rollouts import Ask, Engine, Sampling, stable_seed
 from rl.rounds.judging import judge_problems, texts_of
 from rl.rounds.judging import rollouts as as_rollouts
 
@@ -87,19 +87,15 @@ def _answer(
     state = PartialState()
     share = math.ceil(len(chunk) / state.num_processes)
     local = chunk[share * state.process_index :][:share]
-    budgets = [protocol.cap] * len(local)
+    sampling = Sampling(protocol.temperature, protocol.top_p)
     # Asked without prompts, too: gathering sharded weights takes every rank.
     completions = answerer.engine.generate(
-        [one.prompt for one in local],
-        budgets,
-        Sampling(protocol.temperature, protocol.top_p),
-        eos_ids=answerer.eos_ids,
-        seeds=[one.seed(protocol.seed) for one in local],
+        [Ask(one.prompt, protocol.cap, one.seed(protocol.seed), sampling, answerer.eos_ids) for one in local]
     )
     own = [problems[one.place] for one in local]
     texts = texts_of(answerer.tokenizer, completions)
     verdicts = judge_problems(verifier, own, texts)
-    rollouts = as_rollouts(own, completions, texts, budgets, verdicts, [], protocol.truncated)
+    rollouts = as_rollouts(own, completions, texts, [protocol.cap] * len(local), verdicts, [], protocol.truncated)
     gathered = gather_object(rollouts)
     return [row_of(problems[one.place], one.sample, r) for one, r in zip(chunk, gathered, strict=True)]
 

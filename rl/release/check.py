@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedToken
 from rl.errors import UserError
 from rl.evaluation import Protocol, encode_prompts, end_ids
 from rl.models import load_config, load_tokenizer
-from rl.rollouts import Sampling, TransformersEngine
+from rl.rollouts import Ask, Sampling, TransformersEngine
 
 TOKENS = 8
 
@@ -53,7 +53,7 @@ def _answer(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     if not torch.isfinite(scores).all():
         raise UserError("its scores are not finite")
     eos = end_ids(model, tokenizer)
-    found = TransformersEngine(model, 1).generate(ids, [TOKENS], Sampling(0.0), eos_ids=eos, seeds=[0])
+    found = TransformersEngine(model, 1).generate(Ask.each(ids, [TOKENS], Sampling(0.0), eos_ids=eos, seeds=[0]))
     if not found[0].token_ids:
         raise UserError("it gives no tokens")
 

@@ -1,10 +1,12 @@
-"""Rollout engines: prompts and budgets in, completions out."""
+"""Rollout engines: asks in, completions out."""
 
+from rl.rollouts.ask import Ask, Completion, Sampling
 from rl.rollouts.engine import Engine, Health, TransformersEngine, Weights
 from rl.rollouts.streams import stable_seed
-from rl.rollouts.transformers import Completion, Sampling, generate
+from rl.rollouts.transformers import generate
 
 __all__ = [
+    "Ask",
     "Completion",
     "Engine",
     "Health",

@@ -14,9 +14,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rl.errors import UserError
+from rl.rollouts.ask import Ask, Completion, Sampling
 from rl.rollouts.engine import Engine, Weights
 from rl.rollouts.streams import stable_seed
-from rl.rollouts.transformers import Completion, Sampling
 
 FLOAT32_TOLERANCE, HALF_TOLERANCE = 1e-4, 5e-2
 """Nats a token, in the mean, that rounding explains: where both compute in float32, and where either does not."""
@@ -60,7 +60,7 @@ def distance(
     """Mean absolute difference of log-probs (nats) over the tokens that the engine samples."""
     seeds = [stable_seed(place) for place in range(len(prompts))]
     budgets = [tokens] * len(prompts)
-    completions = engine.generate(prompts, budgets, Sampling(), eos_ids=eos_ids, seeds=seeds, logprobs=True)
+    completions = engine.generate(Ask.each(prompts, budgets, Sampling(), seeds=seeds, eos_ids=eos_ids, logprobs=True))
     with weights() as model, torch.no_grad():
         was_training = model.training
         model.eval()

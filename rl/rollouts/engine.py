@@ -1,4 +1,4 @@
-"""What a rollout engine is to the rest: prompts and budgets in, completions out, in the same order."""
+"""What a rollout engine is to the rest: asks in, completions out, in the same order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Protocol
 
 from transformers import PreTrainedModel
 
-from rl.rollouts.transformers import Completion, Sampling, generate
+from rl.rollouts.ask import Ask, Completion
+from rl.rollouts.transformers import generate
 
 Weights = Callable[[], AbstractContextManager[PreTrainedModel]]
 """The model as it stands, with whole weights while the context lasts; all ranks of a launch enter it together."""
@@ -31,17 +32,8 @@ class Health:
 class Engine(Protocol):
     """Samples completions. Each is cut at its own budget, and drawn as a function of its own seed."""
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> list[Completion]:
-        """One completion a prompt (token ids), of at most its budget (tokens); `seeds` are of 62 bits."""
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
+        """One completion an ask, in the same order."""
         ...
 
     def load_weights(self, weights: Weights, version: int) -> None:
@@ -71,30 +63,12 @@ class TransformersEngine:
         self._version: int | None = None
         self.batch_size = batch_size
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> list[Completion]:
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
         if self._weights is None:
             raise RuntimeError("load_weights comes before generate")
-        # Entered without prompts too: gathering sharded weights takes every rank.
+        # Entered without asks too: gathering sharded weights takes every rank.
         with self._weights() as model:
-            completions = generate(
-                model,
-                prompts,
-                budgets,
-                sampling,
-                eos_ids=eos_ids,
-                seeds=seeds,
-                batch_size=self.batch_size,
-                logprobs=logprobs,
-            )
+            completions = generate(model, asks, self.batch_size)
         return [replace(completion, weight_version=self._version) for completion in completions]
 
     def load_weights(self, weights: Weights, version: int) -> None:

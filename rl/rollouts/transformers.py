@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,58 +26,31 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from rl.rollouts.ask import Ask, Completion, Sampling
 from rl.rollouts.streams import uniform
 
 THIN_AT = 7 / 8
 """Thinning the batch copies the cache, so it waits until this share of its rows, or less, still runs."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How a token is drawn. Temperature 0 is greedy; top_p 1, top_k 0 and min_p None are off."""
+def generate(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None = None) -> list[Completion]:
+    """Sample one completion an ask: at most `batch_size` rows side by side (all by default), largest budgets first.
 
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float | None = None
-
-
-@dataclass(frozen=True)
-class Completion:
-    """What the engine sampled for one prompt; EOS, where there is one, is the last id."""
-
-    token_ids: tuple[int, ...]
-    stop: Literal["eos", "length"]
-    logprobs: tuple[float, ...] = ()
-    """Of each token as it was drawn, in nats; empty unless asked for."""
-    weight_version: int | None = None
-    """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""
-
-
-def generate(
-    model: PreTrainedModel,
-    prompts: Sequence[Sequence[int]],
-    budgets: Sequence[int],
-    sampling: Sampling,
-    *,
-    eos_ids: Sequence[int],
-    seeds: Sequence[int],
-    batch_size: int | None = None,
-    logprobs: bool = False,
-) -> list[Completion]:
-    """Sample one completion a prompt, each cut at its own budget (tokens).
-
-    What is drawn for a prompt is a function of its seed (62 bits). At most `batch_size` rows run side
-    by side (all of them by default), the largest budgets first.
+    Asks that are to be sampled alike run together, one such set after the other.
     """
-    if not prompts:
-        return []
+    alike: dict[tuple[Sampling, tuple[int, ...], bool], list[int]] = {}
+    for place, ask in enumerate(asks):
+        alike.setdefault((ask.sampling, tuple(ask.eos_ids), ask.logprobs), []).append(place)
+    found: dict[int, Completion] = {}
     was_training = model.training
     model.eval()
     try:
-        return _Engine(model, prompts, budgets, sampling, eos_ids, seeds, logprobs).run(batch_size or len(prompts))
+        for places in alike.values():
+            completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
+            found |= zip(places, completions, strict=True)
     finally:
         model.train(was_training)
+    return [found[place] for place in range(len(asks))]
 
 
 @dataclass
@@ -122,28 +95,20 @@ def _widen(states: Tensor, by: int) -> Tensor:
 
 
 class _Engine:
-    """One call of `generate`."""
+    """Asks that are sampled alike, at least one."""
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool,
-    ) -> None:
-        self.model, self.prompts, self.sampling, self.logprobs = model, prompts, sampling, logprobs
-        self.warpers = _warpers(sampling)
-        device = model.device
-        self.budgets = torch.tensor(list(budgets), device=device)
-        self.eos_ids = torch.tensor(list(eos_ids), device=device)
-        self.seeds = torch.tensor(list(seeds), device=device)
+    def __init__(self, model: PreTrainedModel, asks: Sequence[Ask]) -> None:
+        first, device = asks[0], model.device
+        self.model, self.sampling, self.logprobs = model, first.sampling, first.logprobs
+        self.prompts = [ask.prompt for ask in asks]
+        self.warpers = _warpers(self.sampling)
+        self.budgets = torch.tensor([ask.budget for ask in asks], device=device)
+        self.eos_ids = torch.tensor(list(first.eos_ids), device=device)
+        self.seeds = torch.tensor([ask.seed for ask in asks], device=device)
         self.lengths = torch.zeros_like(self.budgets)
         self.ended = torch.zeros_like(self.budgets, dtype=torch.bool)
-        self.sampled = self.budgets.new_zeros((len(prompts), max(budgets)))
-        self.logps = torch.zeros(self.sampled.shape if logprobs else (len(prompts), 0), device=device)
+        self.sampled = self.budgets.new_zeros((len(asks), int(self.budgets.max())))
+        self.logps = torch.zeros(self.sampled.shape if self.logprobs else (len(asks), 0), device=device)
 
     @torch.no_grad()
     def run(self, size: int) -> list[Completion]:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from rewards import Problem
 from rl.errors import UserError
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import Pending
+
+
+class Row(NamedTuple):
+    """One rollout of a draw."""
+
+    problem: Problem
+    """With the budget in its prompt, where it is to be."""
+    budget: int
+    """Tokens."""
+    cap: int
+    """Tokens at which it is stopped."""
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -23,15 +35,18 @@ class Draw:
     """The same with the budget in their prompts, where it is to be."""
     budgets: list[int]
     """Tokens."""
+    caps: list[int]
+    """Tokens at which the rollouts of each group are stopped."""
     step: int
     seed: int
     size: int
     """Rollouts a group."""
 
-    def rows(self) -> list[tuple[Problem, int, int]]:
-        """Of every rollout its problem, budget and seed."""
-        pairs = [pair for pair in zip(self.asked, self.budgets, strict=True) for _ in range(self.size)]
-        return [(*pair, stable_seed(self.seed, place)) for place, pair in enumerate(pairs)]
+    def rows(self) -> list[Row]:
+        """Every rollout, group after group."""
+        groups = zip(self.asked, self.budgets, self.caps, strict=True)
+        members = [group for group in groups for _ in range(self.size)]
+        return [Row(*group, stable_seed(self.seed, place)) for place, group in enumerate(members)]
 
     def share(self, rank: int, ranks: int) -> slice:
         """The rows that are a rank's to sample."""

@@ -100,7 +100,7 @@ def calibrate(prepared: Prepared, shape: Shape, prompt: float, seconds: float | 
         own = prepare(recipe, Path(folder) / "run")
         trainer = build_trainer(own, RunFolder(Path(folder) / "run"))
         clock = _Clock(own.config.round_steps, time.perf_counter() + (SECONDS if seconds is None else seconds))
-        trainer.on_round = clock.on_round
+        trainer.teller.on_round = clock.on_round
         trainer.add_callback(clock)
         try:
             trainer.train()

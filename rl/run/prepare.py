@@ -19,7 +19,7 @@ from rl.problems.sampler import ProblemSampler
 from rl.recipe.config import LengthGRPOConfig, trainer_config
 from rl.recipe.parts import Recipe, SourcePart
 from rl.rounds.budgets import Budgets
-from rl.rounds.round import require_monitor
+from rl.rounds.scoring import require_monitor
 from rl.secrecy import require_no_secrets
 from rl.trainer.lora import require_lora
 from rl.updates.chunked import require_proven

@@ -193,7 +193,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         callbacks=callbacks,
         engine=None if run.final.exists() else build_engine(prepared, source),
     )
-    trainer.on_alarm = run.write_alarm
+    trainer.teller.on_alarm = run.write_alarm
     trainer.remove_callback(PrinterCallback)
     require_sharding(trainer.accelerator.distributed_type)
     return trainer
@@ -207,7 +207,7 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     assert source is not None
     protocol = recipe_protocol(recipe).of(data_in(source, prepared.eval), "transformers")
     problems = [stated(problem, protocol.budget_text) for problem in prepared.eval.problems]
-    with trainer.whole_model() as model:
+    with trainer.weights.whole() as model:
         engine = TransformersEngine(model, recipe.evaluation.batch_size)
         name = recipe.model if when == "before" else recipe.name
         answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)

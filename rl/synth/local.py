@@ -9,7 +9,7 @@ import torch
 from rewards import Problem
 from rl.evaluation import encode_prompts, end_ids
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
-from rl.rollouts import Sampling, generate, stable_seed
+from rl.rollouts import Ask, Sampling, generate, stable_seed
 from rl.rounds.judging import texts_of
 from rl.synth.filter import Sampled, seed_of
 
@@ -32,13 +32,10 @@ class LocalModel:
         plain = "\n\n".join(message["content"] for message in chat)
         prompt = chat if self.tokenizer.chat_template is not None else plain
         (ids,) = encode_prompts(self.tokenizer, [Problem(id, prompt, "")])
-        count = self.options.samples
-        completions = generate(
-            self.model,
-            [ids] * count,
-            [self.options.max_tokens] * count,
-            Sampling(self.options.temperature),
-            eos_ids=self.ends,
-            seeds=[stable_seed(seed_of(self.options.seed, id), place) for place in range(count)],
-        )
+        options, own = self.options, seed_of(self.options.seed, id)
+        asks = [
+            Ask(ids, options.max_tokens, stable_seed(own, place), Sampling(options.temperature), self.ends)
+            for place in range(options.samples)
+        ]
+        completions = generate(self.model, asks)
         return texts_of(self.tokenizer, completions)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 
 from rewards import Rollout, Verdict
 from rl.recipe.config import LengthGRPOConfig
-from rl.rounds.round import Round, varies
+from rl.rounds.round import Round
+from rl.rounds.scoring import varies
 
 STEPS = 10
 """Optimiser steps that are watched."""
@@ -45,6 +47,13 @@ class Alarms:
             return []
         self._tally.update(_counts(round_))
         return self._new()
+
+    def compare(self, round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> list[str]:
+        """The same, after the engine's log-probs and the old ones of each rank's batches were compared."""
+        if not self.watch(round_.step):
+            return []
+        ranks = gather_object([distance(round_, (b for b in batches if "old_per_token_logps" in b))])
+        return self.see_logprobs(sum(apart for apart, _ in ranks), sum(tokens for _, tokens in ranks))
 
     def see_logprobs(self, distance: float, tokens: int) -> list[str]:
         """The same, after `tokens` log-probs of engine and trainer lay `distance` nats apart in sum."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,19 @@ def start_from(
     config.lora_dropout, config.inference_mode = part.dropout, False
     adapted = PeftModel.from_pretrained(load_model(base, **options), str(Path(model)), is_trainable=True, config=config)
     return adapted, None
+
+
+@contextmanager
+def all_adapters(model: PreTrainedModel | PeftModel, checkpoint: Path) -> Iterator[None]:
+    """While transformers loads a checkpoint into the model: all its adapters are, in the dtypes they train in.
+
+    Beside a reference adapter, transformers reads that one only; and peft raises half precision,
+    which TRL gives QLoRA's.
+    """
+    dtypes = {name: parameter.dtype for name, parameter in model.named_parameters()}
+    yield
+    if (checkpoint / REFERENCE).is_dir():
+        model.load_adapter(str(checkpoint), model.active_adapters[0], is_trainable=True)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(dtypes[name])

@@ -1,69 +1,62 @@
-"""One training step, on TRL's `GRPOTrainer`: sample, judge, gather, score, filter, estimate, update.
+"""TRL's `GRPOTrainer` with rounds of our own: the one subclass, which hands over to its parts.
 
-TRL keeps what it does well: prompts to tokens, padding, log-probs, losses, optimiser, checkpoints.
-This class supplies a round's rollouts and advantages, by four overrides that each call TRL's own:
-`_generate_and_score_completions` (the round), `_generate_single_turn` and `_calculate_rewards` (hand
-over what the round holds), and those that save, place and load a checkpoint and go on from it.
+| part | what it does |
+|---|---|
+| `rounds` (`rl.rounds.maker`) | makes a round: asks, judges, scores, samples again, estimates |
+| `weights` (`weights.py`) | brings what is trained to the engine that samples |
+| `packed` (`packed.py`) | takes updates through the model as planned; None: TRL's own loop does |
+| `teller` (`telling.py`) | logs a round, warns of what seems wrong, hands it on |
+| `writing`, `unlogged` | checkpoints that are there whole; what is not logged yet when one is taken |
+| `signals` | saves and ends when told to |
+
+TRL keeps what it does well: prompts to tokens, padding, log-probs, losses, optimiser, checkpoints. An override of one
+of its methods is a few lines that call a part, and TRL's own. They stand in the order of a training step.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from trl import GRPOTrainer
 
-from curricula import Admission, BudgetSchedule, ProblemOrder
-from curricula.order import AsGiven
-from rewards import History, LengthReward, Monitor, Problem, Rollout
+from curricula import BudgetSchedule, ProblemOrder
+from rewards import LengthReward, Problem
+from rewards.types import Prompt
 from rewards.verifier import Isolated, Verifier
-from rl.credit.estimator import Estimator
 from rl.folders import checkpoints
-from rl.problems.sampler import PASS_RATE, ProblemSampler
 from rl.recipe.config import LengthGRPOConfig
-from rl.rollouts import Engine, TransformersEngine, stable_seed
-from rl.rollouts.check import WeightCheck
-from rl.rounds.ahead import Ahead
+from rl.rollouts import Engine, TransformersEngine
 from rl.rounds.budgets import Budgets
-from rl.rounds.round import (
-    Round,
-    ScoredGroup,
-    look,
-    observe,
-    require_monitor,
-    round_metrics,
-    score,
-    varies,
-)
-from rl.rounds.sampling import RoundSampling
-from rl.trainer import unlogged
-from rl.trainer.alarms import Alarms, distance
-from rl.trainer.lora import REFERENCE
-from rl.trainer.rolling import RollingTrainer
+from rl.rounds.round import Round
+from rl.trainer.lora import all_adapters
+from rl.trainer.packed import PackedUpdates
+from rl.trainer.parts import round_maker
 from rl.trainer.signals import Signals
+from rl.trainer.telling import Teller
+from rl.trainer.unlogged import Unlogged
+from rl.trainer.weights import TrainedWeights
+from rl.trainer.writing import CheckpointWriting
 from rl.updates.chunked import chunk_sequence
-from rl.updates.packed_round import Example
 
 
-class LengthGRPOTrainer(RollingTrainer):
+class LengthGRPOTrainer(GRPOTrainer):
     """GRPO with rewards over whole groups, a token budget, per-problem history and dynamic sampling.
 
-    `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards,
-    weighted by `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the
-    controllers of rewards that have one; finished rounds go to `on_round`, if given; `engine` samples,
-    by default from the trainer's own model. All of a run's
-    own state (history, sampler position, groups left over, what estimator and alarms saw) is part of
-    each checkpoint.
+    `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards, weighted by
+    `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the controllers of rewards that have
+    one; finished rounds go to `on_round`, if given; `engine` samples, by default from the trainer's own model. The
+    state of all parts is part of each checkpoint.
     """
 
     _name = "Lengthwise GRPO"
+    args: LengthGRPOConfig
 
     def __init__(
         self,
@@ -76,168 +69,82 @@ class LengthGRPOTrainer(RollingTrainer):
         processing_class: PreTrainedTokenizerBase | None = None,
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
-        on_round: Any = None,
+        on_round: Callable[[Round], None] | None = None,
         callbacks: list[TrainerCallback] | None = None,
         engine: Engine | None = None,
         **kwargs: Any,
     ) -> None:
         args.require_problems(len(problems), "train")
-        self.problems = list(problems)
-        self.rewards = list(rewards)
-        self.budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
+        budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
         # Dr. GRPO's loss divides by it: the most there may ever be, so the scale stays as the budget moves.
-        args.max_completion_length = self.budgets.maximum
-        self.verifier = verifier
+        args.max_completion_length = budgets.maximum
         if isinstance(verifier, Isolated):
             verifier.start()
-        self._judging = 0.0
-        self.alarms = Alarms(args, [reward.name for reward in self.rewards])
-        self.history = History()
-        order = order or (None if args.shuffle_dataset else AsGiven())
-        self.sampler = ProblemSampler(self.problems, args.seed, order)
-        self.sampling = RoundSampling(args.groups_per_round, args.max_sampling_rounds if args.dynamic_sampling else 1)
-        self._saving = False
-        self.estimator = Estimator(args.advantage, args.advantage_options, args.reward_weights or [1.0] * len(rewards))
-        self.monitor = list(monitor)
-        require_monitor(self.rewards, bool(self.monitor))
-        self.on_round = on_round
-        self.on_alarm: Callable[[int, str], None] | None = None
+        self.problems, self.engine = list(problems), engine or TransformersEngine(batch_size=args.rollout_batch_size)
+        self.signals, self.writing, self.unlogged = Signals(args.round_steps), CheckpointWriting(self), Unlogged(self)
+        self.packed: PackedUpdates | None = None
         self._round: Round | None = None
-        self.engine = engine or TransformersEngine(batch_size=args.rollout_batch_size)
-        self.ahead = Ahead(args.max_staleness)
-        self._weight_check = WeightCheck(args.rollout_check_steps, half=args.bf16 or args.fp16)
-        self._unlogged: dict[str, Any] | None = None
-        self.signals = Signals(args.round_steps)
         super().__init__(
             model=model,
             args=args,
-            reward_funcs=list(self.rewards),
-            train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in self.problems]),
+            reward_funcs=list(rewards),
+            train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in problems]),
             processing_class=processing_class,
             callbacks=[*(callbacks or ()), self.signals],
             **kwargs,
         )
-        self.reward_func_names = [reward.name for reward in self.rewards]
+        self.reward_func_names = [reward.name for reward in rewards]
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
+        self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
+        self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor)
+        self.teller = Teller(self, args, on_round)
+        if args.tokens_per_micro_batch is not None:
+            self.packed = PackedUpdates(self)
         if args.sequence_chunk is not None:
             for each in filter(None, (self.model, self.ref_model)):
                 chunk_sequence(each, args.sequence_chunk)
 
-    # The round ---------------------------------------------------------------------------------
+    def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Prompts to token ids, as TRL does it."""
+        return self._tokenize_prompts(list(prompts))[0]  # type: ignore[no-any-return]
+
+    # A step begins: a round ----------------------------------------------------------------------
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        theirs = super().training_step
+        if self.packed is None:
+            return theirs(model, inputs, num_items_in_batch)  # type: ignore[no-any-return]
+        return self.packed.step(theirs, model, inputs, num_items_in_batch)
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        return super()._prepare_inputs(generation_batch) if self.packed is None else generation_batch
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if not self.model.training:
             raise RuntimeError("evaluate with rl.evaluation: in-training evaluation would sample like a round")
-        self._round = self._make_round()
-        rows = [{"prompt": prompt} for prompt in self._local(self._round.prompts())]
-        output: dict[str, Any] = super()._generate_and_score_completions(rows)
-        advantages = self._round.advantages.to(output["advantages"])
-        output["advantages"] = self._local(advantages)
-        self._logs["advantages"].clear()
-        self._logs["advantages"].extend(advantages.tolist())
-        for name, value in (round_metrics(self._round, self.history) | self._engine_metrics(self._round)).items():
-            self._metrics["train"][name].append(value)
-        batches = [output] if self._packed is None else list(self._packed.batches())
-        alarms = [*self.alarms.see(self._round), *self._compare_logprobs(batches)]
-        if self.accelerator.is_main_process:
-            for alarm in alarms:
-                warnings.warn(alarm, stacklevel=1)
-                if self.on_alarm is not None:
-                    self.on_alarm(self._round.step, alarm)
-            if self.on_round is not None:
-                self.on_round(self._round)
-        return output
-
-    def _examples(self) -> list[Example]:
-        assert self._round is not None
-        masked = self.args.mask_truncated_completions
-        rollouts, prompts = self._round.rollouts(), self._tokenize_prompts(list(self._round.prompts()))[0]
-        return [
-            Example(prompt, rollout.token_ids, advantage, not (masked and rollout.stop == "length"))
-            for rollout, prompt, advantage in zip(rollouts, prompts, self._round.advantages.tolist(), strict=True)
-        ]
-
-    def _compare_logprobs(self, batches: Sequence[dict[str, Any]]) -> list[str]:
-        """Alarms about the engine's log-probs and the old ones of this rank's batches, where both are there."""
-        assert self._round is not None
-        if not (self.alarms.watch(self._round.step) and self._asks_logprobs(self._round.step)):
-            return []
-        apart = gather_object([distance(self._round, (b for b in batches if "old_per_token_logps" in b))])
-        return self.alarms.see_logprobs(sum(total for total, _ in apart), sum(tokens for _, tokens in apart))
-
-    def _asks_logprobs(self, step: int) -> bool:
-        """Whether the engine's log-probs are wanted: to correct by, or while alarms watch if it draws from those."""
-        if self.corrects:
-            return True
-        whole = self.top_p == 1.0 and not self.top_k and self.min_p is None
-        return self.alarms.watch(step) and whole and self.args.round_steps > 1
-
-    def _make_round(self) -> Round:
-        """Steps 1 to 6: a full batch of scored groups, the same on every rank."""
         step = self.state.global_step
-        self._judging = 0.0
-        self._mark_round()
-        self._bring_weights(step)
-        self._look(step)
-        filled = self.sampling.fill(
-            draw=lambda count, attempt: self._next_groups(count, step, attempt),
-            score=lambda sampled: score(
-                sampled, self.rewards, self.reward_weights, self.history, lambda g: self.budgets.rescored(g, step)
-            ),
-            useful=lambda scored: not self.args.dynamic_sampling or varies(scored, self.args.filter_on),
-            in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
-            last=step + self.args.round_steps >= self.state.max_steps,
-        )
+        self.weights.bring(step)
+        hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
+        self._round = round_ = self.rounds.make(step, self.state.max_steps, hooks)
         self.engine.rest()
-        observe(filled.visited(), self.rewards, self.history)
-        self._remember(filled.visited())
-        self._roll_ahead(step)
-        terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
-        lengths = torch.tensor([r.length for s in filled.batch for r in s.group.rollouts], dtype=torch.float32)
-        return Round(
-            **vars(filled),
-            step=step,
-            number=step // self.args.round_steps,
-            advantages=self.estimator(terms, totals, self.num_generations, lengths),
-            reward_names=self.reward_func_names,
-            judging=max(gather_object([self._judging])),
+        if self.packed is not None:
+            self.packed.begin(round_)
+        output: dict[str, Any] = super()._generate_and_score_completions(
+            [{"prompt": prompt} for prompt in self._local(round_.prompts())]
         )
-
-    def _look(self, step: int) -> None:
-        """Show the monitor set to every reward whose interval has passed since the round before."""
-        due = [
-            reward
-            for reward in self.rewards
-            if isinstance(reward, Monitor) and step % reward.interval < self.args.round_steps <= step
-        ]
-        if due:
-            sampled = self._roll(self.monitor, step, stable_seed(self.args.seed, step, -1))
-            look([self.budgets.rescored(each.group, step) for each in sampled], due, self.history)
-
-    def _pass_rate(self, index: int) -> float | None:
-        entry = self.history.get(PASS_RATE, self.problems[index].id)
-        return entry["rate"] if entry else None
-
-    def _remember(self, groups: Sequence[ScoredGroup]) -> None:
-        """Write down each problem's accuracy, where the order goes by it."""
-        for group in (scored.group for scored in groups if isinstance(self.sampler.order, Admission)):
-            if (rate := group.accuracy()) is not None:
-                self.history.put(PASS_RATE, group.problem.id, {"rate": rate})
-
-    def _local(self, rows: Any) -> Any:
-        """This rank's slice of rows that all ranks hold."""
-        size = len(rows) // self.accelerator.num_processes
-        start = size * self.accelerator.process_index
-        return rows[start : start + size]
-
-    # What TRL asks for while it builds the batch -------------------------------------------------
+        if self.packed is not None:
+            self.packed.end(output)
+        output["advantages"] = self._local(round_.advantages.to(output["advantages"]))
+        self.teller.tell(round_, [output] if self.packed is None else self.packed.batches())
+        return output
 
     def _generate_single_turn(
         self, prompt_ids: Any, *args: Any, **kwargs: Any
     ) -> tuple[list[list[int]], list[list[float]] | None]:
+        """The round's rollouts, which TRL takes for its own."""
         assert self._round is not None
-        own: list[Rollout] = self._local(self._round.rollouts())
+        own = self._local(self._round.rollouts())
         # Without log-probs, of another engine's rollout say, TRL takes a ratio of 1.
         logprobs = [list(r.logprobs) or [math.nan] * r.length for r in own] if self.corrects else None
         return [list(r.token_ids) for r in own], logprobs
@@ -246,70 +153,64 @@ class LengthGRPOTrainer(RollingTrainer):
         assert self._round is not None
         return torch.cat([scored.terms for scored in self._round.batch]).to(self.accelerator.device)
 
-    # Checkpoints ---------------------------------------------------------------------------------
+    def _local(self, rows: Any) -> Any:
+        """This rank's slice of rows that all ranks hold."""
+        size = len(rows) // self.accelerator.num_processes
+        start = size * self.accelerator.process_index
+        return rows[start : start + size]
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        root = Path(self._get_output_dir(trial=trial))
-        self._saving = True
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self._saving = False
-        state = self.run_state()
-        self.accelerator.wait_for_everyone()  # each rank writes its own random state
-        if self.args.should_save:
-            checkpoints.commit(root, f"checkpoint-{self.state.global_step}", state, self.args.save_total_limit)
+    @property
+    def corrects(self) -> bool:
+        """Whether TRL corrects for what lies between the weights that sampled a rollout and those that train."""
+        return bool(self.use_vllm and self.vllm_importance_sampling_correction)
 
-    def _get_output_dir(self, trial: Any) -> str:
-        """Where checkpoints lie; while one is being written, where unfinished ones do, so none there is deleted."""
-        folder = super()._get_output_dir(trial)
-        return str(Path(folder, checkpoints.WRITING)) if self._saving else folder
+    def wants_logprobs(self, step: int) -> bool:
+        """Whether the engine's log-probs are wanted: to correct by, or while alarms watch if it draws from those."""
+        whole = self.top_p == 1.0 and not self.top_k and self.min_p is None
+        return self.corrects or (self.teller.alarms.watch(step) and whole and self.args.round_steps > 1)
+
+    # Its updates ---------------------------------------------------------------------------------
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        theirs = super()._compute_loss
+        return theirs(model, inputs) if self.packed is None else self.packed.loss(theirs, model, inputs)
+
+    def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
+        theirs = super()._get_per_token_logps_and_entropies
+        if self.packed is None:
+            return theirs(model, *args, **kwargs)
+        return self.packed.log_probs(theirs, model, *args, **kwargs)
+
+    # Its checkpoint, and going on from one -------------------------------------------------------
 
     def run_state(self) -> dict[str, Any]:
-        """What a checkpoint holds beside TRL's files: plain JSON.
-
-        Controllers keep what they know in the history; schedules are functions of the step.
-        """
-        return {
-            "history": self.history.state_dict(),
-            "sampler": self.sampler.state_dict(),
-            "sampling": self.sampling.state_dict(),
-            "estimator": self.estimator.state_dict(),
-            "alarms": self.alarms.state_dict(),
-            "ahead": self._ahead_state(),
-            "unlogged": unlogged.collect(self),
+        """What a checkpoint holds beside TRL's files, by part: plain JSON."""
+        return self.rounds.state_dict() | {
+            "alarms": self.teller.alarms.state_dict(),
+            "unlogged": self.unlogged.state_dict(),
         }
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Of adapters all, in the dtypes they train in.
+    def _get_output_dir(self, trial: Any) -> str:
+        return self.writing.folder(super()._get_output_dir(trial))
 
-        Beside a reference adapter, transformers reads that one only; and peft raises half precision,
-        which TRL gives QLoRA's.
-        """
-        dtypes = {name: parameter.dtype for name, parameter in self.model.named_parameters()}
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        if Path(resume_from_checkpoint, REFERENCE).is_dir():
-            self.model.load_adapter(resume_from_checkpoint, self.model.active_adapters[0], is_trainable=True)
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                parameter.data = parameter.data.to(dtypes[name])
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        theirs = super()._save_checkpoint
+        self.writing.save(self._get_output_dir(trial=trial), lambda: theirs(model, trial))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        with all_adapters(self.model, Path(resume_from_checkpoint)):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             state = checkpoints.read(Path(checkpoint))
-            self.history.load_state_dict(state["history"])
-            self.sampler.load_state_dict(state["sampler"])
-            self.sampling.load_state_dict(state["sampling"], self.problems)
-            self.estimator.load_state_dict(state["estimator"])
-            self.alarms.load_state_dict(state["alarms"])
-            self._load_ahead(state.get("ahead", ()))
-            self._unlogged = state["unlogged"]
+            self.rounds.load_state_dict(state)
+            self.teller.alarms.load_state_dict(state["alarms"])
+            self.unlogged.load_state_dict(state["unlogged"])
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        if self._unlogged is not None:
-            unlogged.restore(self, self._unlogged)
-            self._unlogged = None
+        self.unlogged.put_back()
         # From a checkpoint of the last step, transformers would make one more.
         if self.state.global_step < self.state.max_steps:
             super()._run_epoch(*args, **kwargs)

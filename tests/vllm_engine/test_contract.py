@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from rl.rollouts import Sampling
+from rl.rollouts import Ask, Sampling
 from rl.rollouts.vllm.serving import GENERATE, WorkerOptions
 from rl.rollouts.vllm.wire import sampling_params
 
@@ -25,7 +25,7 @@ def parameters(function: Any) -> set[str]:
 def test_sampling_parameters_are_vllms() -> None:
     from vllm import SamplingParams
 
-    asked = sampling_params(5, Sampling(0.5, 0.9, 3, 0.1), eos_ids=[2, 7], seed=2**62 - 1, logprobs=True)
+    asked = sampling_params(Ask([1], 5, 2**62 - 1, Sampling(0.5, 0.9, 3, 0.1), [2, 7], True))
     made = SamplingParams(**asked)
     assert {name: getattr(made, name) for name in asked} == asked
 
@@ -33,7 +33,7 @@ def test_sampling_parameters_are_vllms() -> None:
 def test_only_the_ends_that_were_named_end_a_completion() -> None:
     from vllm import SamplingParams
 
-    made = SamplingParams(**sampling_params(5, Sampling(), eos_ids=[7], seed=0, logprobs=False))
+    made = SamplingParams(**sampling_params(Ask([1], 5, 0, eos_ids=[7])))
     made.update_from_generation_config({"eos_token_id": [3, 4]}, 2)
     assert made.stop_token_ids == [7]
     assert made.eos_token_id is None

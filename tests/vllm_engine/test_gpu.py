@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from rl.rollouts import Sampling
+from rl.rollouts import Ask, Sampling
 from rl.rollouts.check import HALF_TOLERANCE, distance
 
 pytestmark = pytest.mark.gpu
@@ -37,7 +37,7 @@ def test_cuda_graphs_see_the_new_weights(
     with engine_of("bfloat16", enforce_eager=False) as engine:
         for version in range(2):
             engine.load_weights(lend(model), version)
-            engine.generate(prompts * 8, [64] * 32, Sampling(), eos_ids=eos, seeds=range(32))
+            engine.generate(Ask.each(prompts * 8, [64] * 32, Sampling(), eos_ids=eos, seeds=range(32)))
             assert distance(engine, lend(model), prompts, eos, 16) <= HALF_TOLERANCE
             perturb(model)
 
@@ -46,7 +46,7 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
     """`lengthwise serve --nccl` on the second device: after each send it answers with the version and its log-probs."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices, one for the worker")
-    from test_serve import GENERATE, KEY, ask, end, start
+    from test_serve import GENERATE, KEY, ask, asked, end, start
 
     from rl.rollouts.check import logprobs_of
     from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
@@ -60,7 +60,7 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
         for version in range(2):
             channel.send(checkpoint_tensors(model), version)
             _, answer = worker(GENERATE, ask(prompts[0], eos))
-            completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
+            completion = read_answer(answer, asked(prompts[0], eos), version=version)
             with torch.no_grad():
                 own = logprobs_of(model, prompts[0], completion).cpu()
             assert float((own - torch.tensor(completion.logprobs)).abs().mean()) <= HALF_TOLERANCE
@@ -74,7 +74,7 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
     """`--tensor-parallel-size 2`: the folder's weights are split over both devices, and log-probs stay the model's."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices")
-    from test_serve import GENERATE, ask, end, start
+    from test_serve import GENERATE, ask, asked, end, start
 
     from rl.rollouts.check import logprobs_of
     from rl.rollouts.vllm.wire import read_answer
@@ -85,7 +85,7 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
         write_weights(model, tmp_path / "w")
         assert worker("/lengthwise/weights", {"version": 0, "path": str(tmp_path / "w")})[0] == 200
         _, answer = worker(GENERATE, ask(prompts[0], eos))
-        completion = read_answer(answer, budget=40, eos_ids=eos, version=0, asked=True)
+        completion = read_answer(answer, asked(prompts[0], eos), version=0)
         with torch.no_grad():
             own = logprobs_of(model, prompts[0], completion)
         assert float((own - torch.tensor(completion.logprobs)).abs().mean()) <= HALF_TOLERANCE

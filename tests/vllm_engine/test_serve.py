@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 
-from rl.rollouts import Sampling
+from rl.rollouts import Ask
 from rl.rollouts.check import logprobs_of
 from rl.rollouts.vllm.wire import BadAnswer, read_answer, sampling_params
 from rl.rollouts.weights import write_weights
@@ -98,8 +98,12 @@ def worker() -> Iterator[Client]:
     end(process)
 
 
+def asked(prompt: Any, eos: Any, budget: int = 40, seed: int = 1) -> Ask:
+    return Ask(prompt, budget, seed, eos_ids=eos, logprobs=True)
+
+
 def ask(prompt: Any, eos: Any, budget: int = 40, seed: int = 1) -> dict[str, Any]:
-    params = sampling_params(budget, Sampling(), eos_ids=eos, seed=seed, logprobs=True)
+    params = sampling_params(asked(prompt, eos, budget, seed))
     return {"request_id": f"r-{seed}", "token_ids": prompt, "sampling_params": params}
 
 
@@ -131,12 +135,12 @@ def test_weights_come_by_folder_and_by_upload_and_answers_name_them(
             assert answer == (200, {"version": version})
         status, answer = worker(GENERATE, ask(prompts[0], eos))
         assert status == 200
-        completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
+        completion = read_answer(answer, asked(prompts[0], eos), version=version)
         with torch.no_grad():
             own = logprobs_of(model, prompts[0], completion)
         assert float((own - torch.tensor(completion.logprobs)).abs().max()) <= 1e-4
         with pytest.raises(BadAnswer, match=f"sampled with weights {version}, not 9"):
-            read_answer(answer, budget=40, eos_ids=eos, version=9, asked=True)
+            read_answer(answer, asked(prompts[0], eos), version=9)
         perturb(model)
     health = worker("/lengthwise/health")[1]
     assert health["ready"]
@@ -187,7 +191,7 @@ def test_a_worker_takes_adapters(model: Any, prompts: Any, eos: Any, perturb: An
             assert health["adapter_rank"] == 8
             status, answer = worker(GENERATE, {**ask(prompts[0], eos), "model": name})
             assert status == 200
-            completion = read_answer(answer, budget=40, eos_ids=eos, version=version, asked=True)
+            completion = read_answer(answer, asked(prompts[0], eos), version=version)
             with torch.no_grad():
                 own = logprobs_of(adapted, prompts[0], completion)
             assert float((own - torch.tensor(completion.logprobs)).abs().max()) <= 1e-4

@@ -20,8 +20,8 @@ from accelerate import DistributedType, PartialState
 
 from rl.errors import UserError
 from rl.recipe.parts import VllmPart
+from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
-from rl.rollouts.transformers import Completion, Sampling
 from rl.rollouts.vllm.prefill import prefill
 from rl.rollouts.vllm.wire import completion_of, sampling_params
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
@@ -52,50 +52,30 @@ class VllmEngine:
         self._adapters = Path(tempfile.mkdtemp(prefix="lengthwise-adapter-")) if adapter_rank else None
         self.rest()
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> list[Completion]:
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
         if self._version is None or "weights" in self._asleep:
             raise RuntimeError("load_weights comes before generate")
-        rows = list(zip(prompts, budgets, seeds, strict=True))
-        everyone, start = self._rows_of_all(rows)
+        everyone, start = self._asks_of_all(asks)
         if not everyone:
             return []
         self._wake("kv_cache")
         from vllm import SamplingParams
 
         # vLLM takes requests in order: the longest must not come last.
-        order = sorted(range(len(everyone)), key=lambda place: -everyone[place][1])
+        order = sorted(range(len(everyone)), key=lambda place: -everyone[place].budget)
         asked = [everyone[place] for place in order]
         outputs = self._llm.generate(
-            [{"prompt_token_ids": list(prompt)} for prompt, _, _ in asked],
-            [
-                SamplingParams(**sampling_params(budget, sampling, eos_ids=eos_ids, seed=seed, logprobs=logprobs))
-                for _, budget, seed in asked
-            ],
+            [{"prompt_token_ids": list(ask.prompt)} for ask in asked],
+            [SamplingParams(**sampling_params(ask)) for ask in asked],
             use_tqdm=False,
             lora_request=self._adapter,
         )
         found: dict[int, Completion] = {}
-        for place, (_, budget, _), output in zip(order, asked, outputs, strict=True):
+        for place, ask, output in zip(order, asked, outputs, strict=True):
             (one,) = output.outputs
-            found[place] = completion_of(
-                list(one.token_ids),
-                one.finish_reason,
-                [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)],
-                budget=budget,
-                eos_ids=eos_ids,
-                version=self._version,
-                asked=logprobs,
-            )
-        return [found[place] for place in range(start, start + len(rows))]
+            logprobs = [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)]
+            found[place] = completion_of(list(one.token_ids), one.finish_reason, logprobs, ask, self._version)
+        return [found[place] for place in range(start, start + len(asks))]
 
     def load_weights(self, weights: Weights, version: int) -> None:
         self._wake("weights")
@@ -153,14 +133,14 @@ class VllmEngine:
             shutil.rmtree(old.lora_path, ignore_errors=True)
         self._llm.llm_engine.add_lora(self._adapter)
 
-    def _rows_of_all(self, rows: list[Any]) -> tuple[list[Any], int]:
-        """The rows of all ranks that share this engine, and where this rank's begin."""
+    def _asks_of_all(self, asks: Sequence[Ask]) -> tuple[list[Ask], int]:
+        """The asks of all ranks that share this engine, and where this rank's begin."""
         if self._group is None:
-            return rows, 0
-        gathered: list[list[Any]] = [[] for _ in range(self.part.tensor_parallel_size)]
-        dist.all_gather_object(gathered, rows, group=self._group)
+            return list(asks), 0
+        gathered: list[list[Ask]] = [[] for _ in range(self.part.tensor_parallel_size)]
+        dist.all_gather_object(gathered, list(asks), group=self._group)
         place = dist.get_rank(self._group)
-        return [row for each in gathered for row in each], sum(len(each) for each in gathered[:place])
+        return [ask for each in gathered for ask in each], sum(len(each) for each in gathered[:place])
 
 
 def _launched() -> bool:

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rl.rollouts.transformers import Completion, Sampling
+from rl.rollouts.ask import Ask, Completion
 
 
 class BadAnswer(ValueError):
     """An engine's answer that is no completion of what was asked."""
 
 
-def sampling_params(
-    budget: int, sampling: Sampling, *, eos_ids: Sequence[int], seed: int, logprobs: bool
-) -> dict[str, Any]:
-    """Fields of vLLM's `SamplingParams`: at most `budget` tokens, ended by `eos_ids` and nothing else.
+def sampling_params(ask: Ask) -> dict[str, Any]:
+    """Fields of vLLM's `SamplingParams`: at most the ask's budget, ended by its `eos_ids` and nothing else.
 
     `ignore_eos` keeps vLLM from adding end tokens of its own to ours.
     """
     return {
-        "max_tokens": budget,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "top_k": sampling.top_k,
-        "min_p": sampling.min_p or 0.0,
-        "seed": seed,
-        "stop_token_ids": list(eos_ids),
+        "max_tokens": ask.budget,
+        "temperature": ask.sampling.temperature,
+        "top_p": ask.sampling.top_p,
+        "top_k": ask.sampling.top_k,
+        "min_p": ask.sampling.min_p or 0.0,
+        "seed": ask.seed,
+        "stop_token_ids": list(ask.eos_ids),
         "ignore_eos": True,
-        "logprobs": 0 if logprobs else None,
+        "logprobs": 0 if ask.logprobs else None,
         "detokenize": False,
         "skip_special_tokens": False,
     }
@@ -38,30 +36,25 @@ def completion_of(
     token_ids: Sequence[int],
     finish_reason: str | None,
     logprobs: Sequence[float] | None,
-    *,
-    budget: int,
-    eos_ids: Sequence[int],
+    ask: Ask,
     version: int | None,
-    asked: bool,
 ) -> Completion:
     """What vLLM sampled, checked against what it was asked for. Errors: BadAnswer."""
     if finish_reason not in ("stop", "length"):
         raise BadAnswer(f"it ended by {finish_reason!r}")
-    if not 0 < len(token_ids) <= budget:
-        raise BadAnswer(f"{len(token_ids)} tokens for a budget of {budget}")
-    ended = token_ids[-1] in eos_ids
-    if ended != (finish_reason == "stop") or any(token in eos_ids for token in token_ids[:-1]):
+    if not 0 < len(token_ids) <= ask.budget:
+        raise BadAnswer(f"{len(token_ids)} tokens for a budget of {ask.budget}")
+    ended = token_ids[-1] in ask.eos_ids
+    if ended != (finish_reason == "stop") or any(token in ask.eos_ids for token in token_ids[:-1]):
         raise BadAnswer(f"it ended by {finish_reason!r}, which its tokens do not bear out")
-    if not ended and len(token_ids) < budget:
-        raise BadAnswer(f"it was cut at {len(token_ids)} tokens, before its budget of {budget}")
-    if asked and len(logprobs or ()) != len(token_ids):
+    if not ended and len(token_ids) < ask.budget:
+        raise BadAnswer(f"it was cut at {len(token_ids)} tokens, before its budget of {ask.budget}")
+    if ask.logprobs and len(logprobs or ()) != len(token_ids):
         raise BadAnswer(f"{len(logprobs or ())} log-probs for {len(token_ids)} tokens")
     return Completion(tuple(token_ids), "eos" if ended else "length", tuple(logprobs or ()), version)
 
 
-def read_answer(
-    answer: Mapping[str, Any], *, budget: int, eos_ids: Sequence[int], version: int | None, asked: bool
-) -> Completion:
+def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Completion:
     """The completion in an answer of `POST /inference/v1/generate`; `version` is what it must come from.
 
     Errors: BadAnswer, also where other weights than those of `version` sampled any of its tokens.
@@ -77,4 +70,4 @@ def read_answer(
         raise BadAnswer(f"not vLLM's form: {error!r}") from error
     if version is not None and sampled_by != {str(version)}:
         raise BadAnswer(f"sampled with weights {', '.join(sorted(sampled_by)) or 'unknown'}, not {version}")
-    return completion_of(token_ids, reason, logprobs, budget=budget, eos_ids=eos_ids, version=version, asked=asked)
+    return completion_of(token_ids, reason, logprobs, ask, version)

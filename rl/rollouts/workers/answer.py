@@ -1,36 +1,28 @@
-"""A worker's answer, read and checked: whatever is not a rollout of the request is a fault of the worker."""
+"""A worker's answer, read and checked: whatever is not a rollout of the ask is a fault of the worker."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from rl.rollouts.transformers import Completion
+from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.vllm.wire import BadAnswer, completion_of
-from rl.rollouts.workers.worker import Request, WorkerFault
+from rl.rollouts.workers.worker import WorkerFault
 
 ROUNDING = 1e-3
 """Nats by which a log-prob may lie above 0."""
 
 
-def read(answer: Any, request: Request, vocabulary: int) -> tuple[Completion, int | None]:
+def read(answer: Any, ask: Ask, vocabulary: int) -> tuple[Completion, int | None]:
     """The completion, and the id of the oldest weights in it. Errors: WorkerFault saying what is wrong."""
     try:
         (choice,) = answer["choices"]
         ids, reason = choice["token_ids"], choice["finish_reason"]
         if not isinstance(ids, list) or not all(type(token) is int and 0 <= token < vocabulary for token in ids):
             raise BadAnswer(f"token ids outside the vocabulary of {vocabulary}")
-        logprobs = _logprobs(choice["logprobs"]["content"], ids) if request.logprobs else ()
+        logprobs = _logprobs(choice["logprobs"]["content"], ids) if ask.logprobs else ()
         versions = [int(span["version"]) for span in choice.get("weight_versions") or ()]
-        completion = completion_of(
-            ids,
-            reason,
-            logprobs,
-            budget=request.budget,
-            eos_ids=request.eos_ids,
-            version=None,
-            asked=request.logprobs,
-        )
+        completion = completion_of(ids, reason, logprobs, ask, version=None)
     except BadAnswer as error:
         raise WorkerFault(f"its answer is no rollout: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -14,13 +14,13 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from rl.errors import UserError, without_own_secrets
+from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
-from rl.rollouts.transformers import Completion, Sampling
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
-from rl.rollouts.workers.worker import Request, Source, Timing, Worker
+from rl.rollouts.workers.worker import Source, Timing, Worker
 
 PATIENCE = 5.0
 POLL = 0.2
@@ -29,7 +29,7 @@ KEPT = 2
 """Folders of weights: the current ones, and those before, which a slow worker may still be reading."""
 
 Pending = Sequence[Future[Completion]]
-"""Rollouts that were asked for, in the order of their prompts."""
+"""Rollouts that were asked for, in the order of their asks."""
 
 
 class NoWorkers(UserError):
@@ -62,17 +62,8 @@ class WorkersEngine:
         self._nonce = nonce[0]
         self._written: list[Path] = []
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> list[Completion]:
-        pending = self.begin(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds, logprobs=logprobs)
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
+        pending = self.begin(asks)
         try:
             return self.finish(pending, self.patience)
         except NoWorkers as error:
@@ -84,24 +75,11 @@ class WorkersEngine:
         """Seconds without any worker that are worth no word."""
         return min(PATIENCE, 60 * self.minutes)
 
-    def begin(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> Pending:
+    def begin(self, asks: Sequence[Ask]) -> Pending:
         """Ask for what `generate` gives, and do not wait for it."""
         if self.pool.source is None:
             raise RuntimeError("load_weights comes before generate")
-        requests = [
-            Request(prompt, budget, seed, sampling, eos_ids, logprobs)
-            for prompt, budget, seed in zip(prompts, budgets, seeds, strict=True)
-        ]
-        return self.pool.submit(requests, self.pool.source.version)
+        return self.pool.submit(asks, self.pool.source.version)
 
     def finish(self, pending: Pending, patience: float) -> list[Completion]:
         """Wait for rollouts. Errors: NoWorkers, once nobody has served for `patience` seconds; they stay asked for."""
@@ -192,24 +170,9 @@ class OneWorker:
     def __init__(self, whole: WorkersEngine, place: int) -> None:
         self.whole, self.place = whole, place
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        budgets: Sequence[int],
-        sampling: Sampling,
-        *,
-        eos_ids: Sequence[int],
-        seeds: Sequence[int],
-        logprobs: bool = False,
-    ) -> list[Completion]:
-        requests = [
-            Request(prompt, budget, seed, sampling, eos_ids, logprobs)
-            for prompt, budget, seed in zip(prompts, budgets, seeds, strict=True)
-        ]
-        found = self.whole.pool.ask_one(self.place, requests)
-        if found is None:
-            return self.whole.generate(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds, logprobs=logprobs)
-        return found
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
+        found = self.whole.pool.ask_one(self.place, asks)
+        return self.whole.generate(asks) if found is None else found
 
     def load_weights(self, weights: Weights, version: int) -> None:
         raise RuntimeError("weights are loaded by all workers together")

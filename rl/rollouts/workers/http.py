@@ -11,11 +11,11 @@ from uuid import uuid4
 import httpx2
 
 from rl.errors import UserError
-from rl.rollouts.transformers import Completion
+from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.vllm.wire import sampling_params
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.answer import read
-from rl.rollouts.workers.worker import NotReady, Request, Source, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Source, WorkerFault
 
 BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
 """What an answer may be long: so much, and so much for each token of the budget."""
@@ -92,22 +92,22 @@ class HttpWorker:
         if status != 200:
             raise self._refusal(status, said)
 
-    async def complete(self, request: Request) -> tuple[Completion, int | None]:
-        tokens = len(request.prompt) + request.budget
+    async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
+        tokens = len(ask.prompt) + ask.budget
         if self._most is not None and tokens > self._most:  # vLLM would cut it short and not say so
             raise UserError(
                 f"rollout worker {self.address} takes {self._most} tokens, and a prompt with its budget has {tokens}; "
                 "start it with a larger --max-model-len"
             )
-        limit = BYTES + BYTES_PER_TOKEN * request.budget
-        status, answer = await self._ask("POST", "/inference/v1/generate", _body(request, self._adapter), limit)
+        limit = BYTES + BYTES_PER_TOKEN * ask.budget
+        status, answer = await self._ask("POST", "/inference/v1/generate", _body(ask, self._adapter), limit)
         if status == 409:
             raise NotReady(_message(answer))
         if status in (400, 401, 403, 413):
             raise UserError(f"rollout worker {self.address} refuses a rollout: {_message(answer)}")
         if status != 200:
             raise self._refusal(status, answer)
-        return read(answer, request, self.vocabulary)
+        return read(answer, ask, self.vocabulary)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -139,18 +139,12 @@ class HttpWorker:
             return response.status_code, received[:200].decode(errors="replace")
 
 
-def _body(request: Request, adapter: str | None) -> dict[str, Any]:
+def _body(ask: Ask, adapter: str | None) -> dict[str, Any]:
     return {
         "request_id": uuid4().hex,
-        "token_ids": list(request.prompt),
+        "token_ids": list(ask.prompt),
         "model": adapter,
-        "sampling_params": sampling_params(
-            request.budget,
-            request.sampling,
-            eos_ids=request.eos_ids,
-            seed=request.seed,
-            logprobs=request.logprobs,
-        ),
+        "sampling_params": sampling_params(ask),
     }
 
 

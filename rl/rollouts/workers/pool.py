@@ -12,10 +12,10 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from rl.errors import UserError
-from rl.rollouts.transformers import Completion
+from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.workers.keeper import Keeper
 from rl.rollouts.workers.spread import Job, Limits, Spread, Ticket
-from rl.rollouts.workers.worker import NotReady, Request, Source, Timing, Worker, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Source, Timing, Worker, WorkerFault
 
 MOST_BLAMED = 10
 """Workers that one rollout may cost before it counts as the one that is wrong."""
@@ -35,7 +35,7 @@ class Pool(Keeper):
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._spread = Spread(len(workers), limits, rank)
-        self._wanted: dict[int, tuple[Request, Future[Completion]]] = {}
+        self._wanted: dict[int, tuple[Ask, Future[Completion]]] = {}
         self._asking: dict[int, asyncio.Task[None]] = {}
         self._numbers = 0
         self._held = False
@@ -43,11 +43,11 @@ class Pool(Keeper):
 
     # From the trainer's thread -----------------------------------------------------------------
 
-    def submit(self, requests: Sequence[Request], needs: int) -> list[Future[Completion]]:
+    def submit(self, requests: Sequence[Ask], needs: int) -> list[Future[Completion]]:
         """Ask for rollouts by weights of at least version `needs`."""
         return self._call(self._submit(requests, needs))
 
-    def ask_one(self, place: int, requests: Sequence[Request]) -> list[Completion] | None:
+    def ask_one(self, place: int, requests: Sequence[Ask]) -> list[Completion] | None:
         """The rollouts of the current weights by one worker; None where it does not serve, or fails."""
         return self._call(self._ask_one(place, requests))
 
@@ -63,7 +63,7 @@ class Pool(Keeper):
 
     # Rollouts ----------------------------------------------------------------------------------
 
-    async def _submit(self, requests: Sequence[Request], needs: int) -> list[Future[Completion]]:
+    async def _submit(self, requests: Sequence[Ask], needs: int) -> list[Future[Completion]]:
         futures = []
         for request in requests:
             future: Future[Completion] = Future()
@@ -115,7 +115,7 @@ class Pool(Keeper):
             self._asking.pop(ticket.number, None)
         self._dispatch()
 
-    async def _ask_one(self, place: int, requests: Sequence[Request]) -> list[Completion] | None:
+    async def _ask_one(self, place: int, requests: Sequence[Ask]) -> list[Completion] | None:
         standing, worker, source = self.standings[place], self.workers[place], self.source
         assert source is not None
         while standing.version != source.version:

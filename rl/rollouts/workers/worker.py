@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rl.rollouts.transformers import Completion, Sampling
+from rl.rollouts.ask import Ask, Completion
 
 
 class WorkerFault(Exception):
@@ -16,19 +15,6 @@ class WorkerFault(Exception):
 
 class NotReady(Exception):
     """A worker is taking in weights, or has none: it is to be asked again."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One rollout, as a worker is asked for it."""
-
-    prompt: Sequence[int]
-    budget: int
-    """Tokens."""
-    seed: int
-    sampling: Sampling
-    eos_ids: Sequence[int]
-    logprobs: bool
 
 
 @dataclass(frozen=True)
@@ -83,7 +69,7 @@ class Worker(Protocol):
 
     async def load(self, source: Source) -> None: ...
 
-    async def complete(self, request: Request) -> tuple[Completion, int | None]:
+    async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
         """The rollout, checked, and the id of the weights that made it. Errors: NotReady, too."""
         ...
 

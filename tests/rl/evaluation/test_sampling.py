@@ -1,5 +1,6 @@
 """What is sampled: the same whatever the batches, and at a smaller cap the prefix of what a larger one gives."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rewards.verifier import MathVerifier
 from rl.errors import UserError
 from rl.evaluation import Answerer, Evaluation, Protocol, at_cap, encode_prompts, end_ids, evaluate
 from rl.evaluation.parts import Parts
-from rl.rollouts import Sampling, TransformersEngine, generate, stable_seed
+from rl.rollouts import Ask, Completion, Sampling, TransformersEngine, generate, stable_seed
 
 PROTOCOL = Protocol(cap=120, samples=3, temperature=0.8, top_p=0.9, seed=5)
 
@@ -27,9 +28,9 @@ def test_a_rollout_at_a_smaller_budget_is_the_prefix_of_itself(
     prompts = encode_prompts(tokenizer, problems[:12])
     seeds = [stable_seed(3, i) for i in range(12)]
     ends = end_ids(model, tokenizer)
-    full = generate(model, prompts, [200] * 12, Sampling(0.9), eos_ids=ends, seeds=seeds)
+    full = generate(model, Ask.each(prompts, [200] * 12, Sampling(0.9), eos_ids=ends, seeds=seeds))
     for budget in (1, 17, 60):
-        short = generate(model, prompts, [budget] * 12, Sampling(0.9), eos_ids=ends, seeds=seeds)
+        short = generate(model, Ask.each(prompts, [budget] * 12, Sampling(0.9), eos_ids=ends, seeds=seeds))
         assert [c.token_ids for c in short] == [c.token_ids[:budget] for c in full]
         assert [c.stop for c in short] == ["length" if len(c.token_ids) > budget else c.stop for c in full]
 
@@ -64,9 +65,9 @@ def test_the_longest_prompts_are_asked_first(
     asked: list[int] = []
 
     class Watched:
-        def generate(self, prompts, budgets, sampling, *, eos_ids, seeds, logprobs=False):  # type: ignore[no-untyped-def]
-            asked.extend(map(len, prompts))
-            return answerer.engine.generate(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds)
+        def generate(self, asks: Sequence[Ask]) -> list[Completion]:
+            asked.extend(len(ask.prompt) for ask in asks)
+            return answerer.engine.generate(asks)
 
     short = replace(PROTOCOL, cap=4)
     rows = evaluate(replace(answerer, engine=Watched()), problems[:8], verifier, short, batch=5).rows
@@ -89,11 +90,11 @@ def test_an_evaluation_killed_half_way_goes_on_and_ends_as_the_unbroken(
         def __init__(self, last: int) -> None:
             self.last = last
 
-        def generate(self, prompts, budgets, sampling, *, eos_ids, seeds, logprobs=False):  # type: ignore[no-untyped-def]
+        def generate(self, asks: Sequence[Ask]) -> list[Completion]:
             if len(calls) == self.last:
                 raise Killed
-            calls.append(len(prompts))
-            return answerer.engine.generate(prompts, budgets, sampling, eos_ids=eos_ids, seeds=seeds)
+            calls.append(len(asks))
+            return answerer.engine.generate(asks)
 
     parts = Parts(tmp_path / "a.parquet", "demo", PROTOCOL)
     with pytest.raises(Killed):

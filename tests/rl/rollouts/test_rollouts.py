@@ -13,7 +13,7 @@ from transformers import (
 import rl.rollouts.transformers as engine
 from rewards import Problem
 from rl.evaluation import encode_prompts
-from rl.rollouts import Sampling, generate
+from rl.rollouts import Ask, Sampling, generate
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def test_greedy_completions_equal_those_of_transformers(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
     assert len({len(p) for p in prompts}) > 1
-    ours = generate(model, prompts, [70] * 8, Sampling(temperature=0), eos_ids=[tokenizer.eos_token_id], seeds=range(8))
+    ours = generate(
+        model, Ask.each(prompts, [70] * 8, Sampling(temperature=0), eos_ids=[tokenizer.eos_token_id], seeds=range(8))
+    )
     config = GenerationConfig(
         max_new_tokens=70, do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
@@ -47,7 +49,7 @@ def test_thinning_the_batch_changes_no_completion(
     def run() -> list[engine.Completion]:
         budgets = [5, 90, 20, 90, 33, 1, 90, 60]
         return generate(
-            model, prompts, budgets, Sampling(temperature=0), eos_ids=[tokenizer.eos_token_id], seeds=range(8)
+            model, Ask.each(prompts, budgets, Sampling(temperature=0), eos_ids=[tokenizer.eos_token_id], seeds=range(8))
         )
 
     expected = run()
@@ -59,7 +61,9 @@ def test_every_rollout_stops_at_its_own_budget(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
     budgets = [1, 2, 3, 5, 8, 13, 21, 300]
-    done = generate(model, prompts, budgets, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(8), batch_size=3)
+    done = generate(
+        model, Ask.each(prompts, budgets, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(8)), batch_size=3
+    )
     for completion, budget in zip(done, budgets, strict=True):
         ended = completion.token_ids[-1] == tokenizer.eos_token_id
         assert (completion.stop == "eos") == ended
@@ -72,7 +76,8 @@ def test_completions_are_a_function_of_the_seed(
 ) -> None:
     def run(seed: int) -> list[engine.Completion]:
         return generate(
-            model, prompts, [40] * 8, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(seed, seed + 8)
+            model,
+            Ask.each(prompts, [40] * 8, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(seed, seed + 8)),
         )
 
     first = run(3)
@@ -87,11 +92,13 @@ def test_a_completion_does_not_depend_on_what_runs_beside_it(
 ) -> None:
     budgets = [5, 90, 20, 90, 33, 1, 90, 60]
     alone = [
-        generate(model, [prompt], [budget], Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=[seed])[0]
+        generate(model, Ask.each([prompt], [budget], Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=[seed]))[0]
         for seed, (prompt, budget) in enumerate(zip(prompts, budgets, strict=True))
     ]
     together = generate(
-        model, prompts, budgets, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(8), batch_size=batch_size
+        model,
+        Ask.each(prompts, budgets, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(8)),
+        batch_size=batch_size,
     )
     assert together == alone
 
@@ -108,7 +115,9 @@ def test_a_place_that_falls_free_is_taken_by_the_next_prompt(
 
     monkeypatch.setattr(model, "forward", spy)
     # One of 40 tokens and seven of 10: in places for two, the seven follow one another beside the long one.
-    generate(model, prompts, [40, *[10] * 7], Sampling(temperature=0), eos_ids=[], seeds=range(8), batch_size=2)
+    generate(
+        model, Ask.each(prompts, [40, *[10] * 7], Sampling(temperature=0), eos_ids=[], seeds=range(8)), batch_size=2
+    )
     # 9 tokens after a prompt's own step: 4 short ones beside the long one, then 3 in the places of two.
     assert sum(steps) == 40 + 7 * 10
     assert len(steps) < 40 + 3 * 10
@@ -121,15 +130,15 @@ def test_a_cache_with_a_window_is_never_joined(prompts: list[list[int]]) -> None
     )  # fmt: skip
     torch.manual_seed(0)
     windowed = MistralForCausalLM(config).eval()
-    alone = [generate(windowed, [p], [20], Sampling(), eos_ids=[], seeds=[7])[0] for p in prompts]
-    together = generate(windowed, prompts, [20] * 8, Sampling(), eos_ids=[], seeds=[7] * 8, batch_size=3)
+    alone = [generate(windowed, Ask.each([p], [20], Sampling(), eos_ids=[], seeds=[7]))[0] for p in prompts]
+    together = generate(windowed, Ask.each(prompts, [20] * 8, Sampling(), eos_ids=[], seeds=[7] * 8), batch_size=3)
     assert together == alone
 
 
 def test_sampled_tokens_have_the_models_frequencies(model: PreTrainedModel, prompts: list[list[int]]) -> None:
     prompt = prompts[0]
     sampling = Sampling(temperature=5.0, top_k=4)
-    done = generate(model, [prompt] * 4000, [1] * 4000, sampling, eos_ids=[], seeds=range(4000))
+    done = generate(model, Ask.each([prompt] * 4000, [1] * 4000, sampling, eos_ids=[], seeds=range(4000)))
     logits = model(torch.tensor([prompt])).logits[0, -1] / 5.0
     top = logits.topk(4)
     expected = dict(zip(top.indices.tolist(), top.values.softmax(0).tolist(), strict=True))
@@ -140,4 +149,19 @@ def test_sampled_tokens_have_the_models_frequencies(model: PreTrainedModel, prom
 
 
 def test_no_prompts_give_no_completions(model: PreTrainedModel) -> None:
-    assert generate(model, [], [], Sampling(), eos_ids=[1], seeds=[]) == []
+    assert generate(model, Ask.each([], [], Sampling(), eos_ids=[1], seeds=[])) == []
+
+
+def test_asks_that_are_sampled_differently_may_stand_in_one_call(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> None:
+    end = tokenizer.eos_token_id
+    asks = [
+        Ask(prompts[0], 30, 1, Sampling(), [end]),
+        Ask(prompts[1], 40, 2, Sampling(temperature=0), [end], logprobs=True),
+        Ask(prompts[2], 20, 3, Sampling(), []),
+        Ask(prompts[3], 50, 4, Sampling(), [end]),
+    ]
+    together = generate(model, asks)
+    assert together == [generate(model, [ask])[0] for ask in asks]
+    assert [bool(completion.logprobs) for completion in together] == [False, True, False, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from rl.errors import UserError
-from rl.rollouts import Completion, Sampling, TransformersEngine
+from rl.rollouts import Ask, Completion, Sampling, TransformersEngine
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.weights import adapter_rank, checkpoint_tensors, read_weights, write_weights
 
@@ -96,8 +97,8 @@ class Copy(TransformersEngine):
         super().__init__(model)
         self.off, self.dtype = off, dtype
 
-    def generate(self, *args: Any, **options: Any) -> list[Completion]:
-        done = super().generate(*args, **options)
+    def generate(self, asks: Sequence[Ask]) -> list[Completion]:
+        done = super().generate(asks)
         return [replace(c, logprobs=tuple(value - self.off for value in c.logprobs)) for c in done]
 
     def health(self) -> Any:
@@ -148,7 +149,7 @@ def test_an_engine_on_the_trainers_own_model_is_not_asked(model: PreTrainedModel
 def test_completions_of_the_transformers_engine_name_the_weights_too(model: PreTrainedModel) -> None:
     engine = TransformersEngine()
     with pytest.raises(RuntimeError, match="load_weights comes before"):
-        engine.generate([[1]], [2], Sampling(), eos_ids=[], seeds=[0])
+        engine.generate(Ask.each([[1]], [2], Sampling(), eos_ids=[], seeds=[0]))
     engine.load_weights(lambda: nullcontext(model), 12)
-    (done,) = engine.generate([[1]], [2], Sampling(), eos_ids=[], seeds=[0])
+    (done,) = engine.generate(Ask.each([[1]], [2], Sampling(), eos_ids=[], seeds=[0]))
     assert done.weight_version == engine.health().version == 12

@@ -21,7 +21,7 @@ from rl.problems.data import load_problems
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import PromptPart, SourcePart
 from rl.rounds.judging import judge, judge_problems, readable
-from rl.rounds.round import round_metrics
+from rl.rounds.metrics import round_metrics
 from rl.run.prepare import prepare
 from rl.trainer.trainer import LengthGRPOTrainer
 
@@ -139,7 +139,7 @@ def test_a_rounds_metrics_say_how_much_was_judged_how_and_how_long_it_took(make_
     rounds = Rounds()
     trainer: LengthGRPOTrainer = make_trainer(on_round=rounds, verifier=Slow(), tokens=30)
     trainer.train()
-    metrics = round_metrics(rounds[0], trainer.history)
+    metrics = round_metrics(rounds[0], trainer.rounds.history)
     rollouts = rounds[0].rollouts()
     for verdict in Verdict:
         share = sum(r.verdict is verdict for r in rollouts) / len(rollouts)

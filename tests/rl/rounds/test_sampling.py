@@ -22,8 +22,10 @@ from rewards.length.hapo import Hapo
 from rl.errors import UserError
 from rl.folders.run import RunFolder
 from rl.rounds.budgets import Budgets
-from rl.rounds.round import Filled, Sampled, ScoredGroup, round_metrics, varies
+from rl.rounds.metrics import round_metrics
+from rl.rounds.round import Filled, Sampled, ScoredGroup
 from rl.rounds.sampling import Acceptance, RoundSampling
+from rl.rounds.scoring import varies
 
 NOTHING = torch.zeros(0)
 
@@ -188,7 +190,7 @@ def test_a_leftover_is_scored_and_observed_when_it_is_used(with_leftovers: Any, 
             assert scored.totals.tolist() == pytest.approx(Hapo()(scored.group, history))
         for scored in round_.visited():
             Hapo().observe(scored.group, history)
-    assert trainer.history.state_dict() == history.state_dict()
+    assert trainer.rounds.history.state_dict() == history.state_dict()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_what_is_counted_adds_up(with_leftovers: Any) -> None:
     trainer = with_leftovers(on_round=rounds)
     trainer.train()
     for round_ in rounds:
-        metrics = round_metrics(round_, trainer.history)
+        metrics = round_metrics(round_, trainer.rounds.history)
         assert metrics["sampling/kept"] + metrics["sampling/all_right"] + metrics[
             "sampling/all_wrong"
         ] == pytest.approx(1)

@@ -20,7 +20,8 @@ from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.plugins import load_reward
 from rl.rounds.budgets import Budgets
-from rl.rounds.round import Sampled, score
+from rl.rounds.round import Sampled
+from rl.rounds.scoring import score
 from rl.trainer.trainer import LengthGRPOTrainer
 
 
@@ -76,7 +77,7 @@ def test_a_controller_looks_at_the_monitor_set_every_interval_and_training_never
     trainer.train()
     monitored = {p.id for p in problems[40:44]}
     assert looks == [(4, monitored), (8, monitored)]
-    assert trainer.history.get("laser-d", "targets") is not None
+    assert trainer.rounds.history.get("laser-d", "targets") is not None
     with pytest.raises(UserError, match="'laser-d' sets itself by a monitor set"):
         make_trainer([reward])
 
@@ -86,7 +87,7 @@ def test_pass_rates_are_remembered_where_the_order_goes_by_them(make_trainer: An
     trainer = make_trainer(problems_=problems[:8], on_round=rounds, order=PassRateWindow(0.1, 0.9), max_steps=6)
     trainer.train()
     latest = {s.group.problem.id: s.group.accuracy() for round_ in rounds for s in round_.batch}
-    assert {p: entry["rate"] for p, entry in trainer.history.state_dict()["pass_rate"].items()} == latest
+    assert {p: entry["rate"] for p, entry in trainer.rounds.history.state_dict()["pass_rate"].items()} == latest
     assert make_trainer().history.state_dict() == {}
 
 
@@ -135,8 +136,8 @@ def test_nan_from_a_plug_in_means_not_judged(make_trainer: Any) -> None:
 def test_a_rank_without_rows_samples_nothing_and_harms_nothing(make_trainer: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def mine(completions, **_): return [1.0 for _ in completions]\n")
     trainer = make_trainer([Correct(), load_reward(f"{tmp_path}/mine.py:mine", {})])
-    trainer.engine.load_weights(trainer.whole_model, version=0)
-    assert trainer._roll([], step=0, seed=0) == []
+    trainer.engine.load_weights(trainer.weights.whole, version=0)
+    assert trainer.rounds.roll([], step=0, seed=0) == []
 
 
 class Infinite(Correct):

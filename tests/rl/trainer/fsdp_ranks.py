@@ -12,7 +12,7 @@ from rl.cli import run_command
 from rl.trainer.trainer import LengthGRPOTrainer
 
 begin = AcceleratorState.__init__
-make_round = LengthGRPOTrainer._make_round
+make_round = LengthGRPOTrainer._generate_and_score_completions
 
 
 def as_if_on_an_accelerator(self: AcceleratorState, *args: Any, **kwargs: Any) -> None:
@@ -21,11 +21,11 @@ def as_if_on_an_accelerator(self: AcceleratorState, *args: Any, **kwargs: Any) -
     begin(self, *args, **kwargs)
 
 
-def seen_to_be_sharded(self: LengthGRPOTrainer) -> Any:
+def seen_to_be_sharded(self: LengthGRPOTrainer, inputs: Any) -> Any:
     assert isinstance(self.model_wrapped, FSDPModule)
-    return make_round(self)
+    return make_round(self, inputs)
 
 
 AcceleratorState.__init__ = as_if_on_an_accelerator
-LengthGRPOTrainer._make_round = seen_to_be_sharded  # type: ignore[method-assign]
+LengthGRPOTrainer._generate_and_score_completions = seen_to_be_sharded  # type: ignore[method-assign]
 run_command(["train", *sys.argv[1:]])

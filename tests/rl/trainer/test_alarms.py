@@ -170,19 +170,20 @@ def test_a_run_whose_answers_cannot_be_read_warns_once(make_trainer: Any) -> Non
 def test_engine_and_trainer_agree_on_the_log_probs_of_a_run(make_trainer: Any) -> None:
     trainer = make_trainer(max_steps=4, temperature=0.8)
     trainer.train()
-    tally = trainer.alarms.state_dict()["tally"]
+    tally = trainer.teller.alarms.state_dict()["tally"]
     assert tally["compared"] > 500
     assert tally["distance"] < 1e-4 * tally["compared"]
 
 
 def test_an_engine_with_other_weights_is_heard(make_trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer()
-    compare = trainer._compare_logprobs
+    compare = trainer.teller.alarms.compare
 
-    def shifted(batches: Any) -> list[str]:
-        return compare([{**b, "old_per_token_logps": b["old_per_token_logps"] - 0.2} for b in batches])  # type: ignore[no-any-return]
+    def shifted(round_: Round, batches: Any) -> list[str]:
+        shifted = [{**b, "old_per_token_logps": b["old_per_token_logps"] - 0.2} for b in batches]
+        return compare(round_, shifted)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(trainer, "_compare_logprobs", shifted)
+    monkeypatch.setattr(trainer.teller.alarms, "compare", shifted)
     with pytest.warns(UserWarning, match=r"differ by 0\.20 nats a token"):
         trainer.train()
 
@@ -191,4 +192,4 @@ def test_log_probs_are_not_compared_where_the_engine_draws_from_others(make_trai
     for settings in ({"top_p": 0.9}, {"steps_per_generation": 1, "per_device_train_batch_size": 16}):
         trainer = make_trainer(**settings)
         trainer.train()
-        assert "compared" not in trainer.alarms.state_dict()["tally"]
+        assert "compared" not in trainer.teller.alarms.state_dict()["tally"]

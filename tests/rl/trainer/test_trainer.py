@@ -20,7 +20,7 @@ from rl.models import load_model
 from rl.plugins import load_reward
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.budgets import Budgets
-from rl.rounds.round import varies
+from rl.rounds.scoring import varies
 
 
 def test_plain_grpo_equals_stock_trl_on_the_same_rollouts(
@@ -117,7 +117,7 @@ def test_dynamic_sampling_trains_on_groups_that_vary(make_trainer: Any, filter_o
     # What the last round has over is dropped with the flat groups; those before it keep it for the next.
     assert not any(varies(s, filter_on) for round_ in rounds[:-1] for s in round_.dropped)
     drawn = sum(len(round_.batch) + len(round_.dropped) for round_ in rounds)
-    assert trainer.sampler.drawn == drawn
+    assert trainer.rounds.sampler.drawn == drawn
 
 
 class NeverVaries(Correct):
@@ -150,8 +150,8 @@ def test_history_is_written_once_a_visit_and_scored_against_earlier_visits_only(
             )
         for scored in round_.batch:
             Hapo().observe(scored.group, expected)
-    assert trainer.history.state_dict() == expected.state_dict()
-    assert trainer.history.size() > 0
+    assert trainer.rounds.history.state_dict() == expected.state_dict()
+    assert trainer.rounds.history.size() > 0
 
 
 def test_a_trl_reward_function_plugs_in_unchanged(make_trainer: Any, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
 from rl.models import load_config, resolve_model
-from rl.rollouts import Sampling
+from rl.rollouts import Ask, Sampling
 from rl.rollouts.workers import keeper, standing
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
@@ -133,7 +133,7 @@ def test_a_worker_killed_in_mid_round_costs_no_rollout_and_serves_again(
     killer.join()
     while ours.engine.pool.serving() < 2:  # before the next run closes the engine
         time.sleep(0.1)
-    ours.engine.generate([[4, 5]] * 4, [8] * 4, Sampling(), eos_ids=[2], seeds=range(4))
+    ours.engine.generate(Ask.each([[4, 5]] * 4, [8] * 4, Sampling(), eos_ids=[2], seeds=range(4)))
     assert workers[1].seen()["answered"] > 0
     run("here")
     assert rollouts(tmp_path / "killed") == rollouts(tmp_path / "here")

@@ -5,28 +5,36 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import PartialState
 
 from rl.errors import UserError
 from rl.folders.lock import locked
+from rl.rounds.maker import RoundMaker
+from rl.rounds.round import Round
 from rl.run.train import train
 from rl.trainer.trainer import LengthGRPOTrainer
 
 state: dict[str, object] = {"rewards": [], "advantages": []}
-make_round = LengthGRPOTrainer._make_round
+make_round, begin = RoundMaker.make, LengthGRPOTrainer._generate_and_score_completions
 
 
-def spy(self: LengthGRPOTrainer):  # type: ignore[no-untyped-def]
-    round_ = make_round(self)
+def seen(self: RoundMaker, *args: Any) -> Round:
+    round_ = make_round(self, *args)
     state["rewards"].append([s.totals.tolist() for s in round_.everything()])  # type: ignore[attr-defined]
     state["advantages"].append(round_.advantages.tolist())  # type: ignore[attr-defined]
-    state["trainer"] = self
     return round_
 
 
-LengthGRPOTrainer._make_round = spy  # type: ignore[method-assign]
+def known(self: LengthGRPOTrainer, inputs: Any) -> Any:
+    state["trainer"] = self
+    return begin(self, inputs)
+
+
+RoundMaker.make = seen  # type: ignore[assignment, method-assign]
+LengthGRPOTrainer._generate_and_score_completions = known  # type: ignore[method-assign]
 
 
 def ended() -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.rollouts import Completion, Sampling
+from rl.rollouts import Ask, Completion
 from rl.rollouts.vllm.wire import BadAnswer, read_answer, sampling_params
 
 EOS = [2, 7]
@@ -21,7 +21,7 @@ def answer(ids: Any, reason: Any, logprobs: Any = None, versions: Any = ("3",)) 
 
 
 def read(given: Any, budget: int = 4, version: int | None = 3, asked: bool = False) -> Completion:
-    return read_answer(given, budget=budget, eos_ids=EOS, version=version, asked=asked)
+    return read_answer(given, Ask([1], budget, 0, eos_ids=EOS, logprobs=asked), version)
 
 
 def test_an_answer_becomes_a_completion() -> None:
@@ -83,6 +83,6 @@ def test_garbage_is_refused_and_nothing_else_is_raised(garbage: Any) -> None:
 
 
 def test_switches_that_are_off_are_off_in_vllms_terms() -> None:
-    asked = sampling_params(9, Sampling(), eos_ids=EOS, seed=5, logprobs=False)
+    asked = sampling_params(Ask([1], 9, 5, eos_ids=EOS))
     assert (asked["top_p"], asked["top_k"], asked["min_p"], asked["logprobs"]) == (1.0, 0, 0.0, None)
     assert (asked["max_tokens"], asked["stop_token_ids"], asked["seed"]) == (9, EOS, 5)

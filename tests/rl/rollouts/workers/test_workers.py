@@ -11,11 +11,12 @@ from workers import FakeWorker, fake_workers
 
 from rl.errors import UserError
 from rl.rollouts import Completion, Sampling
+from rl.rollouts.ask import Ask
 from rl.rollouts.workers import keeper, standing
 from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
-from rl.rollouts.workers.worker import Request, Source, Timing
+from rl.rollouts.workers.worker import Source, Timing
 
 QUICK = Timing(floor=3.0, per_token=0.0, probe=1.0, load=5.0)
 NONCE = 77
@@ -53,15 +54,15 @@ def source(folder: Path, version: int, nonce: int = NONCE) -> Source:
     return Source(version, nonce, weights)
 
 
-def request(number: int, budget: int = 20) -> Request:
-    return Request([4, 5, 6 + number % 8, number % 3], budget, 1000 + number, Sampling(), [EOS], True)
+def request(number: int, budget: int = 20) -> Ask:
+    return Ask([4, 5, 6 + number % 8, number % 3], budget, 1000 + number, Sampling(), [EOS], True)
 
 
-def answers(pool: Pool, requests: list[Request], needs: int = 0, seconds: float = 30.0) -> list[Completion]:
+def answers(pool: Pool, requests: list[Ask], needs: int = 0, seconds: float = 30.0) -> list[Completion]:
     return [future.result(timeout=seconds) for future in pool.submit(requests, needs)]
 
 
-def assert_right(completions: list[Completion], requests: list[Request], version: int = 0) -> None:
+def assert_right(completions: list[Completion], requests: list[Ask], version: int = 0) -> None:
     """Each rollout is the one of its own request."""
     for completion, asked in zip(completions, requests, strict=True):
         assert list(completion.token_ids) == echo(list(asked.prompt), asked.seed, asked.budget)

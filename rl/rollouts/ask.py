@@ -1,0 +1,62 @@
+"""What an engine is asked for one rollout, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn. Temperature 0 is greedy; top_p 1, top_k 0 and min_p None are off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One rollout to be sampled. What is drawn for it is a function of its `seed` and its prompt."""
+
+    prompt: Sequence[int]
+    """Token ids."""
+    budget: int
+    """Tokens at which it is stopped."""
+    seed: int
+    """Of its own random stream, 62 bits."""
+    sampling: Sampling = Sampling()
+    eos_ids: Sequence[int] = ()
+    """Token ids that end it."""
+    logprobs: bool = False
+    """Whether the log-prob of each token is wanted."""
+
+    @staticmethod
+    def each(
+        prompts: Sequence[Sequence[int]],
+        budgets: Sequence[int],
+        sampling: Sampling,
+        *,
+        seeds: Sequence[int],
+        eos_ids: Sequence[int] = (),
+        logprobs: bool = False,
+    ) -> list[Ask]:
+        """One a prompt, all sampled alike."""
+        return [
+            Ask(prompt, budget, seed, sampling, eos_ids, logprobs)
+            for prompt, budget, seed in zip(prompts, budgets, seeds, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine sampled for an ask; EOS, where there is one, is the last id."""
+
+    token_ids: tuple[int, ...]
+    stop: Literal["eos", "length"]
+    logprobs: tuple[float, ...] = ()
+    """Of each token as it was drawn, in nats; empty unless asked for."""
+    weight_version: int | None = None
+    """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""

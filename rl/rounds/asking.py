@@ -1,0 +1,118 @@
+"""The engine, asked for a round's rollouts: now, or while earlier rounds train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from rewards.types import Prompt
+from rl.errors import UserError
+from rl.rollouts import Ask, Completion, Engine, Sampling
+from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
+from rl.rounds.ahead import Ahead, Draw, Planned, completions_of, plain
+from rl.rounds.waiting import Deserted, wait
+
+Encode = Callable[[Sequence[Prompt]], Sequence[Sequence[int]]]
+"""Prompts to token ids."""
+
+
+class Asker:
+    """Each rank asks for its share of a draw, and waits until every rank has its own.
+
+    At most `ahead` rounds are asked for before their turn, which only workers can answer; those are part of a
+    checkpoint. `logprobs` says of a round, by its first step, whether the engine's log-probs are wanted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        encode: Encode,
+        sampling: Sampling | None = None,
+        eos_ids: Sequence[int] = (),
+        logprobs: Callable[[int], bool] = lambda step: False,
+        ahead: int = 0,
+        deserted: Deserted | None = None,
+    ) -> None:
+        if ahead and not isinstance(engine, WorkersEngine):
+            raise UserError(
+                "rollouts.max_staleness samples a round while another trains, which only rollouts.engine: workers can; "
+                "set it to 0, or use workers"
+            )
+        self.engine, self.encode, self.logprobs = engine, encode, logprobs
+        self.sampling, self.eos_ids = sampling or Sampling(), list(eos_ids)
+        self.ahead = Ahead(ahead)
+        self.deserted = deserted or Deserted()
+
+    def now(self, draw: Draw) -> list[Completion]:
+        """This rank's completions. A rank without rows asks too: an engine may need every rank."""
+        if isinstance(self.engine, WorkersEngine):
+            return self._wait(self._begin(draw))
+        return self.engine.generate(self._asks(draw))
+
+    def take(self, step: int) -> Planned | None:
+        """What was asked ahead for the round that begins with `step`, its completions there; None: nothing was."""
+        planned = self.ahead.take(step)
+        if planned is not None and planned.completions is None:
+            planned.completions = self._wait(planned.pending or self._begin(planned.draw))
+        return planned
+
+    def plan(self, draws: Sequence[Draw], step: int) -> None:
+        """Ask for the first draws of later rounds, by the weights of `step`. Nothing here waits for another rank."""
+        self.ahead.planned.extend(Planned(draw, step) for draw in draws)
+        for planned in self.ahead.planned:
+            if planned.pending is None and planned.completions is None:
+                planned.version, planned.pending = step, self._begin(planned.draw)
+
+    def _begin(self, draw: Draw) -> Pending:
+        assert isinstance(self.engine, WorkersEngine)
+        return self.engine.begin(self._asks(draw))
+
+    def _wait(self, pending: Pending) -> list[Completion]:
+        assert isinstance(self.engine, WorkersEngine)
+        return wait(self.engine, pending, self.deserted)
+
+    def _asks(self, draw: Draw) -> list[Ask]:
+        """This rank's."""
+        rows = draw.rows()[share(draw)]
+        return Ask.each(
+            self.encode([row.problem.prompt for row in rows]) if rows else [],
+            [row.cap for row in rows],
+            self.sampling,
+            seeds=[row.seed for row in rows],
+            eos_ids=self.eos_ids,
+            logprobs=self.logprobs(draw.step),
+        )
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """What is under way for later rounds: waited for, or, where nobody serves, to be sampled again."""
+        found = []
+        for planned in self.ahead.planned:
+            own = planned.completions
+            if own is None and planned.pending is not None and isinstance(self.engine, WorkersEngine):
+                try:
+                    own = self.engine.finish(planned.pending, self.engine.patience)
+                except NoWorkers:
+                    own = None
+            ranks = gather_object([own])
+            everyone = None if any(each is None for each in ranks) else [c for each in ranks for c in each]
+            found.append(plain(planned, everyone))
+        return found
+
+    def load_state_dict(
+        self, states: Sequence[Mapping[str, Any]], draw_again: Callable[[Mapping[str, Any]], Draw]
+    ) -> None:
+        """`draw_again` makes the draw that a state was of."""
+        self.ahead.planned.clear()
+        for state in states if self.ahead.most else ():
+            draw, completions = draw_again(state), completions_of(state)
+            own = None if completions is None else completions[share(draw)]
+            self.ahead.planned.append(Planned(draw, state["version"], completions=own))
+
+
+def share(draw: Draw) -> slice:
+    """The rows of a draw that are this rank's to sample."""
+    state = PartialState()
+    return draw.share(state.process_index, state.num_processes)

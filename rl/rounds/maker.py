@@ -1,0 +1,243 @@
+"""A round, step by step: ask, judge, score, sample again, estimate. No model, no TRL: an engine and a verifier."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+
+from curricula import Admission, ProblemOrder
+from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
+from rewards.verifier import Verifier
+from rl.credit.estimator import Estimator
+from rl.problems.sampler import PASS_RATE, ProblemSampler
+from rl.rollouts import Completion, stable_seed
+from rl.rollouts.workers.engine import WorkersEngine
+from rl.rounds.ahead import Draw, Planned, problems_of
+from rl.rounds.asking import Asker, share
+from rl.rounds.budgets import Budgets
+from rl.rounds.judging import judge_problems
+from rl.rounds.judging import rollouts as as_rollouts
+from rl.rounds.round import Round, Sampled, ScoredGroup
+from rl.rounds.sampling import RoundSampling
+from rl.rounds.scoring import look, observe, require_monitor, score, varies
+
+Decode = Callable[[Sequence[Completion]], list[str]]
+"""Completions to what they say."""
+
+
+@dataclass(frozen=True)
+class RoundSettings:
+    """The shape of a round, the same on every rank."""
+
+    groups: int
+    """That train."""
+    size: int
+    """Rollouts a group."""
+    seed: int = 0
+    steps: int = 1
+    """Optimiser steps that a round makes."""
+    dynamic: bool = False
+    """Draw fresh groups for those that do not vary."""
+    draws: int = 1
+    """The most that a round takes."""
+    filter_on: str = "raw"
+    """Which reward must vary: `raw` or `shaped`."""
+    truncated: str = "wrong"
+    """The raw reward of a rollout cut at its budget: `wrong` is 0, `judge` what the verifier says of its text."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the making of a round changes before it is made."""
+
+    sampler: dict[str, int]
+    acceptance: tuple[float, float]
+    history: dict[str, Any]
+    planned: list[Planned]
+
+
+class RoundMaker:
+    """Makes full batches of scored groups, the same on every rank, and remembers what that takes from one to the next.
+
+    `rewards` are weighted by `weights`; `monitor` problems set the controllers of rewards that have one. All ranks
+    of a launch make each round together; each samples and judges its share.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        rewards: Sequence[LengthReward],
+        budgets: Budgets,
+        verifier: Verifier,
+        asker: Asker,
+        decode: Decode,
+        settings: RoundSettings,
+        weights: Sequence[float] | None = None,
+        estimator: Estimator | None = None,
+        order: ProblemOrder | None = None,
+        monitor: Sequence[Problem] = (),
+    ) -> None:
+        require_monitor(rewards, bool(monitor))
+        self.problems, self.rewards, self.monitor = list(problems), list(rewards), list(monitor)
+        self.budgets, self.verifier, self.asker, self.decode = budgets, verifier, asker, decode
+        self.settings = settings
+        self.weights = torch.tensor(list(weights or [1.0] * len(rewards)), dtype=torch.float32)
+        self.estimator = estimator or Estimator("group", weights=self.weights.tolist())
+        self.history = History()
+        self.sampler = ProblemSampler(self.problems, settings.seed, order)
+        self.sampling = RoundSampling(settings.groups, settings.draws if settings.dynamic else 1)
+        self._hooks: Mapping[str, Any] = {}
+        self._judging = 0.0
+        self._began: Moment | None = None
+
+    def make(self, step: int, end: int = sys.maxsize, hooks: Mapping[str, Any] | None = None) -> Round:
+        """The round that begins with optimiser step `step` of a run of `end` steps.
+
+        `hooks` are further arguments of TRL's reward functions (`trainer_state`, `log_metric`).
+        """
+        settings, self._judging, self._hooks = self.settings, 0.0, hooks or {}
+        self._began = self._moment() if isinstance(self.asker.engine, WorkersEngine) else None
+        self._look(step)
+        filled = self.sampling.fill(
+            draw=lambda count, attempt: self._next_groups(count, step, attempt),
+            score=lambda sampled: score(
+                sampled, self.rewards, self.weights, self.history, lambda group: self.budgets.rescored(group, step)
+            ),
+            useful=lambda scored: not settings.dynamic or varies(scored, settings.filter_on),
+            in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
+            last=step + settings.steps >= end,
+        )
+        observe(filled.visited(), self.rewards, self.history)
+        self._remember(filled.visited())
+        self._ask_ahead(step, end)
+        terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
+        lengths = torch.tensor([r.length for s in filled.batch for r in s.group.rollouts], dtype=torch.float32)
+        return Round(
+            **vars(filled),
+            step=step,
+            number=step // settings.steps,
+            advantages=self.estimator(terms, totals, settings.size, lengths),
+            reward_names=[reward.name for reward in self.rewards],
+            judging=max(gather_object([self._judging])),
+        )
+
+    def _look(self, step: int) -> None:
+        """Show the monitor set to every reward whose interval has passed since the round before."""
+        due = [r for r in self.rewards if isinstance(r, Monitor) and step % r.interval < self.settings.steps <= step]
+        if due:
+            sampled = self.roll(self.monitor, step, stable_seed(self.settings.seed, step, -1))
+            look([self.budgets.rescored(each.group, step) for each in sampled], due, self.history)
+
+    # Groups ------------------------------------------------------------------------------------
+
+    def _next_groups(self, count: int, step: int, attempt: int) -> list[Sampled]:
+        """Groups of the round that begins with `step`: what was asked for it ahead, or `count` fresh ones."""
+        planned = self.asker.take(step) if attempt == 0 else None
+        if planned is None:
+            return self.roll(self._next_problems(count), step, stable_seed(self.settings.seed, step, attempt))
+        assert planned.completions is not None
+        return self._groups(planned.draw, planned.completions, planned.version)
+
+    def roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Sampled]:
+        """Each rank samples and judges its share of these problems' groups; every rank gets all whole groups."""
+        draw = self._draw(problems, step, seed)
+        return self._groups(draw, self.asker.now(draw), step)
+
+    def _ask_ahead(self, step: int, end: int) -> None:
+        draws = []
+        for later in self.asker.ahead.missing(step, self.settings.steps, end):
+            missing = self.sampling.wanted - len(self.sampling.leftover)
+            count = self.sampling.acceptance.groups_for(missing, self.sampling.wanted)
+            draws.append(self._draw(self._next_problems(count), later, stable_seed(self.settings.seed, later, 0)))
+        self.asker.plan(draws, step)
+
+    def _next_problems(self, count: int) -> list[Problem]:
+        return [self.problems[i] for i in self.sampler.take(count, self._pass_rate)]
+
+    def _draw(self, problems: Sequence[Problem], step: int, seed: int) -> Draw:
+        budgets = [self.budgets.of(step, problem) for problem in problems]
+        asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
+        caps = [self.budgets.cap_of(budget) for budget in budgets]
+        return Draw(list(problems), asked, budgets, caps, step, seed, self.settings.size)
+
+    def _groups(self, draw: Draw, completions: Sequence[Completion], version: int) -> list[Sampled]:
+        """All ranks' completions, judged, as groups."""
+        rows = draw.rows()[share(draw)]
+        problems, budgets = [row.problem for row in rows], [row.budget for row in rows]
+        texts = self.decode(completions)
+        started = time.perf_counter()
+        verdicts = judge_problems(self.verifier, problems, texts)
+        self._judging += time.perf_counter() - started
+        truncated = self.settings.truncated
+        own = as_rollouts(problems, completions, texts, budgets, verdicts, self.rewards, truncated, self._hooks)
+        gathered: list[Rollout] = gather_object(own)
+        size = draw.size
+        groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(draw.asked)]
+        return [Sampled(group, budget, version) for group, budget in zip(groups, draw.budgets, strict=True)]
+
+    # Accuracy, where the order of the problems goes by it -----------------------------------------
+
+    def _pass_rate(self, index: int) -> float | None:
+        entry = self.history.get(PASS_RATE, self.problems[index].id)
+        return entry["rate"] if entry else None
+
+    def _remember(self, groups: Sequence[ScoredGroup]) -> None:
+        for group in (scored.group for scored in groups if isinstance(self.sampler.order, Admission)):
+            if (rate := group.accuracy()) is not None:
+                self.history.put(PASS_RATE, group.problem.id, {"rate": rate})
+
+    # Checkpoints -------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain JSON. Controllers keep what they know in the history; schedules are functions of the step."""
+        return {
+            "history": self.history.state_dict(),
+            "sampler": self.sampler.state_dict(),
+            "sampling": self.sampling.state_dict(),
+            "estimator": self.estimator.state_dict(),
+            "ahead": self.asker.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Errors: UserError where the problem of a rollout that was kept is no longer there."""
+        self.history.load_state_dict(state["history"])
+        self.sampler.load_state_dict(state["sampler"])
+        self.sampling.load_state_dict(state["sampling"], self.problems)
+        self.estimator.load_state_dict(state["estimator"])
+        self.asker.load_state_dict(state.get("ahead", ()), self._draw_again)
+
+    def _draw_again(self, state: Mapping[str, Any]) -> Draw:
+        return self._draw(problems_of(state, self.problems), state["step"], state["seed"])
+
+    @contextmanager
+    def as_round_began(self) -> Iterator[None]:
+        """While the context lasts, the state is that before the round that is being made."""
+        now = self._moment()
+        self._put_back(self._began or now)
+        try:
+            yield
+        finally:
+            self._put_back(now)
+
+    def _moment(self) -> Moment:
+        acceptance = self.sampling.acceptance
+        return Moment(
+            self.sampler.state_dict(),
+            (acceptance.useful, acceptance.drawn),
+            self.history.state_dict(),
+            list(self.asker.ahead.planned),
+        )
+
+    def _put_back(self, moment: Moment) -> None:
+        self.sampler.load_state_dict(moment.sampler)
+        self.sampling.acceptance.useful, self.sampling.acceptance.drawn = moment.acceptance
+        self.history.load_state_dict(moment.history)
+        self.asker.ahead.planned.clear()
+        self.asker.ahead.planned.extend(moment.planned)

@@ -1,0 +1,187 @@
+"""TRL's updates, through the model as `rl.updates` packs them. The gradient is the plain loop's.
+
+TRL keeps its losses, and is called once a packed micro-batch; the loss of each is scaled so that an update's losses add
+up to what TRL's own micro-batches would have given (`packed_round.loss_scale`). All of an update's work is done in the
+last of its gradient-accumulation steps; those before it do nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from accelerate.utils import DistributedType
+from torch import Tensor, nn
+from trl import GRPOTrainer
+
+from rl.errors import UserError
+from rl.rounds.round import Round
+from rl.updates import correction, padding_free
+from rl.updates.metrics import OneRank, join
+from rl.updates.packed_round import Example, PackedRound
+from rl.updates.packer import Packer
+
+Theirs = Callable[..., Any]
+"""TRL's own method of the name."""
+
+
+class PackedUpdates:
+    """What packing does where `trainer` would have TRL make its updates."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer = trainer
+        self.round: PackedRound | None = None
+        if trainer.aux_loss_enabled:
+            raise UserError(
+                "tokens_per_micro_batch would change the router's auxiliary loss, which depends on what is in a "
+                "micro-batch; set router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
+            )
+        args, accelerator = trainer.args, trainer.accelerator
+        self.padding_free = padding_free.supports(trainer.model, accelerator.device)
+        self.packer = Packer(
+            limit=args.tokens_per_micro_batch,
+            updates=args.round_updates,
+            seed=args.seed,
+            loss_type=trainer.loss_type,
+            per_device=args.per_device_train_batch_size,
+            by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
+            everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
+            padded=not self.padding_free,
+            pad_id=trainer._tokenizer.pad_token_id,
+            multiple=trainer.pad_to_multiple_of,
+            device=accelerator.device,
+            rank=accelerator.process_index,
+            ranks=accelerator.num_processes,
+        )
+
+    # While TRL builds a round --------------------------------------------------------------------
+
+    def begin(self, round_: Round) -> None:
+        """Pack all rollouts of a round, which TRL is about to build."""
+        masked, prompts = self.trainer.args.mask_truncated_completions, self.trainer.encode(round_.prompts())
+        examples = [
+            Example(prompt, rollout.token_ids, advantage, not (masked and rollout.stop == "length"))
+            for rollout, prompt, advantage in zip(round_.rollouts(), prompts, round_.advantages.tolist(), strict=True)
+        ]
+        self.round = packed = self.packer.pack(examples, round_.step)
+        metrics = self.trainer._metrics["train"]
+        metrics["packing/left"].append(packed.left)
+        metrics["packing/padding"].append(0.0 if self.padding_free else packed.padding)
+        metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
+
+    def end(self, output: dict[str, Any]) -> None:
+        """Give the micro-batches what TRL made of the round, ratios of its correction among it."""
+        assert self.round is not None
+        self.round.close(output)
+        for name in correction.CARRIED if self.trainer.corrects else ():
+            fill = float(name == "importance_sampling_ratio")
+            values = correction.to_packed(self.round, self.packer.rank, output[name], self._own_rows(), fill)
+            for batch, carried in zip(self.round.batches(), values, strict=True):
+                batch[name] = carried
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """This rank's micro-batches of the round."""
+        assert self.round is not None
+        return self.round.batches()
+
+    def _own_rows(self) -> range:
+        """The rows of the round that are this rank's in TRL's batch."""
+        assert self.round is not None
+        share = len(self.round.examples) // self.packer.ranks
+        return range(share * self.packer.rank, share * (self.packer.rank + 1))
+
+    def log_probs(
+        self, theirs: Theirs, model: nn.Module, ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        """TRL's `_get_per_token_logps_and_entropies`.
+
+        While it builds a round, TRL asks for its whole padded batch: the answers are given to the packed micro-batches.
+        """
+        packed = self.round
+        if packed is None or not packed.open:
+            return self._log_probs(theirs, model, ids, mask, keep, *args, **kwargs)
+        logps = [self._log_probs(theirs, model, *_joined(batch))[0] for batch in packed.batches()]
+        packed.passes.append(logps)
+        if self.trainer.corrects and len(packed.passes) == 1:  # the old ones: TRL makes ratios of them
+            return correction.to_padded(packed, self.packer.rank, logps, self._own_rows(), keep), None, None
+        return ids.new_zeros((), dtype=torch.float32).expand(len(ids), keep), None, None
+
+    def _log_probs(
+        self, theirs: Theirs, model: nn.Module, ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
+    ) -> Any:
+        if not self.padding_free:
+            return theirs(model, ids, mask, keep, *args, **kwargs)
+        with self.trainer.accelerator.autocast():
+            outputs = model(**padding_free.end_to_end(ids, mask, keep), fused_lm_head=True)
+        entropy = padding_free.back_to_rows(outputs.entropy, mask, keep) if kwargs.get("compute_entropy") else None
+        return padding_free.back_to_rows(outputs.log_probs, mask, keep), entropy, None
+
+    # The update --------------------------------------------------------------------------------
+
+    def step(self, theirs: Theirs, model: nn.Module, inputs: Any, num_items_in_batch: Any) -> Tensor:
+        """TRL's `training_step`: an update at the last of its gradient-accumulation steps, nothing before it."""
+        trainer = self.trainer
+        args, metrics = trainer.args, trainer._metrics["train"]
+        if not trainer.accelerator.sync_gradients:
+            trainer._step += 1
+            return torch.zeros((), device=args.device)
+        started = time.perf_counter()
+        place = trainer._step // args.gradient_accumulation_steps % args.round_steps
+        if place == 0 or self.round is None:
+            model.train()
+            trainer._generate_and_score_completions(inputs)
+        assert self.round is not None
+        update = self.round.updates[place % args.round_updates]
+        before = {name: len(values) for name, values in metrics.items()}
+        loss = torch.zeros((), device=args.device)
+        for batch in update.batches[:-1]:
+            with self._accumulating(model):
+                # Transformers' step under TRL's, which counts steps and the time of one.
+                loss += super(GRPOTrainer, trainer).training_step(  # type: ignore[misc]
+                    model, batch, num_items_in_batch
+                )
+        trainer._current_train_step_time += time.perf_counter() - started
+        loss += theirs(model, update.batches[-1], num_items_in_batch)
+        by_sequence = trainer.importance_sampling_level == "sequence"
+        accumulation = args.gradient_accumulation_steps
+        join(metrics, before, update, self.round.tokens, self.packer.rank, accumulation, by_sequence)
+        if trainer._entropy_bonus_enabled:
+            metrics["entropy_coef"][-1] = trainer.entropy_coef
+        return loss
+
+    @contextmanager
+    def _accumulating(self, model: nn.Module) -> Iterator[None]:
+        """Backward without an exchange of gradients, as transformers' loop has it for all micro-steps but the last."""
+        accelerator = self.trainer.accelerator
+        state = accelerator.gradient_state
+        each = state.plugin_kwargs.get("sync_each_batch", False)
+        deepspeed = accelerator.distributed_type == DistributedType.DEEPSPEED
+        unsynced: AbstractContextManager[None] = nullcontext() if each or deepspeed else accelerator.no_sync(model)
+        state._set_sync_gradients(False)
+        try:
+            with unsynced:
+                yield
+        finally:
+            state._set_sync_gradients(True)
+
+    def loss(self, theirs: Theirs, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """TRL's `_compute_loss` of one micro-batch, scaled to its part of the update."""
+        trainer = self.trainer
+        accelerator, coefficient = trainer.accelerator, trainer.entropy_coef
+        trainer.accelerator = OneRank(accelerator)
+        trainer.entropy_coef *= inputs["entropy_scale"]
+        try:
+            scaled: Tensor = theirs(model, inputs) * inputs["loss_scale"]
+        finally:
+            trainer.accelerator, trainer.entropy_coef = accelerator, coefficient
+        return scaled
+
+
+def _joined(batch: dict[str, Any]) -> tuple[Tensor, Tensor, int]:
+    """Token ids, mask and completion width, as TRL's log-probs take them."""
+    ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+    mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
+    return ids, mask, batch["completion_ids"].size(1)

@@ -1,0 +1,42 @@
+"""What a trainer says of a round: its figures to the log, alarms to whoever watches, the round to its run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rl.recipe.config import LengthGRPOConfig
+from rl.rounds.metrics import round_metrics, worker_metrics
+from rl.rounds.round import Round
+from rl.trainer.alarms import Alarms
+
+
+class Teller:
+    """`on_round` gets every round and `on_alarm` every alarm with its step, on the main process."""
+
+    def __init__(self, trainer: Any, args: LengthGRPOConfig, on_round: Callable[[Round], None] | None) -> None:
+        self.trainer, self.on_round = trainer, on_round
+        self.on_alarm: Callable[[int, str], None] | None = None
+        self.alarms = Alarms(args, trainer.reward_func_names)
+
+    def tell(self, round_: Round, batches: Iterable[dict[str, Any]]) -> None:
+        """`batches` are what this rank trains on, with TRL's old log-probs where it made some."""
+        trainer = self.trainer
+        figures = round_metrics(round_, trainer.rounds.history)
+        figures |= worker_metrics(round_, trainer.engine, trainer.args.round_steps)
+        for name, value in figures.items():
+            trainer._metrics["train"][name].append(value)
+        trainer._logs["advantages"].clear()
+        trainer._logs["advantages"].extend(round_.advantages.tolist())
+        alarms = self.alarms.see(round_)
+        if trainer.wants_logprobs(round_.step):
+            alarms += self.alarms.compare(round_, batches)
+        if not trainer.accelerator.is_main_process:
+            return
+        for alarm in alarms:
+            warnings.warn(alarm, stacklevel=1)
+            if self.on_alarm is not None:
+                self.on_alarm(round_.step, alarm)
+        if self.on_round is not None:
+            self.on_round(round_)

@@ -1,0 +1,80 @@
+"""A round's rollouts to packed updates: planned alike on every rank, this rank's share of them as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from accelerate.utils import broadcast_object_list
+from torch import Tensor
+from trl.trainer.utils import pad
+
+from rl.rollouts import stable_seed
+from rl.updates.packed_round import Example, PackedRound, Update, loss_scale, token_share
+from rl.updates.packing import Slot, members, plan_cells, plan_update
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Packs rounds for one rank of `ranks`; all other fields are the same on every rank."""
+
+    limit: int
+    """Tokens a micro-batch, padding counted where it is `padded`."""
+    updates: int
+    """Of one round."""
+    seed: int
+    loss_type: str
+    per_device: int
+    """Rows of TRL's micro-batch, by which some of its losses divide."""
+    by_cell: bool
+    """Keep to TRL's micro-batches: for a loss that divides by what is in one of them."""
+    everyone: bool
+    """Rollouts without advantage have a gradient too: of a KL term or an entropy bonus."""
+    padded: bool
+    pad_id: int
+    multiple: int | None
+    """Widths are a multiple of it."""
+    device: torch.device
+    rank: int = 0
+    ranks: int = 1
+
+    def pack(self, examples: list[Example], step: int) -> PackedRound:
+        """`examples` are all of the round that begins with `step`, in an order that is the same on every rank."""
+        shortest = min(examples, key=lambda e: len(e.prompt_ids))
+        blank = Example(shortest.prompt_ids, shortest.completion_ids[:1], 0.0, counts=False)
+        packed = PackedRound(examples, [Update(rows, slots, []) for rows, slots in self._plan(examples, step)])
+        for update in packed.updates:
+            for slot in update.slots:
+                own = slot[self.rank]
+                scale = loss_scale(self.loss_type, own, packed.tokens, self.per_device) or 1.0
+                scales = {"loss_scale": scale, "entropy_scale": token_share(own, packed.tokens) / scale}
+                update.batches.append({**self._tensors([examples[row] for row in own.rows] or [blank]), **scales})
+        return packed
+
+    def _plan(self, examples: Sequence[Example], step: int) -> list[tuple[list[int], list[Slot]]]:
+        """Each update's rows and slots, the same on every rank."""
+        stays = [bool(e.tokens and (self.everyone or e.advantage)) for e in examples]
+        (stays,) = broadcast_object_list([stays])  # another machine's rounding must not make another plan
+        sizes = [e.size for e in examples]
+        updates = members(len(examples), self.updates, stable_seed(self.seed, step))
+        if self.by_cell:
+            return [
+                (rows, plan_cells(rows, sizes, stays, self.ranks, self.limit, self.per_device, self.padded))
+                for rows in updates
+            ]
+        return [(rows, plan_update(rows, sizes, stays, self.ranks, self.limit, self.padded)) for rows in updates]
+
+    def _tensors(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """Rows as TRL's loss takes them. A row that does not count has its completion masked."""
+        prompts = [torch.tensor(e.prompt_ids) for e in examples]
+        completions = [torch.tensor(e.completion_ids) for e in examples]
+        masks = [torch.full_like(ids, e.counts) for ids, e in zip(completions, examples, strict=True)]
+        tensors = {
+            "prompt_ids": pad(prompts, self.pad_id, "left", self.multiple),
+            "prompt_mask": pad([torch.ones_like(ids) for ids in prompts], 0, "left", self.multiple),
+            "completion_ids": pad(completions, self.pad_id, "right", self.multiple),
+            "completion_mask": pad(masks, 0, "right", self.multiple),
+            "advantages": torch.tensor([e.advantage for e in examples], dtype=torch.float32),
+        }
+        return {name: tensor.to(self.device) for name, tensor in tensors.items()}
