@@ -19,12 +19,11 @@ from places import ROOT
 from small_runs import RECIPE
 from workers import fake_workers
 
-from rl import plugins
 from rl.cli import run_command
 from rl.errors import REMOVED, UserError, without_own_secrets
 from rl.folders import checkpoints
 from rl.models import load_config, load_model, load_tokenizer, resolve_model
-from rl.plugins import load_reward, load_verifier
+from rl.plugins import find, load_reward, load_verifier
 from rl.problems.data import load_problems
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import LoraPart, PromptPart, SourcePart
@@ -183,7 +182,7 @@ def test_only_the_plug_in_that_is_named_is_imported(tmp_path: Path, monkeypatch:
             "    def __call__(self, group, history):\n        return [1.0 for _ in group.rollouts]\n"
         )
     offered = [EntryPoint(name, f"my_{name}:R", "lengthwise.rewards") for name in ("one", "two")]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: offered)
+    monkeypatch.setattr(find, "entry_points", lambda group: offered)
     assert load_reward("one", {}).name == "one"
     with pytest.raises(UserError, match="unknown reward 'three'"):
         load_reward("three", {})

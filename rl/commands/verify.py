@@ -70,7 +70,7 @@ def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) 
     where there is none; `disagree` are the numbers of the other lines.
     """
     from rewards.verifier import Isolated
-    from rl.rounds.judging import judge
+    from rl.plugins import judge
 
     places = list(lines)
     verdicts: list[str] = []

@@ -21,10 +21,9 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Ro
 from rewards.types import Prompt
 from rewards.verifier import MathVerifier, Verifier
 from rl.errors import UserError
-from rl.plugins import score_one
+from rl.plugins import judge_problems, raw_reward, score_one
 from rl.problems.data import problem_id
 from rl.rounds.budgets import Budgets
-from rl.rounds.judging import judge_problems, raw_reward
 
 
 class TRLReward:

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from rewards import Problem
 from rewards.verifier import Verifier
 from rl.evaluation.rows import Row
-from rl.rounds.judging import judge_problems, raw_reward
+from rl.plugins import judge_problems, raw_reward
 
 
 def at_cap(

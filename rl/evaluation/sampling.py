@@ -16,9 +16,10 @@ from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
+from rl.plugins import judge_problems
 from rl.rollouts import Ask, Engine, Sampling, stable_seed
-from rl.rounds.judging import judge_problems, texts_of
 from rl.rounds.judging import rollouts as as_rollouts
+from rl.rounds.judging import texts_of
 
 
 @dataclass(frozen=True)

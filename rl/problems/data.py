@@ -15,10 +15,9 @@ from rewards import Problem
 from rewards.types import Prompt
 from rewards.verifier import Verifier, boxed_answer
 from rl.errors import OutOfReach, UserError
-from rl.plugins import load_object
+from rl.plugins import load_object, readable
 from rl.problems.benchmarks import BENCHMARKS, known_row
 from rl.recipe.parts import PromptPart, SourcePart
-from rl.rounds.judging import readable
 
 FILE_KINDS = (".jsonl", ".json", ".parquet")
 PROBLEM_COLUMNS = ("problem", "question", "prompt")

@@ -16,13 +16,13 @@ from curricula import Admission, ProblemOrder
 from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
 from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
+from rl.plugins import judge_problems
 from rl.problems.sampler import PASS_RATE, ProblemSampler
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds.ahead import Draw, Planned, problems_of
 from rl.rounds.asking import Asker, share
 from rl.rounds.budgets import Budgets
-from rl.rounds.judging import judge_problems
 from rl.rounds.judging import rollouts as as_rollouts
 from rl.rounds.round import Round, Sampled, ScoredGroup
 from rl.rounds.sampling import RoundSampling

@@ -20,7 +20,7 @@ from data_synth.check.rows import BATCH, BadFile, files_of, read_raw
 from rewards import Verdict
 from rewards.verifier import Isolated, Verifier
 from rl.errors import UserError
-from rl.rounds.judging import judge
+from rl.plugins import judge
 
 ASKED = ("id", "prompt", "answer", "aliases")
 """The columns that measuring a pass rate needs."""

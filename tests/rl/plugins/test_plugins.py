@@ -5,13 +5,12 @@ import pytest
 from makers import group, rollout
 
 import rewards
-import rl.plugins
 from curricula import Constant
 from rewards import History, Observer
 from rewards.length.hapo import Hapo
 from rewards.length.o1_pruner import O1Pruner
 from rl.errors import UserError
-from rl.plugins import built_in, load_budget, load_reward
+from rl.plugins import built_in, find, load_budget, load_reward
 
 
 def test_every_file_of_a_method_is_found_by_its_name() -> None:
@@ -34,7 +33,7 @@ def test_a_reward_comes_by_module_by_file_and_by_entry_point(tmp_path: Path, mon
     assert isinstance(by_module, Observer)
 
     entry = EntryPoint("theirs", "rewards.length.hapo:Hapo", "lengthwise.rewards")
-    monkeypatch.setattr(rl.plugins, "entry_points", lambda group: [entry] if group == "lengthwise.rewards" else [])
+    monkeypatch.setattr(find, "entry_points", lambda group: [entry] if group == "lengthwise.rewards" else [])
     assert isinstance(load_reward("theirs", {}), Hapo)
 
 

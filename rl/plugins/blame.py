@@ -1,0 +1,13 @@
+"""Whose error it was: a plug-in that raises is named."""
+
+from rl.errors import UserError
+
+
+def name_of(plugin: object) -> str:
+    """What a plug-in calls itself; without a name, its class."""
+    return str(getattr(plugin, "name", type(plugin).__name__))
+
+
+def raised(plugin: object, error: Exception, kind: str = "reward") -> UserError:
+    """The error of a plug-in, named."""
+    return UserError(f"{kind} {name_of(plugin)!r} raised {type(error).__name__}: {' '.join(str(error).split())}")

@@ -1,0 +1,69 @@
+"""One loader for each kind of plug-in: its name and options of a recipe to the object that a run uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import curricula
+import rewards
+from curricula import BudgetSchedule, ProblemOrder
+from rewards import LengthReward
+from rewards.verifier import Verifier
+from rewards.verifier.function import FunctionVerifier
+from rl.errors import UserError
+from rl.plugins.find import build, built_in, find
+from rl.plugins.rewards import FunctionReward, OneTerm
+
+
+def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:
+    """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged.
+
+    `term` takes one of the reward's unweighted terms instead of the whole.
+    """
+    found = find(name, "reward", "lengthwise.rewards", built_in(rewards, "__call__"))
+    if inspect.isclass(found):
+        found = build(found, name, "reward", options)
+    elif options:
+        raise UserError(f"reward {name!r} is a function and takes no options, but got {', '.join(options)}")
+    if not isinstance(found, LengthReward):
+        if not callable(found):
+            raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
+        found = FunctionReward(found, name.rpartition(":")[2])
+    return found if term is None else OneTerm(found, term)
+
+
+def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None) -> BudgetSchedule:
+    """The budget schedule that a recipe names, made with its `options`.
+
+    A schedule over a whole run takes `steps`, the run's optimiser steps, unless the options say otherwise.
+    """
+    found = find(name, "budget", "lengthwise.budgets", built_in(curricula, "at"))
+    if steps is not None and "steps" in inspect.signature(found).parameters:
+        options = {"steps": steps, **options}
+    schedule = build(found, name, "budget", options)
+    if not isinstance(schedule, BudgetSchedule):
+        raise UserError(f"budget {name!r} has no `at(step)` and `maximum`; see curricula.BudgetSchedule")
+    return schedule
+
+
+def load_order(name: str, options: Mapping[str, Any]) -> ProblemOrder:
+    """The problem order that a recipe names, made with its `options`."""
+    found = find(name, "problem order", "lengthwise.orders", built_in(curricula, "sequence"))
+    order = build(found, name, "problem order", options)
+    if not isinstance(order, ProblemOrder):
+        raise UserError(f"problem order {name!r} has no `sequence` and `column`; see curricula.ProblemOrder")
+    return order
+
+
+def load_verifier(name: str, options: Mapping[str, Any]) -> Verifier:
+    """The verifier that a recipe names, made with its `options`; a function is called in worker processes."""
+    found = find(name, "verifier", "lengthwise.verifiers", built_in(rewards, "judge"))
+    if inspect.isfunction(found):
+        function = name if ":" in name else f"{found.__module__}:{found.__qualname__}"
+        return build(FunctionVerifier, name, "verifier", {"function": function, **options})  # type: ignore[no-any-return]
+    verifier = build(found, name, "verifier", options)
+    if not (hasattr(verifier, "judge") and hasattr(verifier, "readable")):
+        raise UserError(f"verifier {name!r} has no `judge` and `readable`; see rewards.verifier.Verifier")
+    return verifier  # type: ignore[no-any-return]
