@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,9 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rl.evaluation import Protocol
 from rl.release.choice import Chosen
 from rl.release.figures import Figures, Json
-
-if TYPE_CHECKING:
-    from rl.release.release import Wanted
+from rl.release.wanted import Wanted
 
 SETTINGS = (
     "learning_rate",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,28 +27,9 @@ from rl.release.figures import Figures, of_file, of_run
 from rl.release.lock import LOCK, lock, write_sums
 from rl.release.plots import draw
 from rl.release.public import make_public, public, public_text
+from rl.release.wanted import Wanted
 
 FIGURES = "figures"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be released of a run, and how."""
-
-    license: str | None
-    """Its identifier, as the hub and SPDX have it in small letters."""
-    checkpoint: str = "last"
-    """`best`, `last`, `pareto`, or a step."""
-    base: str | None = None
-    """The model that was trained, by the name the public knows it by, or where it lies."""
-    adapter: bool = False
-    """Leave a LoRA adapter an adapter; by default it is folded into its base."""
-    evaluations: Sequence[Path] = ()
-    """What `lengthwise evaluate --json` wrote, for the card."""
-    caps: Sequence[int] | None = None
-    """Tokens at which the run's own answers are scored."""
-    name: str | None = None
-    """What the model is called; by default as its folder."""
 
 
 def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
