@@ -21,7 +21,6 @@ from rl.errors import UserError
 from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
 from rl.recipe.parts import Recipe
-from rl.rounds.round import Round
 
 Status = Literal["new", "unfinished", "finished"]
 
@@ -162,45 +161,14 @@ class RunFolder:
     def alarms_said(self) -> list[str]:
         return [line["alarm"] for line in read_metrics(self.alarms)] if self.alarms.is_file() else []
 
-    def write_round(self, round_: Round) -> None:
-        """All rollouts that a round is done with, those that did not train included (`advantage` null).
-
-        Those left over for the next round are in that one's file, with the `weight_version` that sampled them.
-        """
-        target = self.rollouts / f"round-{round_.number:06d}.parquet"
+    def write_rollouts(self, number: int, rows: Sequence[dict[str, Any]]) -> None:
+        """The rollouts that round `number`, counted from 0, is done with, whole or not at all; one a row."""
+        target = self.rollouts / f"round-{number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
         temporary = target.with_suffix(".tmp")
-        pq.write_table(pa.Table.from_pylist(list(_rollout_rows(round_))), temporary)
+        pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
         sync(temporary)
         temporary.rename(target)
-
-
-def _rollout_rows(round_: Round) -> list[dict[str, Any]]:
-    advantages = iter(round_.advantages.tolist())
-    trained = len(round_.batch)
-    rows = []
-    for i, scored in enumerate(round_.everything()):
-        for rollout, terms in zip(scored.group.rollouts, scored.terms.tolist(), strict=True):
-            rewards = zip(round_.reward_names, terms, strict=True)
-            rows.append(
-                {
-                    "step": round_.step,
-                    "round": round_.number,
-                    "problem_id": rollout.problem_id,
-                    "prompt": json.dumps(scored.group.problem.prompt),
-                    "completion": rollout.text,
-                    "token_ids": list(rollout.token_ids),
-                    "length": rollout.length,
-                    "stop": rollout.stop,
-                    "budget": rollout.budget,
-                    "verdict": str(rollout.verdict),
-                    "raw_reward": rollout.raw_reward,
-                    "rewards": {name: None if value != value else value for name, value in rewards},
-                    "advantage": next(advantages) if i < trained else None,
-                    "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
-                }
-            )
-    return rows
 
 
 def _what_is_run(recipe: str) -> Any:

@@ -31,6 +31,7 @@ from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.report import write_run_report
 from rl.rollouts import TransformersEngine
+from rl.rounds.records import records
 from rl.run.engines import build_engine, require_engine
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
@@ -189,7 +190,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         peft_config=adapter,
         order=prepared.order,
         monitor=prepared.monitor.problems if prepared.monitor else (),
-        on_round=run.write_round,
+        on_round=lambda round_: run.write_rollouts(round_.number, records(round_)),
         callbacks=callbacks,
         engine=None if run.final.exists() else build_engine(prepared, source),
     )

@@ -23,6 +23,7 @@ from rl.errors import UserError
 from rl.folders.run import RunFolder
 from rl.rounds.budgets import Budgets
 from rl.rounds.metrics import round_metrics
+from rl.rounds.records import records
 from rl.rounds.round import Filled, Sampled, ScoredGroup
 from rl.rounds.sampling import Acceptance, RoundSampling
 from rl.rounds.scoring import varies
@@ -162,7 +163,7 @@ def test_a_leftover_trains_in_the_next_round_and_is_written_once(with_leftovers:
 
     def on_round(round_: Any) -> None:
         rounds.append(round_)
-        run.write_round(round_)
+        run.write_rollouts(round_.number, records(round_))
 
     trainer = with_leftovers(rewards=[Hapo()], on_round=on_round)
     trainer.train()

@@ -27,6 +27,7 @@ from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
+from rl.rounds.records import records
 
 DEMO = str(resolve_model("demo"))
 
@@ -83,7 +84,7 @@ def run(make_trainer: Any, tmp_path: Path) -> Iterator[Run]:
             engines.append(engine)
         trainer = make_trainer(
             engine=engine,
-            on_round=folder.write_round,
+            on_round=lambda round_: folder.write_rollouts(round_.number, records(round_)),
             output_dir=str(folder.checkpoints),
             **{"max_steps": 6, "tokens": 40, "save_strategy": "steps", "save_steps": 2, **settings},
         )

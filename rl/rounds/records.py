@@ -1,0 +1,40 @@
+"""A round as rows of a file, one a rollout: what a run keeps of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rl.rounds.round import Round
+
+
+def records(round_: Round) -> list[dict[str, Any]]:
+    """All rollouts that a round is done with, those that did not train included (`advantage` null).
+
+    Those left over for the next round are in that one's records, with the `weight_version` that sampled them.
+    """
+    advantages = iter(round_.advantages.tolist())
+    trained = len(round_.batch)
+    rows = []
+    for i, scored in enumerate(round_.everything()):
+        for rollout, terms in zip(scored.group.rollouts, scored.terms.tolist(), strict=True):
+            rewards = zip(round_.reward_names, terms, strict=True)
+            rows.append(
+                {
+                    "step": round_.step,
+                    "round": round_.number,
+                    "problem_id": rollout.problem_id,
+                    "prompt": json.dumps(scored.group.problem.prompt),
+                    "completion": rollout.text,
+                    "token_ids": list(rollout.token_ids),
+                    "length": rollout.length,
+                    "stop": rollout.stop,
+                    "budget": rollout.budget,
+                    "verdict": str(rollout.verdict),
+                    "raw_reward": rollout.raw_reward,
+                    "rewards": {name: None if value != value else value for name, value in rewards},
+                    "advantage": next(advantages) if i < trained else None,
+                    "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
+                }
+            )
+    return rows
