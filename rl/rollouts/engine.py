@@ -29,12 +29,16 @@ class Health:
     """What it computes in: `float32`, `bfloat16` or `float16`."""
 
 
-class Engine(Protocol):
+class Answers(Protocol):
     """Samples completions. Each is cut at its own budget, and drawn as a function of its own seed."""
 
     def generate(self, asks: Sequence[Ask]) -> list[Completion]:
         """One completion an ask, in the same order."""
         ...
+
+
+class Engine(Answers, Protocol):
+    """The same, from weights that it is given."""
 
     def load_weights(self, weights: Weights, version: int) -> None:
         """Sample from these weights from now on; completions carry `version`."""

@@ -1,0 +1,1 @@
+"""A round: one generation batch, its scores and its advantages; no model, no TRL. README.md leads through it."""

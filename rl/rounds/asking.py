@@ -10,7 +10,7 @@ from accelerate.utils import gather_object
 
 from rewards.types import Prompt
 from rl.errors import UserError
-from rl.rollouts import Ask, Completion, Engine, Sampling
+from rl.rollouts import Answers, Ask, Completion, Sampling
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
@@ -28,7 +28,7 @@ class Asker:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Answers,
         encode: Encode,
         sampling: Sampling | None = None,
         eos_ids: Sequence[int] = (),
