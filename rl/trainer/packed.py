@@ -40,7 +40,6 @@ class PackedUpdates:
                 "micro-batch; set router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
             )
         args, accelerator = trainer.args, trainer.accelerator
-        self.padding_free = padding_free.supports(trainer.model, accelerator.device)
         self.packer = Packer(
             limit=args.tokens_per_micro_batch,
             updates=args.round_updates,
@@ -49,7 +48,7 @@ class PackedUpdates:
             per_device=args.per_device_train_batch_size,
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
             everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
-            padded=not self.padding_free,
+            padded=not padding_free.supports(trainer.model, accelerator.device),
             pad_id=trainer._tokenizer.pad_token_id,
             multiple=trainer.pad_to_multiple_of,
             device=accelerator.device,
@@ -69,7 +68,7 @@ class PackedUpdates:
         self.round = packed = self.packer.pack(examples, round_.step)
         metrics = self.trainer._metrics["train"]
         metrics["packing/left"].append(packed.left)
-        metrics["packing/padding"].append(0.0 if self.padding_free else packed.padding)
+        metrics["packing/padding"].append(packed.padding if self.packer.padded else 0.0)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
 
     def end(self, output: dict[str, Any]) -> None:
@@ -112,7 +111,7 @@ class PackedUpdates:
     def _log_probs(
         self, theirs: Theirs, model: nn.Module, ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
     ) -> Any:
-        if not self.padding_free:
+        if self.packer.padded:
             return theirs(model, ids, mask, keep, *args, **kwargs)
         with self.trainer.accelerator.autocast():
             outputs = model(**padding_free.end_to_end(ids, mask, keep), fused_lm_head=True)
