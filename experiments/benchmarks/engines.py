@@ -37,7 +37,7 @@ from rewards import Problem
 from rl.errors import UserError, user_errors_exit_2
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer
-from rl.recipe.parts import VllmPart
+from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Ask, Engine, Sampling, TransformersEngine, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker

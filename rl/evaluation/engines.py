@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rl.errors import UserError, unknown
 from rl.evaluation.sampling import Answerer, end_ids
 from rl.models import base_of, load_model
-from rl.recipe.parts import VllmPart
+from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
 from rl.rollouts.weights import adapter_rank

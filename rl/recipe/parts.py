@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, ConfigDict
 
+from rl.recipe.rollout_parts import RolloutPart
+
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -180,69 +182,6 @@ class SamplingPart:
     """Generation rounds a batch may take; what is missing then is filled with dropped groups."""
     filter_on: Literal["raw", "shaped"] = "raw"
     """Which reward must vary: correctness, or the shaped sum."""
-
-
-@dataclass(frozen=True)
-class VllmPart:
-    """The vLLM engine in the trainer's own process, one on each rank."""
-
-    __pydantic_config__ = _STRICT
-    gpu_memory_utilization: float = 0.3
-    """Share of the device's memory that the engine may take, weights included; on a CPU, of the machine's."""
-    tensor_parallel_size: int = 1
-    """Ranks that share one engine; they sample each other's prompts."""
-    max_model_len: int | None = None
-    """Tokens of a prompt and its completion; by default what the longest prompt and the largest budget need."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto`: bfloat16 where the trainer computes in it, else float32."""
-    sleep: Literal[0, 1, 2] = 0
-    """Give memory back to the update: 1 keeps the weights in host memory, 2 drops them too. CUDA only."""
-    enforce_eager: bool = False
-    """No CUDA graphs; always so on a CPU."""
-    prefix_caching: bool = True
-    """Compute the prompt of a group once."""
-
-
-@dataclass(frozen=True)
-class PoolPart:
-    """How the workers engine treats its workers."""
-
-    __pydantic_config__ = _STRICT
-    in_flight: int = 256
-    """Rollouts that a worker has at a time, from all ranks together."""
-    seconds: float = 60.0
-    """For any rollout, waiting in the worker's own queue included; a worker that takes longer is left out."""
-    seconds_per_token: float = 0.25
-    """And for each token of its budget."""
-    load_seconds: float = 600.0
-    """For taking in new weights."""
-    weights: Literal["files", "nccl"] = "files"
-    """How they arrive: through a folder or as an upload, or over NCCL, to workers of `serve --nccl` (CUDA)."""
-    api_key_env: str | None = None
-    """The environment variable that holds the workers' API key."""
-
-
-@dataclass(frozen=True)
-class RolloutPart:
-    """How completions are sampled while training."""
-
-    __pydantic_config__ = _STRICT
-    engine: Literal["transformers", "vllm", "workers"] = "transformers"
-    batch_size: int | None = None
-    """Rollouts that the transformers engine runs side by side on one rank; all of a round by default."""
-    vllm: VllmPart = field(default_factory=VllmPart)
-    workers: list[str] = field(default_factory=list)
-    """Addresses of the servers that `lengthwise serve` started, for the workers engine."""
-    pool: PoolPart = field(default_factory=PoolPart)
-    wait_minutes: float = 30.0
-    """How long a run that has lost all its workers waits for one, saved, before it ends."""
-    max_staleness: int = 0
-    """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none."""
-    check_every: int = 20
-    """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
-    weights; the first weights are always compared."""
-    truncated: Literal["wrong", "judge"] = "wrong"
-    """The raw reward of a rollout cut at its budget: 0, or whatever the verifier says of its text."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import base_of, load_config
-from rl.recipe.parts import RolloutPart
+from rl.recipe.rollout_parts import RolloutPart
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm

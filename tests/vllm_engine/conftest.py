@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rl.models import load_model, load_tokenizer, resolve_model
-from rl.recipe.parts import VllmPart
+from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Weights
 
 DEMO = resolve_model("demo")

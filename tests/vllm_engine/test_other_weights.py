@@ -11,7 +11,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from rl.errors import UserError
-from rl.recipe.parts import VllmPart
+from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts.check import HALF_TOLERANCE, WeightCheck, distance
 
 

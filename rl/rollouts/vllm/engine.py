@@ -19,7 +19,7 @@ import torch.distributed as dist
 from accelerate import DistributedType, PartialState
 
 from rl.errors import UserError
-from rl.recipe.parts import VllmPart
+from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.vllm.prefill import prefill
