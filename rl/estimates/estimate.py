@@ -16,8 +16,9 @@ from rl.estimates.rollouts import Rounds, rounds_of
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
 from rl.launch.configuration import Launch
-from rl.recipe.config import LengthGRPOConfig, batch_settings
+from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import LoraPart, Recipe
+from rl.recipe.trainer_config import batch_settings
 from rl.rounds.budgets import Budgets
 
 HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}

@@ -16,10 +16,10 @@ from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch
 from rl.models import load_config, quieten_libraries, resolve_model
 from rl.problems.data import ProblemSet, load_problems
-from rl.recipe.config import require_shardable
 from rl.recipe.files import load_recipe
 from rl.recipe.marked import marked_yaml
 from rl.recipe.parts import Recipe, SourcePart
+from rl.recipe.trainer_config import require_shardable
 from rl.recipe.values import stages_of
 from rl.run.engines import require_engine
 from rl.run.prepare import Prepared, Resolved, prepare, resolve

@@ -16,8 +16,9 @@ from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.sampler import ProblemSampler
-from rl.recipe.config import LengthGRPOConfig, trainer_config
+from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import Recipe, SourcePart
+from rl.recipe.trainer_config import trainer_config
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
 from rl.secrecy import require_no_secrets

@@ -4,8 +4,9 @@ import pytest
 
 from rl.errors import UserError
 from rl.folders.run import RunFolder
-from rl.recipe.config import LengthGRPOConfig, trainer_config
+from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.files import load_recipe
+from rl.recipe.trainer_config import trainer_config
 from rl.rollouts.workers.http import HttpWorker
 
 ONE = "rollouts.workers=[http://127.0.0.1:8000]"

@@ -110,12 +110,12 @@ def test_each_stage_starts_from_the_model_before_it_and_a_broken_run_ends_as_the
 
 
 def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from rl.recipe import config
+    from rl.recipe import trainer_config
 
     class State:
         num_processes = 1
 
-    monkeypatch.setattr(config, "PartialState", State)
+    monkeypatch.setattr(trainer_config, "PartialState", State)
     recipe = parse_recipe(
         {
             "name": "r", "model": "demo", "data": {"train": "demo"}, "rewards": ["correct"],
@@ -126,7 +126,7 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
     # 512 groups x 16 = 8192 rollouts, 8 updates of 1024; 16 at once on each of 1, 8, 64 ranks.
     for ranks, accumulation in ((1, 64), (8, 8), (64, 1)):
         State.num_processes = ranks
-        assert config.batch_settings(recipe) == {
+        assert trainer_config.batch_settings(recipe) == {
             "per_device_train_batch_size": 16,
             "gradient_accumulation_steps": accumulation,
             "steps_per_generation": 8 * accumulation,
@@ -134,6 +134,8 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
         }
     State.num_processes = 3
     with pytest.raises(UserError, match="8192 rollouts do not part into 8 updates on 3 ranks"):
-        config.batch_settings(recipe)
+        trainer_config.batch_settings(recipe)
     with pytest.raises(UserError, match=r"`batch` sets trainer\.steps_per_generation; remove either"):
-        config.trainer_config(parse_recipe({**recipe.to_dict(), "trainer": {"steps_per_generation": 2}}), tmp_path, 8)
+        trainer_config.trainer_config(
+            parse_recipe({**recipe.to_dict(), "trainer": {"steps_per_generation": 2}}), tmp_path, 8
+        )

@@ -24,9 +24,9 @@ from rl.folders import checkpoints
 from rl.folders.run import RunFolder
 from rl.merging import fold
 from rl.models import base_of, load_config, load_model, load_tokenizer, resolve_model
-from rl.recipe.config import trainer_config
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import LoraPart
+from rl.recipe.trainer_config import trainer_config
 from rl.recipe.values import parse_recipe
 from rl.release import Wanted, release
 from rl.run.dry_run import dry_run

@@ -1,0 +1,102 @@
+"""What TRL's configuration may say that this trainer does not go with, and why.
+
+Each function raises a UserError that says what to do instead.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from accelerate import ParallelismConfig
+from trl import GRPOConfig
+
+from rl.errors import UserError
+
+
+def refuse_sequence_parallelism(given: ParallelismConfig | None) -> None:
+    """TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment."""
+    launched = os.environ.get("ACCELERATE_USE_PARALLELISM_CONFIG", "").lower() == "true"
+    parallel = given or (ParallelismConfig() if launched else None)
+    if parallel and (parallel.cp_enabled or parallel.sp_enabled):
+        raise UserError(
+            f"sequence parallelism (cp_size {parallel.cp_size}, sp_size {parallel.sp_size}) would split a batch "
+            "before its rollouts exist; set both to 1, and use sequence_chunk for long completions "
+            "(rl/updates/chunked/README.md says why)"
+        )
+
+
+def require_correctable(config: GRPOConfig) -> None:
+    """Refuse what would make the ratios of a correction mean something else."""
+    if config.top_p < 1.0 or config.top_k or config.min_p is not None:
+        raise UserError(
+            "importance ratios of rollouts drawn with top_p, top_k or min_p would be wrong, since those cut the "
+            "distribution; remove them, or set trainer.vllm_importance_sampling_correction: false"
+        )
+
+
+def require_whole_weights(config: GRPOConfig) -> None:
+    """Refuse shards that could not be gathered: ranks stop at different tokens, and cannot sample in step."""
+    if not config.ds3_gather_for_generation:
+        raise UserError("each rank needs whole weights while it samples; leave ds3_gather_for_generation on")
+    if not fully_sharded(config):
+        return
+    options: Any = config.fsdp_config or {}
+    version = int(os.environ.get("FSDP_VERSION", "1")) if _launched_by_fsdp() else int(options.get("version", 1))
+    if version != 2:
+        raise UserError(
+            "FSDP1 is not supported: its shards cannot be gathered while ranks sample; set fsdp_version: 2 "
+            "(experiments/cluster/fsdp2.yaml), or use DDP or DeepSpeed"
+        )
+
+
+def fully_sharded(config: GRPOConfig) -> bool:
+    """Whether FSDP shards the model."""
+    return bool(config.fsdp) or _launched_by_fsdp()
+
+
+def _launched_by_fsdp() -> bool:
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+
+
+def refuse_repetition_penalty(config: GRPOConfig) -> None:
+    if config.repetition_penalty != 1.0:
+        raise UserError(
+            f"repetition_penalty {config.repetition_penalty} would be ignored: the engine has none; remove it"
+        )
+
+
+def require_whole_steps(config: GRPOConfig) -> None:
+    """Refuse a round that ends within an optimiser step."""
+    micro_steps = config.steps_per_generation * config.num_iterations
+    if micro_steps % config.gradient_accumulation_steps:
+        raise UserError(
+            f"a round of {micro_steps} micro-batches (steps_per_generation x num_iterations) must be a multiple "
+            f"of gradient_accumulation_steps ({config.gradient_accumulation_steps}); change either"
+        )
+
+
+def require_resumable(config: GRPOConfig) -> None:
+    """Refuse checkpoints that a killed run could not go on from."""
+    if config.save_only_model:
+        raise UserError("save_only_model leaves out the optimiser, so a killed run could not go on; remove it")
+    if config.push_to_hub and config.hub_strategy in ("checkpoint", "all_checkpoints"):
+        raise UserError(
+            "this hub_strategy would upload checkpoints that are still being written; use every_save or end"
+        )
+
+
+def require_packable(config: GRPOConfig) -> None:
+    """Refuse what a packed update could not give the plain loop's gradient for."""
+    reasons = {
+        "top_entropy_quantile below 1 (a quantile over every token of TRL's micro-batch)": (
+            config.top_entropy_quantile < 1.0
+        ),
+        "use_adaptive_entropy": config.use_adaptive_entropy,
+        "steps_per_generation that is no multiple of gradient_accumulation_steps": (
+            config.steps_per_generation % config.gradient_accumulation_steps != 0
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise UserError(f"tokens_per_micro_batch does not go with {reason}; change either")

@@ -1,0 +1,159 @@
+"""How a recipe becomes the trainer's configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from rl.errors import UserError, unknown
+from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.parts import Recipe
+from rl.recipe.refusals import fully_sharded
+
+MANAGED = {
+    "max_completion_length": "budget",
+    "seed": "seed",
+    "output_dir": "--out",
+    "reward_weights": "rewards.N.weight",
+    "scale_rewards": "advantage.name",
+    "multi_objective_aggregation": "advantage.name",
+    "eval_strategy": "data.eval and evaluation",
+    "use_vllm": "rollouts.engine",
+    "use_transformers_continuous_batching": "rollouts.engine",
+    "generation_kwargs": "trainer.temperature, top_p, top_k or min_p",
+    "advantage": "advantage.name",
+    "advantage_options": "advantage",
+    "shuffle_dataset": "data.order",
+    "dynamic_sampling": "sampling.dynamic",
+    "max_sampling_rounds": "sampling.max_rounds",
+    "filter_on": "sampling.filter_on",
+    "truncated": "rollouts.truncated",
+    "rollout_batch_size": "rollouts.batch_size",
+    "rollout_check_steps": "rollouts.check_every",
+    "max_staleness": "rollouts.max_staleness",
+    "correct_rollouts": "trainer.vllm_importance_sampling_correction, with an engine other than transformers",
+}
+"""Fields that a recipe sets in one place only, and which place that is."""
+
+BATCH = {
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "steps_per_generation",
+    "generation_batch_size",
+    "num_iterations",
+    "tokens_per_micro_batch",
+}
+"""Fields that `batch` of a recipe stands for."""
+
+
+def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPOConfig:
+    """The trainer's configuration for a recipe; an unknown or misplaced key is an error that says so."""
+    known = {f.name for f in dataclasses.fields(LengthGRPOConfig) if f.init}
+    for key in recipe.trainer:
+        if key in MANAGED:
+            raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
+        if key not in known:
+            raise unknown("key", f"trainer.{key}", (f"trainer.{k}" for k in known), recipe.name)
+    clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
+    if clash:
+        raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
+    _require_engine(recipe)
+    _require_reporters(recipe)
+    cuda = torch.cuda.is_available()
+    defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
+    settings = {
+        **defaults,
+        **batch_settings(recipe),
+        **recipe.trainer,
+        "output_dir": str(out / "checkpoints"),
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "disable_tqdm": True,
+        "max_completion_length": budget_maximum,
+        "reward_weights": [reward.weight for reward in recipe.rewards],
+        "advantage": recipe.advantage.name,
+        "advantage_options": recipe.advantage.options,
+        "dynamic_sampling": recipe.sampling.dynamic,
+        "max_sampling_rounds": recipe.sampling.max_rounds,
+        "filter_on": recipe.sampling.filter_on,
+        "truncated": recipe.rollouts.truncated,
+        "rollout_batch_size": recipe.rollouts.batch_size,
+        "rollout_check_steps": recipe.rollouts.check_every,
+        "max_staleness": recipe.rollouts.max_staleness,
+        "correct_rollouts": recipe.rollouts.engine != "transformers",
+    }
+    try:
+        config = LengthGRPOConfig(**settings)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+    if fully_sharded(config):
+        require_shardable(recipe)
+    return config
+
+
+def _require_engine(recipe: Recipe) -> None:
+    """Refuse settings of an engine that the recipe does not use, or does not describe."""
+    part = recipe.rollouts
+    if part.engine == "workers" and not part.workers:
+        raise UserError(
+            f"{recipe.name}: rollouts.engine workers needs addresses, as rollouts.workers: [http://127.0.0.1:8000]; "
+            "`lengthwise serve` starts one"
+        )
+    if part.engine != "workers" and part.workers:
+        raise UserError(f"{recipe.name}: rollouts.workers would not be asked; set rollouts.engine to workers")
+    if part.engine != "workers" and part.max_staleness:
+        raise UserError(
+            f"{recipe.name}: rollouts.max_staleness samples a round while another trains, which only rollouts.engine "
+            "workers can; set it to 0"
+        )
+    for name in ("in_flight", "seconds", "load_seconds"):
+        if getattr(part.pool, name) <= 0:
+            raise UserError(f"{recipe.name}: rollouts.pool.{name} must be above 0, not {getattr(part.pool, name)}")
+
+
+def _require_reporters(recipe: Recipe) -> None:
+    """Refuse a reporter that would fail once the model is loaded."""
+    given = recipe.trainer.get("report_to") or []
+    for name in [given] if isinstance(given, str) else given:
+        if name in ("tensorboard", "trackio", "wandb") and find_spec(name) is None:
+            raise UserError(f"{recipe.name}: trainer.report_to: {name} is not installed; pip install {name}")
+
+
+def require_shardable(recipe: Recipe) -> None:
+    """Refuse what FSDP's shards do not go with. Errors: UserError."""
+    if recipe.lora is not None and recipe.lora.quantize is not None:
+        raise UserError(
+            f"{recipe.name}: lora.quantize holds weights that FSDP does not shard here; launch it by DDP or DeepSpeed "
+            "(experiments/cluster/ddp.yaml, zero2.yaml), or remove it"
+        )
+    if recipe.trainer.get("sequence_chunk") is not None:
+        raise UserError(
+            f"{recipe.name}: sequence_chunk needs whole weights on each rank, which FSDP shards; use ZeRO-2 or DDP"
+        )
+
+
+def batch_settings(recipe: Recipe, ranks: int | None = None) -> dict[str, int | None]:
+    """A recipe's `batch` in TRL's terms, for so many ranks; by default, those of this launch."""
+    batch = recipe.batch
+    if batch is None:
+        return {}
+    ranks = ranks or PartialState().num_processes
+    rollouts = batch.groups * int(recipe.trainer.get("num_generations", 8))
+    share, odd = divmod(rollouts, batch.updates * ranks)
+    size = batch.per_device or share
+    if odd or size < 1 or share % size:
+        raise UserError(
+            f"{recipe.name}: batch.groups x num_generations = {rollouts} rollouts do not part into {batch.updates} "
+            f"updates on {ranks} ranks with {size} rollouts at once; change batch or the number of ranks"
+        )
+    accumulation = share // size
+    return {
+        "per_device_train_batch_size": size,
+        "gradient_accumulation_steps": accumulation,
+        "steps_per_generation": accumulation * batch.updates,
+        "tokens_per_micro_batch": batch.tokens_per_micro_batch,
+    }
