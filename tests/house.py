@@ -20,7 +20,7 @@ _ROW = re.compile(r"^\| (\d+) \| `([^`]+)` \| [^|]+ \| ([^|]+) \|$", re.MULTILIN
 
 @dataclass(frozen=True)
 class Room:
-    """A folder or file of rl/ as CONTRIBUTING.md has it."""
+    """A folder or file of rl/ as its README.md has it."""
 
     floor: int
     knows: frozenset[str]

@@ -1,4 +1,4 @@
-"""The house holds: no circles, arrows that go down, rooms that can be taken in. CONTRIBUTING.md has the table."""
+"""The house holds: no circles, arrows that go down, rooms that can be taken in. rl/README.md has the table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from house import PACKAGES, Graph, circle, files, forbidden, imports, room_of, rooms, strangers, upward
 from places import ROOT
 
-ROOMS = rooms((ROOT / "CONTRIBUTING.md").read_text())
+ROOMS = rooms((ROOT / "rl" / "README.md").read_text())
 FRAMEWORKS = {"torch", "trl", "transformers", "accelerate", "vllm"}
 FORBIDDEN = {
     "rewards": FRAMEWORKS | {"rl", "curricula", "data_synth", "experiments"},
@@ -44,6 +44,17 @@ def test_every_room_stands_in_the_table_and_nothing_else_does() -> None:
 
 def test_trl_and_vllm_are_imported_where_the_table_says(graph: Graph) -> None:
     assert strangers(ROOT, graph, ROOMS) == []
+
+
+def test_a_round_is_made_without_trl_whatever_its_modules_import(graph: Graph) -> None:
+    reached, left = set[str](), ["rl.rounds.maker"]
+    while left:
+        module = left.pop()
+        if module not in reached:
+            reached.add(module)
+            left += graph.get(module, ())
+    assert "rl.rollouts.engine" in reached
+    assert [name for name in sorted(reached) if name.split(".")[0] in ("trl", "datasets")] == []
 
 
 def test_imports_between_packages_go_down(graph: Graph) -> None:

@@ -195,7 +195,7 @@ def measure(lengths: list[int], varying: int, turns: int, peak: float) -> dict[s
             name: partial(step, trainer, Clock(trainer)) for name, trainer in (("trl", stock), ("lengthwise", ours))
         }
         seconds = {name: medians(rows) for name, rows in interleaved(sides, turns).items()}
-        packed = ours._packed
+        packed = ours.packed.round
         assert packed is not None
         sizes = [example.size for example in packed.examples]
         columns = max(size.prompt for size in sizes) + max(size.completion for size in sizes)
