@@ -1,5 +1,6 @@
 """The documentation holds: every code block is run, parsed or loaded, and every link leads somewhere."""
 
+import math
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 from makers import group, rollout
 from markdown_it import MarkdownIt
@@ -14,7 +16,9 @@ from places import ROOT
 
 from rewards import History
 from rl.cli import app
+from rl.credit.estimator import Estimator
 from rl.plugins import load_budget, load_reward, load_verifier
+from rl.recipe.config import trainer_config
 from rl.recipe.files import load_recipe
 from rl.run.train import train
 
@@ -139,10 +143,13 @@ def test_a_link_that_leads_nowhere_would_be_found() -> None:
 
 
 def test_every_built_in_plug_in_stands_in_the_reference_and_in_the_table_of_methods() -> None:
-    reference = "".join((ROOT / f"docs/reference/{page}.md").read_text() for page in ("rewards", "curricula"))
-    for path in (*(ROOT / "rewards").glob("length/*.py"), *(ROOT / "curricula").glob("*.py")):
-        if path.stem not in ("__init__", "laser_targets"):
-            assert f"automodule:: {path.relative_to(ROOT).with_suffix('').as_posix().replace('/', '.')}\n" in reference
+    pages = ("rewards", "curricula", "training")
+    reference = "".join((ROOT / f"docs/reference/{page}.md").read_text() for page in pages)
+    for pattern in ("rewards/length/*.py", "curricula/*.py", "rl/credit/*.py"):
+        for path in ROOT.glob(pattern):
+            if path.stem not in ("__init__", "laser_targets"):
+                module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+                assert f"automodule:: {module}\n" in reference
     table = (ROOT / "README.md").read_text()
     for kind in ("rewards", "budgets", "advantages"):
         for name in _listed(kind):
@@ -152,12 +159,11 @@ def test_every_built_in_plug_in_stands_in_the_reference_and_in_the_table_of_meth
 def _listed(kind: str) -> list[str]:
     import curricula
     import rewards
-    from rl.credit.advantages import ESTIMATORS
+    import rl.credit
     from rl.plugins import built_in
 
-    if kind == "advantages":
-        return list(ESTIMATORS)
-    return list(built_in(rewards, "__call__") if kind == "rewards" else built_in(curricula, "at"))
+    places = {"rewards": (rewards, "__call__"), "budgets": (curricula, "at"), "advantages": (rl.credit, "__call__")}
+    return list(built_in(*places[kind]))
 
 
 def test_every_module_that_the_reference_names_is_there() -> None:
@@ -196,7 +202,7 @@ def _of_kind(page: str, language: str) -> list[str]:
     return [text for kind, text in blocks(f"docs/{page}.md") if kind == language]
 
 
-def test_the_worked_examples_of_a_schedule_a_judge_and_data_do_what_their_pages_say(
+def test_the_worked_examples_of_a_schedule_a_judge_an_estimator_and_data_do_what_their_pages_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -208,6 +214,17 @@ def test_the_worked_examples_of_a_schedule_a_judge_and_data_do_what_their_pages_
     assert verifier.judge(["Paris", "Paris"], [r"\boxed{paris, France}", r"\boxed{Rome}"]) == ["wrong", "wrong"]
     assert verifier.judge(["Paris"], [r"\boxed{paris (France)}"]) == ["correct"]
     verifier.close()  # type: ignore[attr-defined]
+    Path("my_advantages.py").write_text(_of_kind("write-an-estimator", "python")[0])
+    Path("loo.yaml").write_text(_of_kind("write-an-estimator", "yaml")[0])
+    config = trainer_config(load_recipe("loo.yaml"), tmp_path / "out", 60)
+    leave_one_out = Estimator(config.advantage, config.advantage_options)
+    rewards = torch.tensor([1.0, 0.0, math.nan, 0.0])
+    # The others' means are 0, 1/2 and 1/2; halved by `scale`.
+    assert leave_one_out(rewards.view(4, 1), rewards, 4, torch.ones(4)).tolist() == [0.5, -0.25, 0.0, -0.25]
+    moving = Estimator("my_advantages.py:Moving", {"keep": 0.5})
+    for before in (0.0, 1 / 6):  # half of the first round's mean, 1/3
+        expected = [1 - before, -before, 0.0, -before]
+        assert moving(rewards.view(4, 1), rewards, 4, torch.ones(4)).tolist() == pytest.approx(expected)
     Path("my_data.py").write_text(_of_kind("write-a-data-source", "python")[0])
     Path("halves.yaml").write_text(_of_kind("write-a-data-source", "yaml")[1])
     told = subprocess.run(

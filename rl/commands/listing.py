@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 import curricula
 import rewards
+import rl.credit
 from rl.errors import unknown
 from rl.plugins import built_in, option_name
 
-Kind = Literal["reward", "budget", "verifier"]
+Kind = Literal["reward", "budget", "verifier", "advantage estimator"]
 KINDS = {
     "reward": (rewards, "__call__", "lengthwise.rewards"),
     "budget": (curricula, "at", "lengthwise.budgets"),
     "verifier": (rewards, "judge", "lengthwise.verifiers"),
+    "advantage estimator": (rl.credit, "__call__", "lengthwise.advantages"),
 }
 
 
@@ -49,7 +51,7 @@ def listed(kind: Kind) -> list[Listed]:
     package, method, group = KINDS[kind]
     makers = dict(built_in(package, method))
     makers |= {entry.name: entry.load() for entry in entry_points(group=group)}
-    return [_describe(name, maker) for name, maker in sorted(makers.items())]
+    return [_describe(kind, name, maker) for name, maker in sorted(makers.items())]
 
 
 def find(kind: Kind, name: str) -> Listed:
@@ -60,13 +62,16 @@ def find(kind: Kind, name: str) -> Listed:
     return everything[name]
 
 
-def _describe(name: str, maker: Callable[..., Any]) -> Listed:
-    parameters = {}
+def _describe(kind: Kind, name: str, maker: Callable[..., Any]) -> Listed:
     if inspect.isclass(maker) and maker.__init__ is object.__init__:
         signature = inspect.Signature()
     else:
         signature = inspect.signature(maker)
-    for parameter in signature.parameters.values():
-        parameters[option_name(parameter.name)] = parameter.default
+    accepted = list(signature.parameters)
+    if kind == "advantage estimator" and inspect.isfunction(maker):
+        from rl.credit.load import function_options
+
+        accepted = function_options(maker)
+    parameters = {option_name(option): signature.parameters[option].default for option in accepted}
     source = getattr(maker, "source", "") or str(getattr(maker, "__module__", ""))
     return Listed(name, source, parameters, inspect.getdoc(maker) or "")

@@ -87,14 +87,27 @@ def score(
 
 
 def advantages(
-    estimator: Annotated[str, typer.Option(help="The estimator's name.")],
-    rollouts: RolloutFile,
+    name: Annotated[str | None, typer.Argument(help="Show this estimator in full.")] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="Estimate with it: its name, file.py:name or module:name.")
+    ] = None,
+    rollouts: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="Logged rewards of rollouts, one a line.")
+    ] = None,
     settings: Settings = None,
     json_file: Json = None,
 ) -> None:
-    """Turn logged rewards into advantages: `reward` of each line, or with gdpo its `rewards`."""
+    """List the advantage estimators, or turn logged rewards into advantages.
+
+    They are the `reward` of each line, or with gdpo its `rewards`.
+    """
     from rl.elsewhere import offline
 
+    if estimator is None and rollouts is None and not settings:
+        list_plugins("advantage estimator", name, json_file)
+        return
+    if name is not None or estimator is None or rollouts is None:
+        raise UserError("give --estimator NAME and --rollouts FILE.jsonl, or only list the estimators")
     values = offline.advantages(estimator, offline.parse_settings(settings or []), rollouts)
     write_json(json_file, {"advantages": values})
 

@@ -1,96 +1,80 @@
-"""The advantage estimator of a run: a function of `rl.credit.advantages`, its options, and what it remembers."""
+"""The advantage estimator of a run: tried before anything is trained, its results checked, its memory kept."""
 
 from __future__ import annotations
 
 import inspect
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rl.credit.advantages import ESTIMATORS
-from rl.errors import UserError, unknown
-
-OWN = ("rewards", "group_size", "lengths", "weights")
-"""Arguments that a call brings; the others are options."""
+from rl.credit.load import KIND, load_advantage
+from rl.credit.types import Remembering
+from rl.errors import UserError
+from rl.plugins.blame import raised
 
 
 class Estimator:
-    """`name` and its options, checked. Errors: UserError naming the option."""
+    """The estimator `name` with its options; `weights` are those of the K rewards.
+
+    Errors: UserError for a name or an option that cannot be, and for an estimator that fails on a sample.
+    """
 
     def __init__(self, name: str, options: Mapping[str, Any] | None = None, weights: Sequence[float] = (1.0,)) -> None:
-        if name not in ESTIMATORS:
-            raise unknown("advantage estimator", name, ESTIMATORS)
-        self.name, self.function, self.options = name, ESTIMATORS[name], dict(options or {})
-        accepted = list(inspect.signature(self.function).parameters)
-        self.apart = "weights" in accepted
+        self.name, self.options, self.weights = name, dict(options or {}), list(weights)
+        make = load_advantage(name, self.options)
+        self.estimate = make()
+        self.apart = "weights" in inspect.signature(self.estimate).parameters
         """Whether it takes each reward by itself instead of the weighted sum."""
-        self.weights = list(weights)
-        self.adaptive: AdaptiveK | None = None
-        adaptive = name == "gfpo" and bool(self.options.pop("adaptive", False))
-        if adaptive and "k" in self.options:
-            raise UserError("option 'k' of advantage estimator 'gfpo' cannot stand beside `adaptive: true`; remove one")
-        known = [option for option in accepted if option not in OWN] + (["adaptive"] if name == "gfpo" else [])
-        for option in self.options:
-            if option not in known:
-                raise unknown(f"option of advantage estimator {name!r}", option, known)
-        # A value that cannot be shows at once, not after the first round.
-        sample = torch.arange(8.0)
-        self(sample.unsqueeze(1).repeat(1, len(self.weights)), sample, 4, torch.ones(8))
-        self.adaptive = AdaptiveK() if adaptive else None
+        self.by_length = bool(getattr(self.estimate, "by_length", True))
+        """Whether it looks at lengths."""
+        self._try()
+        self.estimate = make()  # what was tried may remember it
 
     def __call__(self, terms: Tensor, totals: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        """(B, K) terms and (B,) weighted sums to (B,) advantages. Errors: UserError for an option that cannot be."""
-        options = dict(self.options)
-        if self.apart:
-            options["weights"] = self.weights
-        if self.adaptive:
-            options["k"] = self.adaptive(totals.view(-1, group_size))
+        """(B, K) terms and (B,) weighted sums to (B,) advantages. Errors: UserError naming an estimator that fails."""
+        rewards = terms if self.apart else totals
+        further = {"weights": list(self.weights)} if self.apart else {}
         try:
-            return self.function(terms if self.apart else totals, group_size, lengths, **options)
-        except (ValueError, TypeError) as error:
-            raise UserError(f"advantage estimator {self.name!r}: {error}; its options are {self.options}") from error
+            # Copies: an estimator that works in place would change what is logged.
+            advantages = self.estimate(rewards.clone(), group_size, lengths.clone(), **further)
+        except Exception as error:
+            raise UserError(f"{raised(self, error, KIND)}; its options are {self.options}") from error
+        return self._checked(advantages, len(totals)).to(rewards)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: plain JSON."""
-        return self.adaptive.state_dict() if self.adaptive else {}
+        return self.estimate.state_dict() if isinstance(self.estimate, Remembering) else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if self.adaptive:
-            self.adaptive.load_state_dict(state)
+        if isinstance(self.estimate, Remembering):
+            self.estimate.load_state_dict(state)
 
+    def _checked(self, advantages: object, count: int) -> Tensor:
+        if not isinstance(advantages, Tensor) or advantages.shape != (count,):
+            given = f"shape {tuple(advantages.shape)}" if isinstance(advantages, Tensor) else type(advantages).__name__
+            raise UserError(f"{KIND} {self.name!r} gave {given} for {count} rollouts; it must give a tensor ({count},)")
+        if not advantages.isfinite().all():
+            what = "NaN" if advantages.isnan().any() else "an infinite advantage"
+            raise UserError(
+                f"{KIND} {self.name!r} gave {what}; a reward that nobody judged is NaN and wants advantage 0, and so "
+                "does a group of equal rewards"
+            )
+        return advantages
 
-class AdaptiveK:
-    """GFPO's adaptive difficulty: how many rollouts of a group to keep (arXiv 2508.09726).
-
-    By the quartile of the group's mean reward among all means seen so far, from the highest down:
-    1/4, 3/8, 1/2, 1/2 of the group (4, 6, 8, 8 of 16). Until `WARM_UP` groups were seen, 1/2. The
-    paper estimates quartiles by a t-digest; means are few distinct numbers, so here they are counted.
-    """
-
-    SHARES = (1 / 4, 3 / 8, 1 / 2, 1 / 2)
-    WARM_UP = 64
-
-    def __init__(self) -> None:
-        self.seen: Counter[float] = Counter()
-
-    def __call__(self, rewards: Tensor) -> list[int]:
-        """(groups, G) rewards, NaN where not judged, to one k a group; they count as seen from now on."""
-        size = rewards.size(1)
-        means = [round(mean, 6) for mean in rewards.double().nanmean(dim=1).tolist() if mean == mean]
-        self.seen.update(means)
-        total = sum(self.seen.values())
-        shares = []
-        for mean in rewards.double().nanmean(dim=1).tolist():
-            above = sum(count for value, count in self.seen.items() if value > round(mean, 6)) if mean == mean else 0
-            quartile = min(3, 4 * above // max(total, 1))
-            shares.append(self.SHARES[quartile] if total >= self.WARM_UP else self.SHARES[-1])
-        return [max(1, int(share * size)) for share in shares]
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"seen": [[value, count] for value, count in sorted(self.seen.items())]}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.seen = Counter(dict(state["seen"]))
+    def _try(self) -> None:
+        """Call it as the first round will: what cannot be shows at once, not after it has been sampled."""
+        size = 64
+        sample = torch.cat([torch.arange(float(size)), torch.ones(size)])
+        sample[0] = torch.nan
+        try:
+            self(sample.unsqueeze(1).repeat(1, len(self.weights)), sample, size, torch.ones(2 * size))
+        except UserError as error:
+            tried = f"two groups of {size}, one of equal rewards, one reward NaN, all lengths 1"
+            raise UserError(f"{error} (tried on {tried})") from error
+        try:
+            json.dumps(self.state_dict())
+        except Exception as error:
+            raise UserError(f"{KIND} {self.name!r}: its state_dict is no plain JSON: {error}") from error

@@ -99,11 +99,11 @@ def _terms(reward: LengthReward, groups: Sequence[Group], history: History) -> d
 def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]:
     """What `lengthwise advantages` writes, one number a line; groups may differ in size.
 
-    The `reward` of each line, or with `gdpo` each number of its `rewards`; null: not judged.
+    The `reward` of each line, or each number of its `rewards` for an estimator that takes them apart (`gdpo`);
+    null: not judged.
     """
     import torch
 
-    from rl.credit.advantages import BY_LENGTH
     from rl.credit.estimator import Estimator
 
     lines = read_lines(path)
@@ -124,7 +124,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]
     terms = torch.tensor(
         [[math.nan if place is None else column[place] for column in columns] for place in slots], dtype=torch.float64
     ).view(len(slots), len(columns))
-    needed = name in BY_LENGTH
+    needed = estimator.by_length
     lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
     totals = terms.nansum(dim=1) if apart else terms[:, 0]
     result = estimator(terms, totals, size, lengths.double()).tolist()

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -81,14 +81,20 @@ def find(name: str, kind: str, group: str, known: Mapping[str, Callable[..., Any
 
 def build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
     """`maker` called with the options of a recipe. Errors: UserError naming an option that it does not take."""
-    accepted = {option_name(p): p for p in inspect.signature(maker).parameters}
+    arguments = chosen(inspect.signature(maker).parameters, name, kind, options)
+    try:
+        return maker(**arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{kind} {name!r}: {error}") from error
+
+
+def chosen(parameters: Iterable[str], name: str, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a recipe by the parameters that they are called. Errors: UserError with the nearest option."""
+    accepted = {option_name(parameter): parameter for parameter in parameters}
     for option in options:
         if option not in accepted:
             raise unknown(f"option of {kind} {name!r}", option, accepted)
-    try:
-        return maker(**{accepted[option]: value for option, value in options.items()})
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{kind} {name!r}: {error}") from error
+    return {accepted[option]: value for option, value in options.items()}
 
 
 def option_name(parameter: str) -> str:

@@ -22,7 +22,7 @@ class LengthGRPOConfig(GRPOConfig):
     """
 
     advantage: str = field(
-        default="group", metadata={"help": "Advantage estimator, by its name in rl.credit.advantages."}
+        default="group", metadata={"help": "Advantage estimator: a name of rl.credit, file.py:name or module:name."}
     )
     advantage_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "Options of the estimator."})
     dynamic_sampling: bool = field(

@@ -216,7 +216,7 @@ class Recipe:
     verifier: Judge = field(default_factory=lambda: PluginPart("math"))
     """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
-    """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead` or `none`."""
+    """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `none`, or your own as `file.py:name`."""
     batch: BatchPart | None = None
     lora: LoraPart | None = None
     """Train an adapter instead of the whole model."""

@@ -211,6 +211,19 @@ def test_a_missing_file_is_named(arguments: list[str], capsys: pytest.CaptureFix
     assert "absent.jsonl" in refused(capsys, *arguments)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--estimator", "group"], ["--rollouts", "r.jsonl"], ["--set", "k=2"],
+     ["gfpo", "--estimator", "gfpo", "--rollouts", "r.jsonl"]],
+)  # fmt: skip
+def test_advantages_are_either_listed_or_estimated(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert "give --estimator NAME and --rollouts FILE.jsonl" in refused(capsys, "advantages", *arguments)
+
+
+def test_an_unknown_estimator_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "unknown advantage estimator 'gfop'; did you mean 'gfpo'?" in refused(capsys, "advantages", "gfop")
+
+
 def test_an_unknown_reward_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unknown reward 'hapoo'; did you mean 'hapo'?" in refused(capsys, "rewards", "hapoo")
 

@@ -1,10 +1,13 @@
 """`lengthwise rewards`, `budgets` and `advantages`."""
 
 import math
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-from commands import Line, reward_line, run, write
+from commands import Line, refused, reward_line, run, write
+
+from rl.commands import listing
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +22,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("rewards", "hapo truncation triangular band l1-exact l1-max laser laser-d laser-de overlong kimi efficient alp "
          "shorter-better o1-pruner cosine lead conditioned-length repetition substring"),
         ("budgets", "constant exponential n-drop linear siri-cosine siri-stair siri-stair-cosine stages difficulty-tiers"),
+        ("advantages", "group centred dler dler-tokens gdpo gfpo lead none"),
     ],
 )  # fmt: skip
 def test_the_lists_name_every_method_with_its_source(kind: str, names: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,9 +36,23 @@ def test_the_lists_name_every_method_with_its_source(kind: str, names: str, caps
 def test_one_method_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("rewards", "l1-exact")[0]["parameters"] == {"alpha": 0.0003}
     assert run("budgets", "constant")[0]["parameters"] == {"tokens": "required"}
+    assert run("advantages", "gfpo")[0]["parameters"] == {"k": None, "by": "shortest", "adaptive": False}
     shown = capsys.readouterr().out
     assert "alpha=0.0003" in shown
     assert "arXiv 2503.04697" in shown
+    assert "gfpo   arXiv 2508.09726\nparameters: k=None, by=shortest, adaptive=False\n\nOnly the k best" in shown
+
+
+def test_an_installed_function_is_listed_with_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("theirs_installed.py").write_text(
+        "def theirs(rewards, group_size, lengths, weights, floor, lambda_=0.5):\n    'Theirs.'\n"
+    )
+    entry = EntryPoint("theirs", "theirs_installed:theirs", "lengthwise.advantages")
+    monkeypatch.setattr(listing, "entry_points", lambda group: [entry] if group == entry.group else [])
+    (shown,) = run("advantages", "theirs")
+    assert shown["parameters"] == {"floor": "required", "lambda": 0.5}
+    assert (shown["source"], shown["doc"]) == ("theirs_installed", "Theirs.")
 
 
 @pytest.mark.parametrize(
@@ -96,3 +114,18 @@ def test_gdpo_takes_the_rewards_of_each_line_apart() -> None:
     expected = one / (math.sqrt(2) * one + 1e-4)
     found = run("advantages", "--estimator", "gdpo", "--set", "weights=[1, 0.25]", "--rollouts", write(*rows))
     assert found["advantages"] == pytest.approx([expected, -expected])
+
+
+def test_an_estimator_of_a_file_looks_at_lengths_unless_it_says_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text(
+        "def by_token(rewards, group_size, lengths, scale=1):\n    return scale * (rewards / lengths).nan_to_num(0.0)\n"
+        "class Plain:\n    by_length = False\n    def __call__(self, rewards, group_size, lengths):\n"
+        "        return rewards.nan_to_num(0.0)\n"
+    )
+    rows = write(reward_line(1, length=4), reward_line(None, length=2))
+    found = run("advantages", "--estimator", "mine.py:by_token", "--set", "scale=2", "--rollouts", rows)
+    assert found["advantages"] == [0.5, 0.0]
+    without = write({"problem_id": "p", "reward": 3})
+    assert run("advantages", "--estimator", "mine.py:Plain", "--rollouts", without)["advantages"] == [3.0]
+    said = refused(capsys, "advantages", "--estimator", "mine.py:by_token", "--rollouts", without)
+    assert "line 1: key 'length' is missing" in said

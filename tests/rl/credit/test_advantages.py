@@ -7,10 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rl.credit.advantages import ESTIMATORS, centred, dler, dler_tokens, gdpo, gfpo, group, lead, none
+import rl.credit
+from rl.credit.centred import Centred
+from rl.credit.dler import Dler
+from rl.credit.dler_tokens import DlerTokens
+from rl.credit.gdpo import Gdpo
+from rl.credit.gfpo import Gfpo
+from rl.credit.group import Grpo
+from rl.credit.lead import Lead
+from rl.credit.none import Unchanged
+from rl.plugins import built_in
 
 NAN = math.nan
 ONES = torch.ones(8)
+ESTIMATORS = {name: make() for name, make in built_in(rl.credit, "__call__").items()}
+group, centred, dler, dler_tokens, gdpo, none = Grpo(), Centred(), Dler(), DlerTokens(), Gdpo(), Unchanged()
 
 
 def test_group_divides_by_the_sample_deviation_of_the_group() -> None:
@@ -161,12 +172,12 @@ def test_gfpo_counts_only_the_k_best(
     expected = [0.0] * 4
     for row in kept:
         expected[row] = unit if rewards[row] == high else -unit
-    assert gfpo(doubles(*rewards), 4, doubles(*lengths), k=2, by=by).tolist() == pytest.approx(expected)  # type: ignore[arg-type]
+    assert Gfpo(k=2, by=by)(doubles(*rewards), 4, doubles(*lengths)).tolist() == pytest.approx(expected)  # type: ignore[arg-type]
 
 
 def test_gfpo_may_keep_another_number_of_each_group() -> None:
     rewards = doubles(1, 0, 1, 1, 1, 0, 1, 1)
-    result = gfpo(rewards, 4, doubles(1, 2, 3, 4, 1, 2, 3, 4), k=[1, 2])
+    result = Gfpo(k=[1, 2])(rewards, 4, doubles(1, 2, 3, 4, 1, 2, 3, 4))
     unit = 0.5 / (math.sqrt(0.5) + 1e-4)
     assert result.tolist() == pytest.approx([0, 0, 0, 0, unit, -unit, 0, 0])  # a single one has no deviation
 
@@ -175,11 +186,11 @@ def test_gfpo_may_keep_another_number_of_each_group() -> None:
 def test_gfpo_that_keeps_everybody_is_group(values: list[float], order: list[int], k: int) -> None:
     rewards = doubles(*values)
     for by in ("shortest", "efficiency"):
-        assert torch.equal(gfpo(rewards, 4, doubles(*order), k=k, by=by), group(rewards, 4, ONES))  # type: ignore[arg-type]
+        assert torch.equal(Gfpo(k=k, by=by)(rewards, 4, doubles(*order)), group(rewards, 4, ONES))  # type: ignore[arg-type]
 
 
 def test_gfpo_does_not_spend_a_place_on_a_rollout_nobody_judged() -> None:
-    result = gfpo(doubles(NAN, 1, 0, 1), 4, doubles(1, 2, 3, 4), k=2)
+    result = Gfpo(k=2)(doubles(NAN, 1, 0, 1), 4, doubles(1, 2, 3, 4))
     unit = 0.5 / (math.sqrt(0.5) + 1e-4)
     assert result.tolist() == pytest.approx([0, unit, -unit, 0])
 
@@ -187,7 +198,7 @@ def test_gfpo_does_not_spend_a_place_on_a_rollout_nobody_judged() -> None:
 @pytest.mark.parametrize("options", [{"k": 0}, {"k": [2]}, {"k": [2, 0]}, {"by": "longest"}])
 def test_gfpo_refuses_what_it_cannot_keep(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="gfpo: "):
-        gfpo(doubles(1, 0, 1, 0), 2, ONES[:4], **options)  # type: ignore[arg-type]
+        Gfpo(**options)(doubles(1, 0, 1, 0), 2, ONES[:4])  # type: ignore[arg-type]
 
 
 def test_lead_weighs_by_how_hard_the_problem_proves() -> None:
@@ -196,7 +207,7 @@ def test_lead_weighs_by_how_hard_the_problem_proves() -> None:
     hard = 1.5 / 1.0001 * (0.4 + 1.1 / (1 + math.exp(-5)))
     wrong = -0.5 / 1.0001 * 0.95
     # Three of 4: mean .5; w(.75) = .95 for the solved, w(.25) for the wrong one.
-    assert lead(doubles(1, -1, -1, -1, 1, 1, 1, -1), 4, ONES).tolist() == pytest.approx(
+    assert Lead()(doubles(1, -1, -1, -1, 1, 1, 1, -1), 4, ONES).tolist() == pytest.approx(
         [hard, wrong, wrong, wrong, -wrong, -wrong, -wrong, -hard]
     )
 
@@ -212,7 +223,7 @@ def test_lead_equals_its_formula(values: list[float], a: float, b: float, rho: f
         members = values[i // 4 * 4 : i // 4 * 4 + 4]
         solved = sum(value > 0 for value in members) / 4
         expected.append(advantage * w(solved if advantage > 0 else 1 - solved))
-    assert lead(doubles(*values), 4, ONES, a, b, rho, k).tolist() == pytest.approx(expected, abs=1e-5)
+    assert Lead(a, b, rho, k)(doubles(*values), 4, ONES).tolist() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["gdpo", "gfpo", "lead"])

@@ -6,11 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.credit.advantages import ESTIMATORS, gdpo, gfpo, group
-from rl.credit.estimator import AdaptiveK, Estimator
+import rl.credit
+from rl.credit.estimator import Estimator
+from rl.credit.gdpo import Gdpo
+from rl.credit.gfpo import AdaptiveK, Gfpo
+from rl.credit.group import Grpo
 from rl.errors import UserError
+from rl.plugins import built_in
 
 NAN = math.nan
+ESTIMATORS = {name: make() for name, make in built_in(rl.credit, "__call__").items()}
 
 
 def groups_of(size: int, *solved: int) -> Tensor:
@@ -57,9 +62,9 @@ def test_options_reach_the_function_and_are_not_changed() -> None:
     options = {"k": 1, "by": "efficiency", "adaptive": False}
     rewards, lengths = torch.tensor([1.0, 0, 2, 0]), torch.tensor([1.0, 2, 3, 4])
     estimator = Estimator("gfpo", options)
-    assert torch.equal(estimator(rewards.view(4, 1), rewards, 2, lengths), gfpo(rewards, 2, lengths, 1, "efficiency"))
+    assert torch.equal(estimator(rewards.view(4, 1), rewards, 2, lengths), Gfpo(1, "efficiency")(rewards, 2, lengths))
     assert options == {"k": 1, "by": "efficiency", "adaptive": False}
-    assert estimator.adaptive is None
+    assert estimator.state_dict() == {}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -68,7 +73,7 @@ def test_only_gdpo_looks_at_each_reward_by_itself(name: str) -> None:
     assert estimator.apart is (name == "gdpo")
     terms = torch.tensor([[1.0, 3.0], [0.0, 1.0], [1.0, 0.0], [0.0, 5.0]])
     totals, lengths = terms @ torch.tensor([2.0, 0.5]), torch.ones(4)
-    expected = gdpo(terms, 2, lengths, [2.0, 0.5]) if name == "gdpo" else ESTIMATORS[name](totals, 2, lengths)
+    expected = Gdpo()(terms, 2, lengths, [2.0, 0.5]) if name == "gdpo" else ESTIMATORS[name](totals, 2, lengths)
     assert torch.equal(estimator(terms, totals, 2, lengths), expected)
 
 
@@ -165,4 +170,4 @@ def test_an_estimator_that_remembers_nothing_has_no_state() -> None:
     assert estimator.state_dict() == {}
     estimator.load_state_dict({})
     rewards = torch.tensor([1.0, 0.0])
-    assert torch.equal(estimator(rewards.view(2, 1), rewards, 2, rewards), group(rewards, 2, rewards))
+    assert torch.equal(estimator(rewards.view(2, 1), rewards, 2, rewards), Grpo()(rewards, 2, rewards))

@@ -15,7 +15,7 @@ from rewards.length.hapo import Hapo
 from rewards.length.l1 import L1Exact
 from rewards.length.laser import LaserD
 from rewards.length.truncation import Truncation
-from rl.credit.advantages import gdpo
+from rl.credit.gdpo import Gdpo
 from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.plugins import load_reward
@@ -98,7 +98,7 @@ def test_decoupled_advantages_take_each_reward_by_itself(make_trainer: Any) -> N
     (only,) = rounds
     terms = torch.cat([s.terms for s in only.batch])
     assert set(only.reward_names) == {"correct", "conditioned-length.length"}
-    assert torch.equal(only.advantages, gdpo(terms, 4, torch.ones(16), weights=[1.0, 0.5]))
+    assert torch.equal(only.advantages, Gdpo()(terms, 4, torch.ones(16), weights=[1.0, 0.5]))
 
 
 def test_an_adaptive_estimators_memory_is_part_of_a_checkpoint(make_trainer: Any, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rewards import Group, History, HistoryView, Problem
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
-from rl.credit.advantages import dler
+from rl.credit.dler import Dler
 from rl.errors import UserError
 from rl.models import load_model
 from rl.plugins import load_reward
@@ -79,7 +79,7 @@ def test_the_batch_that_trains_carries_the_estimators_advantages(make_trainer: A
     trainer.train()
     (only,) = rounds
     totals = torch.cat([s.totals for s in only.batch])
-    expected = dler(totals, 4, torch.ones(16))
+    expected = Dler()(totals, 4, torch.ones(16))
     assert torch.equal(only.advantages, expected)
     by_tokens = {tuple(r.token_ids): a for r, a in zip(only.rollouts(), expected.tolist(), strict=True)}
     checked = 0

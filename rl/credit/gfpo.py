@@ -1,0 +1,100 @@
+"""GFPO: only some rollouts of each group count (arXiv 2508.09726)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from rl.credit.within_groups import standardise
+from rl.errors import UserError
+
+
+class Gfpo:
+    """Only the k best of each group count: mean and sample deviation (+ 1e-4) are theirs alone, all others get 0.
+
+    Kept are the shortest, or those of the highest reward per token; with `efficiency` a negative reward favours long
+    rollouts, as the paper's ratio has it. `k`, 8 unless given, may be one number a group; `adaptive` chooses it by how
+    hard the problem proves (`AdaptiveK`) instead.
+    """
+
+    name = "gfpo"
+    source = "arXiv 2508.09726"
+    by_length = True
+
+    def __init__(
+        self,
+        k: int | Sequence[int] | None = None,
+        by: Literal["shortest", "efficiency"] = "shortest",
+        adaptive: bool = False,
+    ) -> None:
+        if by not in ("shortest", "efficiency"):
+            raise ValueError(f"gfpo: by must be 'shortest' or 'efficiency', not {by!r}")
+        if adaptive and k is not None:
+            raise UserError("option 'k' of advantage estimator 'gfpo' cannot stand beside `adaptive: true`; remove one")
+        self.k: int | Sequence[int] = 8 if k is None else k
+        counts = [self.k] if isinstance(self.k, int) else self.k
+        if not isinstance(counts, Sequence) or not all(isinstance(count, int) and count >= 1 for count in counts):
+            raise ValueError(_bad(k))
+        self.by, self.adaptive = by, AdaptiveK() if adaptive else None
+
+    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
+        rows = rewards.view(-1, group_size)
+        tokens = lengths.to(rows).view(-1, group_size)
+        k = self.adaptive(rows) if self.adaptive else self.k
+        counts = torch.tensor([k] * len(rows) if isinstance(k, int) else list(k))
+        if counts.numel() != len(rows):
+            raise ValueError(_bad(k))
+        order = tokens if self.by == "shortest" else -rows / tokens.clamp(min=1)
+        ranks = order.masked_fill(rows.isnan(), torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
+        kept = rows.masked_fill(ranks >= counts.unsqueeze(1), torch.nan)
+        return standardise(kept.flatten(), group_size).nan_to_num(0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `adaptive` has seen; without it, nothing."""
+        return self.adaptive.state_dict() if self.adaptive else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if self.adaptive:
+            self.adaptive.load_state_dict(state)
+
+
+def _bad(k: object) -> str:
+    return f"gfpo: k must be at least 1, one number for all or one a group, not {k}"
+
+
+class AdaptiveK:
+    """GFPO's adaptive difficulty: how many rollouts of a group to keep (arXiv 2508.09726).
+
+    By the quartile of the group's mean reward among all means seen so far, from the highest down:
+    1/4, 3/8, 1/2, 1/2 of the group (4, 6, 8, 8 of 16). Until `WARM_UP` groups were seen, 1/2. The
+    paper estimates quartiles by a t-digest; means are few distinct numbers, so here they are counted.
+    """
+
+    SHARES = (1 / 4, 3 / 8, 1 / 2, 1 / 2)
+    WARM_UP = 64
+
+    def __init__(self) -> None:
+        self.seen: Counter[float] = Counter()
+
+    def __call__(self, rewards: Tensor) -> list[int]:
+        """(groups, G) rewards, NaN where not judged, to one k a group; they count as seen from now on."""
+        size = rewards.size(1)
+        means = [round(mean, 6) for mean in rewards.double().nanmean(dim=1).tolist() if mean == mean]
+        self.seen.update(means)
+        total = sum(self.seen.values())
+        shares = []
+        for mean in rewards.double().nanmean(dim=1).tolist():
+            above = sum(count for value, count in self.seen.items() if value > round(mean, 6)) if mean == mean else 0
+            quartile = min(3, 4 * above // max(total, 1))
+            shares.append(self.SHARES[quartile] if total >= self.WARM_UP else self.SHARES[-1])
+        return [max(1, int(share * size)) for share in shares]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seen": [[value, count] for value, count in sorted(self.seen.items())]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.seen = Counter(dict(state["seen"]))

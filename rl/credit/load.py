@@ -1,0 +1,47 @@
+"""The advantage estimator that a recipe names: a built-in, a file's, a module's, or an installed distribution's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+import rl.credit
+from rl.errors import UserError
+from rl.plugins.find import build, built_in, chosen, find
+
+KIND = "advantage estimator"
+
+
+def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callable[..., Tensor]]:
+    """What makes the estimator that a recipe names with its `options`, a fresh one at each call.
+
+    Errors: UserError where nothing has that name or what has it is no estimator; once called, for an option.
+    """
+    found = find(name, KIND, "lengthwise.advantages", built_in(rl.credit, "__call__"))
+    if inspect.isfunction(found):
+        return lambda: partial(found, **chosen(function_options(found, options), name, KIND, options))
+    if not inspect.isclass(found):
+        raise UserError(f"{KIND} {name!r} is neither a class nor a function; see rl.credit.types")
+
+    def make() -> Callable[..., Tensor]:
+        made: Callable[..., Tensor] = build(found, name, KIND, options)
+        if not callable(made):
+            raise UserError(f"{KIND} {name!r} cannot be called; see rl.credit.types")
+        return made
+
+    return make
+
+
+def function_options(function: Callable[..., Any], given: Mapping[str, Any] | None = None) -> list[str]:
+    """The options of an estimator that is a function: what follows rewards, group size and lengths.
+
+    One that takes `**options` has those that are `given`.
+    """
+    parameters = list(inspect.signature(function).parameters.values())[3:]
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    named = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD and p.name != "weights"]
+    return [*named, *(given or ())] if open_ended else named
