@@ -195,6 +195,7 @@ def measure(lengths: list[int], varying: int, turns: int, peak: float) -> dict[s
             name: partial(step, trainer, Clock(trainer)) for name, trainer in (("trl", stock), ("lengthwise", ours))
         }
         seconds = {name: medians(rows) for name, rows in interleaved(sides, turns).items()}
+        assert ours.packed is not None
         packed = ours.packed.round
         assert packed is not None
         sizes = [example.size for example in packed.examples]

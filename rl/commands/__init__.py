@@ -1,5 +1,9 @@
-"""The `lengthwise` command, one file a subcommand: options in, a call of the room that does it, lines and JSON out.
+"""The commands of `lengthwise`, one a file and thin: what it takes, a call into the room that does it, what it prints.
 
-A command is thin. It checks what only a command line can get wrong, and imports what it needs when it is called,
-so that `--help` comes at once.
+Read `options.py` (options that several commands share, and `spread`, which lets a command take a group of them), then
+`output.py` (what they write), then any command; `methods/` has those that need no model, `synth/` those of
+`lengthwise synth`. `rl.cli` puts them together.
+
+A command may import any other room, but heavy ones within its function: `--help` is not to wait for torch. Only
+`rl.cli` imports commands.
 """

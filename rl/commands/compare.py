@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.methods import Json, write_json
+from rl.commands.options import Json
+from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 
 
@@ -42,8 +43,7 @@ def compare(
     check_out(out)
     if reference is not None and not reference > 0:
         raise UserError(f"--reference must be a positive number of tokens, not {reference:g}")
-    if json_file is not None and not json_file.parent.is_dir():
-        raise UserError(f"cannot write {json_file}: its folder does not exist")
+    require_place(json_file)
     quoted = load_published(published) if published else None
     read = [read_run(RunFolder(p), label, checkpoints, rollouts) for p, label in zip(runs, labels(runs), strict=True)]
     comparison = compare_runs(read, mixed, reference)

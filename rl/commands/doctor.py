@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rl.commands.methods import Json, write_json
+from rl.commands.options import Json, RunOut
+from rl.commands.output import write_json
 
 
 def doctor(
@@ -19,7 +19,7 @@ def doctor(
         list[str] | None, typer.Option("--workers", metavar="URL", help="Ask this rollout worker; repeatable.")
     ] = None,
     port: Annotated[list[int] | None, typer.Option(help="A port to start a worker on; repeatable.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")] = None,
+    out: RunOut = None,
     no_step: Annotated[bool, typer.Option("--no-step", help="Do not take a step of the demo model.")] = False,
     json_file: Json = None,
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from rl.commands.methods import Json, require_place, write_json
+from rl.commands.options import Json
+from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 
 TAKES = {

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.methods import Json, require_place, write_json
+from rl.commands.options import Json, token_counts
+from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 
 
@@ -53,7 +54,13 @@ def release(
         raise UserError("give --out, the folder to write")
     if out is not None:
         wanted = releasing.Wanted(
-            license_, checkpoint, base, adapter, evaluation or (), _caps(caps), (repository or out.name).split("/")[-1]
+            license_,
+            checkpoint,
+            base,
+            adapter,
+            evaluation or (),
+            token_counts(caps),
+            (repository or out.name).split("/")[-1],
         )
         result = releasing.release(RunFolder(run), wanted, out)
         print(f"step {result['step']}: {result['why']}\nreleased: {out}")
@@ -62,12 +69,3 @@ def release(
     if repository:
         for line in releasing.push(out or run, repository, yes, not public):
             print(line)
-
-
-def _caps(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"--caps must be numbers of tokens as 2048,4096, not {text!r}") from None

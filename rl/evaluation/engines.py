@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rewards.verifier import Isolated
 from rl.errors import UserError, unknown
+from rl.evaluation.measuring import Asked, Measured
 from rl.evaluation.sampling import Answerer, end_ids
-from rl.models import base_of, load_model
+from rl.models import base_of, load_model, load_tokenizer
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
@@ -62,6 +64,27 @@ def open_answerer(
     on_gpu = PartialState().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
     return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
+
+
+def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path | None = None) -> Measured:
+    """Ask the model at a path, by the name it is to have, and count; its engine and the verifier are closed after it.
+
+    Errors: UserError as of `open_answerer` and of `Asked.measure`.
+    """
+    tokenizer = load_tokenizer(path)
+    opened = ExitStack()
+
+    def answerer() -> Answerer:
+        found = open_answerer(name, path, tokenizer, choice, asked.longest(tokenizer))
+        opened.callback(found.engine.close)
+        return found
+
+    try:
+        with opened:
+            return asked.measure(name, tokenizer, answerer, out, choice.batch_size)
+    finally:
+        if isinstance(asked.verifier, Isolated):
+            asked.verifier.close()
 
 
 def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from accelerate import PartialState
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem
@@ -20,6 +19,7 @@ from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import stated
 from rl.evaluation.rows import Evaluation, Row
 from rl.evaluation.sampling import Answerer, encode_prompts, evaluate
+from rl.ranks import is_main_process
 
 BATCHES_A_PART = 4
 """Batches side by side in one part: an engine that refills its batch needs some to refill it from."""
@@ -62,7 +62,7 @@ class Asked:
             evaluation = evaluate(
                 open_answerer(), self.written(), self.verifier, self.protocol, parts, BATCHES_A_PART * batch_size
             )
-            if parts and PartialState().is_main_process:
+            if parts and is_main_process():
                 parts.finish(evaluation)
         scored = self.scored(evaluation, tokenizer)
         by_id = {problem.id: problem for problem in self.problems}

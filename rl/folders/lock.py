@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from rl.errors import UserError
+from rl.ranks import is_main_process
 
 LOCK = ".lock"
 
@@ -28,7 +28,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     held: IO[str] | None = None
     refusal: list[str | None] = [None]
-    if PartialState().is_main_process:
+    if is_main_process():
         try:
             held = _take(folder)
         except UserError as error:

@@ -240,8 +240,3 @@ class _MetricsWriter(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
             self.run.log({"step": state.global_step, "time": time.time(), **logs})
-
-
-def is_main_process() -> bool:
-    """Whether this rank speaks for the launch."""
-    return bool(PartialState().is_main_process)

@@ -1,4 +1,4 @@
-"""What plug-ins there are: name, source, parameters with defaults."""
+"""What plug-ins there are: name, source, parameters with defaults; `rewards`, `budgets` and `verify` list them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 import curricula
 import rewards
 import rl.credit
+from rl.commands.output import write_json
 from rl.errors import unknown
 from rl.plugins import built_in, option_name
 
@@ -44,6 +46,24 @@ class Listed:
         """Plain JSON; an option that must be given is `"required"`."""
         values = {k: "required" if v is inspect.Parameter.empty else v for k, v in self.parameters.items()}
         return {"name": self.name, "source": self.source, "parameters": values, "doc": self.doc}
+
+
+def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
+    """The plug-ins of a kind as a table, or one of them in full."""
+    found = [find(kind, name)] if name else listed(kind)
+    if json_file:
+        write_json(json_file, [plugin.to_dict() for plugin in found])
+    if name:
+        (plugin,) = found
+        print(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "parameters", "source", box=None, pad_edge=False)
+    for plugin in found:
+        table.add_row(plugin.name, plugin.summary(), plugin.source)
+    Console(soft_wrap=False).print(table)
 
 
 def listed(kind: Kind) -> list[Listed]:

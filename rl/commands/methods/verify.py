@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rl.commands.methods import Json, Settings, list_plugins, write_json
+from rl.commands.methods.listing import list_plugins
+from rl.commands.options import Json, Quiet, Settings
+from rl.commands.output import progress, require_place, write_json
 from rl.errors import UserError
 
 CHUNK = 64
@@ -27,7 +27,7 @@ def verify(
     verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
     settings: Settings = None,
     json_file: Json = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Judge completions against their gold answers; without --cases, list the verifiers."""
     from rl.elsewhere import offline
@@ -39,8 +39,7 @@ def verify(
         list_plugins("verifier", None, json_file)
         return
     rows = read_cases(cases)
-    if json_file is not None and not json_file.parent.is_dir():
-        raise UserError(f"cannot write {json_file}: its folder does not exist")
+    require_place(json_file)
     result = judged(load_verifier(verifier, offline.parse_settings(settings or [])), rows, quiet)
     if json_file:
         write_json(json_file, result)
@@ -76,7 +75,7 @@ def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) 
     verdicts: list[str] = []
     started = time.perf_counter()
     try:
-        with _progress(len(places), quiet) as advance:
+        with progress("judging", len(places), quiet) as advance:
             for start in range(0, len(places), CHUNK):
                 chunk = [lines[place] for place in places[start : start + CHUNK]]
                 found = judge(verifier, [c["gold"] for c in chunk], [c["completion"] for c in chunk])
@@ -97,17 +96,6 @@ def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) 
         "agree": 1 - len(disagree) / len(expected) if expected else None,
         "disagree": disagree,
     }
-
-
-@contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Any]:
-    """A bar on standard error; gives what to call with the number of cases done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
-        task = progress.add_task("judging", total=total)
-        yield lambda done: progress.advance(task, done)
 
 
 def summary(result: dict[str, Any]) -> list[str]:

@@ -1,0 +1,64 @@
+"""Options that several commands have, each said once; `spread` lets a command take a group of them as one object."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from rl.errors import UserError
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
+RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")]
+
+
+def token_counts(caps: str | None) -> tuple[int, ...] | None:
+    """The value of an option `--caps`. Errors: UserError."""
+    if caps is None:
+        return None
+    try:
+        return tuple(int(part) for part in caps.split(","))
+    except ValueError:
+        raise UserError(f"--caps must be numbers of tokens as 2048,4096, not {caps!r}") from None
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer, with the fields of its parameters that are dataclasses as options in their place.
+
+    A field says what a parameter would: its type, as `Annotated[…, typer.Option(…)]`, and its default.
+    """
+
+    @wraps(command)
+    def spread_out(**given: Any) -> None:
+        _gather(command, given)
+
+    vars(spread_out)["__signature__"] = inspect.Signature(list(_options(command)))
+    return spread_out
+
+
+def _options(taker: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """What a function or a dataclass takes, that of dataclasses in their place."""
+    hints = get_type_hints(taker, include_extras=True)
+    for name, parameter in inspect.signature(taker).parameters.items():
+        if is_dataclass(hints[name]):
+            yield from _options(hints[name])
+        else:
+            # By keyword: there an option with a default may stand before one without.
+            yield parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _gather(taker: Callable[..., Any], given: dict[str, Any]) -> Any:
+    """Call a function or a dataclass with its own of the given options, dataclasses made of theirs."""
+    hints = get_type_hints(taker)
+    own = inspect.signature(taker).parameters
+    return taker(**{n: _gather(hints[n], given) if is_dataclass(hints[n]) else given[n] for n in own})

@@ -1,0 +1,60 @@
+"""`lengthwise train`: a recipe trained, resumed or shown; with --dry-run, only checked and estimated."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from rl.commands.options import Json, Overrides, Overwrite, Quiet, RunOut
+from rl.commands.output import require_place, write_summary
+from rl.errors import UserError
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")],
+    overrides: Overrides = None,
+    out: RunOut = None,
+    overwrite: Overwrite = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Resolve and check everything, estimate, print it, write nothing.")
+    ] = False,
+    launch: Annotated[
+        str | None,
+        typer.Option(help="With --dry-run: an accelerate configuration to estimate for, or a number of ranks."),
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(help="With --dry-run: a YAML file, or '{gpu_memory: 80, tflops: 180, …}' itself.")
+    ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="With --dry-run: measure rates here, in half a minute.")
+    ] = False,
+    quiet: Quiet = False,
+    json_file: Json = None,
+) -> None:
+    """Train a recipe. The same command resumes an unfinished run and shows a finished one.
+
+    SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
+    """
+    from rl.estimates import read_rates
+    from rl.launch.configuration import read_launch
+    from rl.ranks import is_main_process
+    from rl.report import print_run
+    from rl.run import train as training
+    from rl.run.dry_run import dry_run as look_at
+
+    require_place(json_file)
+    if dry_run:
+        looked = look_at(
+            recipe, overrides or [], out, read_launch(launch) if launch else None, read_rates(rates), calibrate
+        )
+        print(looked.text)
+        write_summary(json_file, looked.to_dict())
+        return
+    if launch or rates or calibrate:
+        raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
+    run = training.train(recipe, overrides or [], out, overwrite, quiet)
+    if is_main_process():
+        print_run(run)
+        write_summary(json_file, json.loads(run.summary.read_text()))
