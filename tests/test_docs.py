@@ -18,8 +18,8 @@ from rewards import History
 from rl.cli import app
 from rl.credit.estimator import Estimator
 from rl.plugins import load_budget, load_reward, load_verifier
-from rl.recipe.config import trainer_config
 from rl.recipe.files import load_recipe
+from rl.recipe.trainer_config import trainer_config
 from rl.run.train import train
 
 PAGES = sorted(

@@ -34,6 +34,7 @@ from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_budget
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Sampled
+from rl.trainer.packed import PackedUpdates
 from rl.trainer.trainer import LengthGRPOTrainer
 from rl.updates.packing import width
 
@@ -195,8 +196,8 @@ def measure(lengths: list[int], varying: int, turns: int, peak: float) -> dict[s
             name: partial(step, trainer, Clock(trainer)) for name, trainer in (("trl", stock), ("lengthwise", ours))
         }
         seconds = {name: medians(rows) for name, rows in interleaved(sides, turns).items()}
-        assert ours.packed is not None
-        packed = ours.packed.round
+        assert isinstance(ours.updates, PackedUpdates)
+        packed = ours.updates.round
         assert packed is not None
         sizes = [example.size for example in packed.examples]
         columns = max(size.prompt for size in sizes) + max(size.completion for size in sizes)

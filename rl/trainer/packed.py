@@ -8,7 +8,7 @@ last of its gradient-accumulation steps; those before it do nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -19,17 +19,15 @@ from trl import GRPOTrainer
 
 from rl.errors import UserError
 from rl.rounds.round import Round
+from rl.trainer.plain import Theirs
 from rl.updates import correction, padding_free
 from rl.updates.metrics import OneRank, join
 from rl.updates.packed_round import Example, PackedRound
 from rl.updates.packer import Packer
 
-Theirs = Callable[..., Any]
-"""TRL's own method of the name."""
-
 
 class PackedUpdates:
-    """What packing does where `trainer` would have TRL make its updates."""
+    """What packing does where `trainer` would have TRL make its updates; the methods are those of `PlainUpdates`."""
 
     def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
@@ -71,7 +69,7 @@ class PackedUpdates:
         metrics["packing/padding"].append(packed.padding if self.packer.padded else 0.0)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
 
-    def end(self, output: dict[str, Any]) -> None:
+    def end(self, output: dict[str, Any]) -> list[dict[str, Any]]:
         """Give the micro-batches what TRL made of the round, ratios of its correction among it."""
         assert self.round is not None
         self.round.close(output)
@@ -80,11 +78,7 @@ class PackedUpdates:
             values = correction.to_packed(self.round, self.packer.rank, output[name], self._own_rows(), fill)
             for batch, carried in zip(self.round.batches(), values, strict=True):
                 batch[name] = carried
-
-    def batches(self) -> Iterator[dict[str, Any]]:
-        """This rank's micro-batches of the round."""
-        assert self.round is not None
-        return self.round.batches()
+        return list(self.round.batches())
 
     def _own_rows(self) -> range:
         """The rows of the round that are this rank's in TRL's batch."""
@@ -119,6 +113,10 @@ class PackedUpdates:
         return padding_free.back_to_rows(outputs.log_probs, mask, keep), entropy, None
 
     # The update --------------------------------------------------------------------------------
+
+    def prepare(self, theirs: Theirs, batch: Any) -> Any:
+        """TRL's `_prepare_inputs`: micro-batches come prepared."""
+        return batch
 
     def step(self, theirs: Theirs, model: nn.Module, inputs: Any, num_items_in_batch: Any) -> Tensor:
         """TRL's `training_step`: an update at the last of its gradient-accumulation steps, nothing before it."""

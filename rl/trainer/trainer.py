@@ -4,7 +4,7 @@
 |---|---|
 | `rounds` (`rl.rounds.maker`) | makes a round: asks, judges, scores, samples again, estimates |
 | `weights` (`weights.py`) | brings what is trained to the engine that samples |
-| `packed` (`packed.py`) | takes updates through the model as planned; None: TRL's own loop does |
+| `updates` (`plain.py`, `packed.py`) | has TRL make its updates as they are, or over packed micro-batches |
 | `teller` (`telling.py`) | logs a round, warns of what seems wrong, hands it on |
 | `writing`, `unlogged` | checkpoints that are there whole; what is not logged yet when one is taken |
 | `signals` | saves and ends when told to |
@@ -38,6 +38,7 @@ from rl.rounds.round import Round
 from rl.trainer.lora import all_adapters
 from rl.trainer.packed import PackedUpdates
 from rl.trainer.parts import round_maker
+from rl.trainer.plain import PlainUpdates
 from rl.trainer.signals import Signals
 from rl.trainer.telling import Teller
 from rl.trainer.unlogged import Unlogged
@@ -82,7 +83,6 @@ class LengthGRPOTrainer(GRPOTrainer):
             verifier.start()
         self.problems, self.engine = list(problems), engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.signals, self.writing, self.unlogged = Signals(args.round_steps), CheckpointWriting(self), Unlogged(self)
-        self.packed: PackedUpdates | None = None
         self._round: Round | None = None
         super().__init__(
             model=model,
@@ -99,8 +99,8 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
         self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor)
         self.teller = Teller(self, args, on_round)
-        if args.tokens_per_micro_batch is not None:
-            self.packed = PackedUpdates(self)
+        packs = args.tokens_per_micro_batch is not None
+        self.updates: PlainUpdates | PackedUpdates = PackedUpdates(self) if packs else PlainUpdates()
         if args.sequence_chunk is not None:
             for each in filter(None, (self.model, self.ref_model)):
                 chunk_sequence(each, args.sequence_chunk)
@@ -112,13 +112,10 @@ class LengthGRPOTrainer(GRPOTrainer):
     # A step begins: a round ----------------------------------------------------------------------
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        theirs = super().training_step
-        if self.packed is None:
-            return theirs(model, inputs, num_items_in_batch)  # type: ignore[no-any-return]
-        return self.packed.step(theirs, model, inputs, num_items_in_batch)
+        return self.updates.step(super().training_step, model, inputs, num_items_in_batch)
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        return super()._prepare_inputs(generation_batch) if self.packed is None else generation_batch
+        return self.updates.prepare(super()._prepare_inputs, generation_batch)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if not self.model.training:
@@ -128,15 +125,12 @@ class LengthGRPOTrainer(GRPOTrainer):
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
         self._round = round_ = self.rounds.make(step, self.state.max_steps, hooks)
         self.engine.rest()
-        if self.packed is not None:
-            self.packed.begin(round_)
+        self.updates.begin(round_)
         output: dict[str, Any] = super()._generate_and_score_completions(
             [{"prompt": prompt} for prompt in self._local(round_.prompts())]
         )
-        if self.packed is not None:
-            self.packed.end(output)
         output["advantages"] = self._local(round_.advantages.to(output["advantages"]))
-        self.teller.tell(round_, [output] if self.packed is None else self.packed.batches())
+        self.teller.tell(round_, self.updates.end(output))
         return output
 
     def _generate_single_turn(
@@ -172,14 +166,10 @@ class LengthGRPOTrainer(GRPOTrainer):
     # Its updates ---------------------------------------------------------------------------------
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        theirs = super()._compute_loss
-        return theirs(model, inputs) if self.packed is None else self.packed.loss(theirs, model, inputs)
+        return self.updates.loss(super()._compute_loss, model, inputs)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-        theirs = super()._get_per_token_logps_and_entropies
-        if self.packed is None:
-            return theirs(model, *args, **kwargs)
-        return self.packed.log_probs(theirs, model, *args, **kwargs)
+        return self.updates.log_probs(super()._get_per_token_logps_and_entropies, model, *args, **kwargs)
 
     # Its checkpoint, and going on from one -------------------------------------------------------
 

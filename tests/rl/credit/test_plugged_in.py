@@ -15,8 +15,8 @@ from rl.credit.estimator import Estimator
 from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.plugins import find
-from rl.recipe.config import trainer_config
 from rl.recipe.files import load_recipe
+from rl.recipe.trainer_config import trainer_config
 
 REWARDS = torch.tensor([1.0, 0.0, 3.0, 0.0])
 LENGTHS = torch.tensor([10.0, 20.0, 30.0, 40.0])

@@ -69,7 +69,7 @@ def test_so_it_is_in_single_precision(compare: Any, loss: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_so_it_is_with_a_reference_model_which_keeps_every_rollout(compare: Any, loss: str) -> None:
     packed, _ = compare(loss_type=loss, beta=0.04)
-    assert all(sum(len(b.rows) for slot in u.slots for b in slot) == 16 for u in packed.packed.round.updates)
+    assert all(sum(len(b.rows) for slot in u.slots for b in slot) == 16 for u in packed.updates.round.updates)
 
 
 @pytest.mark.parametrize(("loss", "beta"), [("grpo", 0.0), ("dapo", 0.04), ("bnpo", 0.0)])
@@ -207,7 +207,7 @@ def test_without_padding_the_gradient_is_the_same(
     # What flash attention does on a GPU, by masked attention over the same row.
     def run(padding_free: bool) -> Any:
         trainer = make_trainer(**SETTINGS, **settings, tokens_per_micro_batch=150)
-        trainer.packed.packer = replace(trainer.packed.packer, padded=not padding_free)
+        trainer.updates.packer = replace(trainer.updates.packer, padded=not padding_free)
         trainer.model.double()
         seen: list[Any] = []
         forward = trainer.model.forward

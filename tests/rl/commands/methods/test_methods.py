@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from commands import Line, refused, reward_line, run, write
 
-from rl.commands import listing
+from rl.commands.methods import listing
 
 
 @pytest.fixture(autouse=True)
