@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rl.rollouts.workers.spread import Ticket
 from rl.rollouts.workers.standing import Standing
@@ -23,17 +23,35 @@ HEARTBEAT, NOT_YET = 10.0, 0.5
 """Seconds between two heartbeats of a worker that serves, and until somebody else may have brought the weights."""
 
 
+class Work(Protocol):
+    """What the workers are kept for. A keeper calls it in its own thread."""
+
+    def busy(self, place: int) -> bool:
+        """Whether a worker has rollouts under way."""
+
+    def take_back(self, place: int, reason: str, blame: Ticket | None) -> int:
+        """A worker failed: what it had is asked of others; how many rollouts those are."""
+
+    def dispatch(self) -> None:
+        """Ask for all that can be asked for now."""
+
+
 class Keeper:
-    """`workers`, as one rank sees them. Rank 0 brings them their weights; the others wait until it has."""
+    """`workers`, as one rank sees them. Rank 0 brings them their weights; the others wait until it has.
+
+    Nothing happens before `start`, by which `work` has to be ready.
+    """
 
     def __init__(
         self,
         workers: Sequence[Worker],
+        work: Work,
         rank: int = 0,
         timing: Timing | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.workers, self.rank, self.timing, self.say = list(workers), rank, timing or Timing(), say
+        self._work = work
         self.counts: Counter[str] = Counter()
         """What happened since they were last cleared: `worker_failures`, `retried`, `stale_answers`."""
         self.failures: Counter[int] = Counter()
@@ -43,34 +61,24 @@ class Keeper:
         self._deserted: float | None = time.monotonic()
         self._loop = asyncio.new_event_loop()
         self._wake = [asyncio.Event() for _ in workers]
-        self._keepers = [self._loop.create_task(self._keep(place)) for place in range(len(workers))]
+        self._keepers: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="rollout workers", daemon=True)
-        self._thread.start()
-
-    # What a pool of rollouts does about it -----------------------------------------------------
-
-    def _busy(self, place: int) -> bool:
-        """Whether a worker has rollouts under way."""
-        raise NotImplementedError
-
-    def _take_back(self, place: int, reason: str, blame: Ticket | None) -> int:
-        """A worker failed: what it had is asked of others; how many rollouts those are."""
-        raise NotImplementedError
-
-    def _dispatch(self) -> None:
-        """Ask for all that can be asked for now."""
-        raise NotImplementedError
 
     # From the trainer's thread -----------------------------------------------------------------
 
-    def publish(self, source: Source) -> None:
-        """From now on these are the current weights; their files stay until those after the next are published."""
-        self._call(self._publish(source))
+    def start(self) -> None:
+        """Begin to see to the workers."""
+        self._keepers = [self._loop.create_task(self._keep(place)) for place in range(len(self.workers))]
+        self._thread.start()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine gives, run in the background."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def answers(self, place: int) -> bool:
         """Whether a worker is there, whatever it holds."""
         try:
-            self._call(self._probe(place))
+            self.call(self._probe(place))
         except Exception:  # its keeper will find out, too
             return False
         return True
@@ -79,9 +87,9 @@ class Keeper:
         """Drop a worker."""
 
         async def fail() -> None:
-            self._fail(place, reason)
+            self.fail(place, reason)
 
-        self._call(fail())
+        self.call(fail())
 
     def deserted(self) -> float:
         """Seconds for which no worker has served."""
@@ -100,23 +108,26 @@ class Keeper:
     def close(self) -> None:
         """End the thread; rollouts under way are given up."""
         if self._thread.is_alive():
-            self._call(self._end())
+            self.call(self._end())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
     # In the background -------------------------------------------------------------------------
 
-    def _fail(self, place: int, reason: str, blame: Ticket | None = None) -> None:
+    def renew(self, source: Source) -> None:
+        """From now on these are the current weights."""
+        self.source = source
+        for wake in self._wake:
+            wake.set()
+
+    def fail(self, place: int, reason: str, blame: Ticket | None = None) -> None:
         """Drop a worker, for its answer to `blame` if that is given."""
         standing = self.standings[place]
         served, first = standing.serves, standing.failures == 0
         standing.fail(reason, time.monotonic())
         self.failures[place] += 1
-        lost = self._take_back(place, reason, blame)
+        lost = self._work.take_back(place, reason, blame)
         if served or lost:
             self.counts["worker_failures"] += 1
             self.counts["retried"] += lost
@@ -124,10 +135,10 @@ class Keeper:
             others = f"; its {lost} rollouts go to others" if lost else ""
             self.say(f"rollout worker {self.workers[place].address} is left out: {reason}{others}")
         self._note_desertion()
-        self._dispatch()
+        self._work.dispatch()
         self._wake[place].set()
 
-    def _step_aside(self, place: int) -> None:
+    def step_aside(self, place: int) -> None:
         """A worker is to say which weights it holds before it is asked for more; what it has it may finish."""
         if self.standings[place].serves:
             self.standings[place].step_aside(time.monotonic() + NOT_YET)
@@ -144,18 +155,18 @@ class Keeper:
             self.say(f"rollout worker {self.workers[place].address} serves again")
         standing.join(version)
         self._deserted = None
-        self._dispatch()
+        self._work.dispatch()
 
-    async def _publish(self, source: Source) -> None:
-        self.source = source
-        for wake in self._wake:
-            wake.set()
+    def bring_if_idle(self, place: int) -> None:
+        """Have a worker brought to the current weights, if it is to be now."""
+        if self._behind(place):
+            self._wake[place].set()
 
     def _behind(self, place: int) -> bool:
         """Whether a worker is to be brought to the current weights now: never under its rollouts."""
-        return self._old(place) and not self._busy(place)
+        return self.is_old(place) and not self._work.busy(place)
 
-    def _old(self, place: int) -> bool:
+    def is_old(self, place: int) -> bool:
         """Whether a worker serves, from other weights than the current ones."""
         standing = self.standings[place]
         source = self.source
@@ -175,7 +186,7 @@ class Keeper:
                 elif not standing.serves:
                     pause = max(standing.retry_at - time.monotonic(), NOT_YET)
             except Exception as error:  # whatever it is, somebody must see to the worker
-                self._fail(place, str(error) or repr(error))
+                self.fail(place, str(error) or repr(error))
             woken = await self._pause(place, min(pause, HEARTBEAT))
             if not woken and standing.serves:
                 await self._beat(place)
@@ -209,10 +220,10 @@ class Keeper:
             holds = await self._probe(place)
             self.standings[place].missed = 0
             if self.source is not None and self.source.version_of(holds) != self.standings[place].version:
-                self._step_aside(place)  # it was started anew, or rank 0 has given it others
+                self.step_aside(place)  # it was started anew, or rank 0 has given it others
         except Exception as fault:
             if self.standings[place].serves and self.standings[place].miss():
-                self._fail(place, str(fault))
+                self.fail(place, str(fault))
 
     async def _pause(self, place: int, seconds: float) -> bool:
         """Until the time is over, or there is something to do: whether there is."""

@@ -23,8 +23,11 @@ POLL = 0.02
 """Seconds between two looks at whether something has ended."""
 
 
-class Pool(Keeper):
-    """Rollouts by `workers`, of which each has at most `limits` under way for this rank."""
+class Pool:
+    """Rollouts by `workers`, of which each has at most `limits` under way for this rank.
+
+    A `Keeper` sees to the workers, and this is the work that it keeps them for.
+    """
 
     def __init__(
         self,
@@ -34,26 +37,64 @@ class Pool(Keeper):
         timing: Timing | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
+        self.workers, self.timing = list(workers), timing or Timing()
         self._spread = Spread(len(workers), limits, rank)
         self._wanted: dict[int, tuple[Ask, Future[Completion]]] = {}
         self._asking: dict[int, asyncio.Task[None]] = {}
         self._numbers = 0
         self._held = False
-        super().__init__(workers, rank, timing, say)
+        self._keeper = Keeper(self.workers, self, rank, self.timing, say)
+        self.counts, self.failures, self.standings = self._keeper.counts, self._keeper.failures, self._keeper.standings
+        self._keeper.start()
 
-    # From the trainer's thread -----------------------------------------------------------------
+    # From the trainer's thread: the workers ----------------------------------------------------
+
+    @property
+    def source(self) -> Source | None:
+        """The current weights."""
+        return self._keeper.source
+
+    def publish(self, source: Source) -> None:
+        """From now on these are the current weights; their files stay until those after the next are published."""
+        self._keeper.call(self._publish(source))
+
+    def answers(self, place: int) -> bool:
+        """Whether a worker is there, whatever it holds."""
+        return self._keeper.answers(place)
+
+    def leave_out(self, place: int, reason: str) -> None:
+        """Drop a worker."""
+        self._keeper.leave_out(place, reason)
+
+    def deserted(self) -> float:
+        """Seconds for which no worker has served."""
+        return self._keeper.deserted()
+
+    def serving(self) -> int:
+        """Workers that serve."""
+        return self._keeper.serving()
+
+    def reasons(self) -> str:
+        """Why each worker that does not serve does not."""
+        return self._keeper.reasons()
+
+    def close(self) -> None:
+        """End the thread; rollouts under way are given up."""
+        self._keeper.close()
+
+    # From the trainer's thread: rollouts -------------------------------------------------------
 
     def submit(self, requests: Sequence[Ask], needs: int) -> list[Future[Completion]]:
         """Ask for rollouts by weights of at least version `needs`."""
-        return self._call(self._submit(requests, needs))
+        return self._keeper.call(self._submit(requests, needs))
 
     def ask_one(self, place: int, requests: Sequence[Ask]) -> list[Completion] | None:
         """The rollouts of the current weights by one worker; None where it does not serve, or fails."""
-        return self._call(self._ask_one(place, requests))
+        return self._keeper.call(self._ask_one(place, requests))
 
     def withdraw(self, futures: Sequence[Future[Completion]]) -> None:
         """Forget rollouts that nobody wants any more."""
-        self._call(self._withdraw(futures))
+        self._keeper.call(self._withdraw(futures))
 
     def hold(self) -> None:
         """Ask for nothing more until the next weights are published, and wait for what is under way."""
@@ -61,7 +102,11 @@ class Pool(Keeper):
         while any(self._spread.under_way(place) for place in range(len(self.workers))):
             time.sleep(POLL)
 
-    # Rollouts ----------------------------------------------------------------------------------
+    # In the background -------------------------------------------------------------------------
+
+    async def _publish(self, source: Source) -> None:
+        self._held = False
+        self._keeper.renew(source)
 
     async def _submit(self, requests: Sequence[Ask], needs: int) -> list[Future[Completion]]:
         futures = []
@@ -71,7 +116,7 @@ class Pool(Keeper):
             self._spread.add([Job(self._numbers, len(request.prompt), request.budget, needs)])
             self._numbers += 1
             futures.append(future)
-        self._dispatch()
+        self.dispatch()
         return futures
 
     async def _withdraw(self, futures: Sequence[Future[Completion]]) -> None:
@@ -82,18 +127,17 @@ class Pool(Keeper):
         for number in gone:
             del self._wanted[number]
 
-    def _dispatch(self) -> None:
+    def dispatch(self) -> None:
         """Ask for all that can be asked for now; have workers without work brought up to date."""
         if self._held:
             return
         serving = {w: s.version for w, s in enumerate(self.standings) if s.serves and s.version is not None}
         for ticket in self._spread.assign(
-            serving, [w for w, s in enumerate(self.standings) if s.coming or self._old(w)]
+            serving, [w for w, s in enumerate(self.standings) if s.coming or self._keeper.is_old(w)]
         ):
-            self._asking[ticket.number] = self._loop.create_task(self._ask(ticket))
+            self._asking[ticket.number] = asyncio.create_task(self._ask(ticket))
         for place in serving:
-            if self._behind(place):
-                self._wake[place].set()
+            self._keeper.bring_if_idle(place)
 
     async def _ask(self, ticket: Ticket) -> None:
         request, _ = self._wanted[ticket.job.number]
@@ -108,12 +152,12 @@ class Pool(Keeper):
             self._fail(ticket.worker, str(fault), ticket)
         except NotReady:
             self._spread.give_back(ticket)
-            self._step_aside(ticket.worker)
+            self._keeper.step_aside(ticket.worker)
         except Exception as error:  # a mistake of the user's, or ours
             self._give_up(ticket, error)
         finally:
             self._asking.pop(ticket.number, None)
-        self._dispatch()
+        self.dispatch()
 
     async def _ask_one(self, place: int, requests: Sequence[Ask]) -> list[Completion] | None:
         standing, worker, source = self.standings[place], self.workers[place], self.source
@@ -157,12 +201,14 @@ class Pool(Keeper):
 
     def _fail(self, place: int, reason: str, blame: Ticket | None = None) -> None:
         if blame is None or self._spread.is_open(blame):  # else it was dropped already
-            super()._fail(place, reason, blame)
+            self._keeper.fail(place, reason, blame)
 
-    def _busy(self, place: int) -> bool:
+    def busy(self, place: int) -> bool:
+        """Whether a worker has rollouts under way."""
         return self._spread.under_way(place) > 0
 
-    def _take_back(self, place: int, reason: str, blame: Ticket | None) -> int:
+    def take_back(self, place: int, reason: str, blame: Ticket | None) -> int:
+        """A worker failed: what it had is asked of others; how many rollouts those are."""
         lost = self._spread.drop(place, blame)
         for ticket in lost:
             self._cancel(ticket)
@@ -175,7 +221,3 @@ class Pool(Keeper):
         self._spread.withdraw([number])
         _, future = self._wanted.pop(number)
         future.set_exception(UserError(f"rollout workers failed {MOST_BLAMED} times on one prompt, lastly: {reason}"))
-
-    async def _publish(self, source: Source) -> None:
-        self._held = False
-        await super()._publish(source)
