@@ -1,6 +1,8 @@
-"""The demo, and how the two models that are embedded in `data_synth` were made.
+"""`lengthwise demo`, and how its models were made.
 
-`demo.py` trains the demo's recipes side by side, each in a process of its own. `warmstart.py` and
-`keychain_warmstart.py` build the models it starts from: a small Llama (`wired.py`: one that can copy) under
-supervised training (`supervised.py`).
+`demo.py` trains a method and its control and puts them side by side. The models that `data_synth` holds come from
+`warmstart.py` (arithmetic) and `keychain_warmstart.py` (long contexts), which share `supervised.py`; the latter begins
+from the weights of `wired.py`. No command runs those.
+
+May import run, report and what lies below them.
 """

@@ -1,5 +1,7 @@
-"""Our rewards away from our trainer: on logged rollouts, and in other trainers.
+"""Our methods on rollouts that were made elsewhere: in logged files, or by other trainers.
 
-`offline.py` scores files that `rollout_files.py` reads, and draws schedules; neither needs a model. `trl_reward.py`
-puts a reward into a stock `trl.GRPOTrainer`, without importing TRL.
+`rollout_files.py` says what a file of logged rollouts holds, `offline.py` scores it and draws schedules, without a
+model; `trl_reward.py` puts our rewards into a stock `trl.GRPOTrainer`.
+
+May import rounds, problems, recipe, credit and what lies below them; not our trainer.
 """

@@ -1,4 +1,9 @@
-"""What a recipe will take, before it is run: memory, tokens, operations, time."""
+"""What a recipe will take, before it is run: memory, tokens, operations, time.
+
+`estimate.py` puts it together; read it first, then the README's table of what each file knows.
+
+May import updates, rounds, recipe, launch and what lies below them. A model is only ever built without weights.
+"""
 
 from rl.estimates.estimate import ASSUMED, Estimate, Prompts, estimate
 from rl.estimates.rates import Rates, read_rates

@@ -1,5 +1,4 @@
-"""Launches: how a run is spread over ranks.
+"""How a run is spread over ranks: what the launcher was told (`configuration.py`), and what it started (`check.py`).
 
-`configuration.py` reads what an accelerate configuration says of it, for estimates; `check.py` refuses a launch that
-has come up with fewer ranks, or other shards, than it was asked for.
+May import nothing of ours but errors.
 """

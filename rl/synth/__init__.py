@@ -1,5 +1,7 @@
-"""`lengthwise synth`: what is done with long-context problems once `data_synth` has built them.
+"""What `lengthwise synth` needs beside `data_synth`: a model, plots, a terminal. Rows are built and checked there.
 
-`show.py` and `plots.py` make them visible; `filter.py` keeps those that a model solves sometimes, asked by an engine of
-ours (`local.py`) or over HTTP (`endpoint.py`).
+`filter.py` keeps the rows that a model solves sometimes; read it first. The model answers from a server (`endpoint.py`)
+or on this machine (`local.py`). `show.py` is one row for a reader, `plots.py` what `stats` draws.
+
+May import `data_synth`, evaluation, rounds, rollouts and what lies below them; nothing of training.
 """
