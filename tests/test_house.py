@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_no_file_is_longer_than_350_lines() -> None:
 def test_a_room_says_what_happens_there(folder: str) -> None:
     docstring = ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text())) or ""
     assert (ROOT / folder / "README.md").is_file() or "\n" in docstring
+
+
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "rl").rglob("README.md")))
+def test_the_files_that_a_rooms_page_names_are_there(page: str) -> None:
+    path = ROOT / page
+    named = re.findall(r"`([\w/]+\.py)`", path.read_text())
+    assert [
+        name for name in named if not any((folder / name).is_file() for folder in (path.parent, ROOT / "rl", ROOT))
+    ] == []
+
+
+def test_the_files_that_a_rooms_docstring_names_are_there() -> None:
+    for path in (ROOT / "rl").rglob("__init__.py"):
+        named = re.findall(r"`([\w/]+\.py)`", path.read_text())
+        assert [
+            name for name in named if not any((folder / name).is_file() for folder in (path.parent, ROOT / "rl"))
+        ] == []
 
 
 # What the checks would find ------------------------------------------------------------------------

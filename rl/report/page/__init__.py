@@ -3,5 +3,5 @@
 `figures.py` makes a comparison's charts as data (`charts.py`), `settings.py` and `examples.py` its tables and problems;
 `page.py` puts them into one document, which the script beside it draws.
 
-May import the rest of report, but for `folder.py`, which writes the page.
+May import the rest of report, but for `report/folder.py`, which writes the page.
 """
