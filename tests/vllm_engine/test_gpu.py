@@ -46,7 +46,7 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
     """`lengthwise serve --nccl` on the second device: after each send it answers with the version and its log-probs."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices, one for the worker")
-    from test_serve import GENERATE, KEY, ask, asked, end, start
+    from vllm_server import GENERATE, KEY, ask, asked, end, start
 
     from rl.rollouts.check import logprobs_of
     from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
@@ -74,7 +74,7 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
     """`--tensor-parallel-size 2`: the folder's weights are split over both devices, and log-probs stay the model's."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices")
-    from test_serve import GENERATE, ask, asked, end, start
+    from vllm_server import GENERATE, ask, asked, end, start
 
     from rl.rollouts.check import logprobs_of
     from rl.rollouts.vllm.wire import read_answer

@@ -13,6 +13,7 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from dockerfile_parse import DockerfileParser
+from places import ROOT
 
 from rl.estimates import estimate, known_config, lines, read_rates, shape_of
 from rl.launch.configuration import Launch, read_launch
@@ -21,7 +22,7 @@ from rl.recipe.values import stages_of
 from rl.run.dry_run import dry_run
 from rl.run.prepare import resolve
 
-CLUSTER = Path(__file__).parents[2] / "experiments/cluster"
+CLUSTER = ROOT / "experiments/cluster"
 LAUNCHES = {
     "one_gpu.yaml": Launch(1, "none", precision="bf16"),
     "ddp.yaml": Launch(8, "ddp", precision="bf16"),
