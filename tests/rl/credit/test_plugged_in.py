@@ -185,7 +185,7 @@ def test_a_recipe_names_one_with_its_options_and_its_memory_is_part_of_a_checkpo
             on_round=rounds, advantage="mine.py:Counting", max_steps=steps, save_strategy="steps", save_steps=2
         )
         trainer.train(resume_from_checkpoint=resume)
-        assert trainer.estimator.state_dict() == {"calls": steps // 2}
+        assert trainer.rounds.estimator.state_dict() == {"calls": steps // 2}
         return list(rounds)
 
     run(2)
