@@ -113,7 +113,7 @@ def test_an_adaptive_estimators_memory_is_part_of_a_checkpoint(make_trainer: Any
     unbroken = run(4, "unbroken")
     run(2, "broken")
     resumed = run(4, "broken", str(checkpoints.latest(tmp_path / "broken")))
-    assert resumed.estimator.state_dict() == unbroken.estimator.state_dict() != {"seen": []}
+    assert resumed.rounds.estimator.state_dict() == unbroken.rounds.estimator.state_dict() != {"seen": []}
     assert torch.equal(parameters(resumed), parameters(unbroken))
 
 
