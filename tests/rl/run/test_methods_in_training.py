@@ -88,7 +88,7 @@ def test_pass_rates_are_remembered_where_the_order_goes_by_them(make_trainer: An
     trainer.train()
     latest = {s.group.problem.id: s.group.accuracy() for round_ in rounds for s in round_.batch}
     assert {p: entry["rate"] for p, entry in trainer.rounds.history.state_dict()["pass_rate"].items()} == latest
-    assert make_trainer().history.state_dict() == {}
+    assert make_trainer().rounds.history.state_dict() == {}
 
 
 def test_decoupled_advantages_take_each_reward_by_itself(make_trainer: Any) -> None:

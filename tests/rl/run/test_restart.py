@@ -196,7 +196,7 @@ def test_a_rewards_history_changes_nothing_where_its_weight_is_zero(make_trainer
     plain.train()
     remembering = make_trainer([Correct(), Hapo()], reward_weights=[1.0, 0.0], max_steps=4)
     remembering.train()
-    assert remembering.history.size() > 0
+    assert remembering.rounds.history.size() > 0
     assert torch.equal(parameters(remembering), parameters(plain))
 
 
