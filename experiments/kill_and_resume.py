@@ -82,7 +82,7 @@ def log_of(run: RunFolder) -> Path:
 
 def _started(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:
     context = get_context("forkserver")
-    context.set_forkserver_preload(["rl.train", "rl.cli"])
+    context.set_forkserver_preload(["rl.run.train", "rl.cli"])
     process = context.Process(target=function, args=arguments)
     process.start()
     return process
