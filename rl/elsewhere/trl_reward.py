@@ -22,7 +22,7 @@ from rewards.types import Prompt
 from rewards.verifier import MathVerifier, Verifier
 from rl.errors import UserError
 from rl.plugins import judge_problems, raw_reward, score_one
-from rl.problems.data import problem_id
+from rl.problems.prompts import problem_id
 from rl.rounds.budgets import Budgets
 
 

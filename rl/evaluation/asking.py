@@ -13,7 +13,8 @@ from rl.evaluation.recipes import data_in
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.benchmarks import is_long_context
-from rl.problems.data import EMBEDDED, problems_of, rows_of
+from rl.problems.data import problems_of
+from rl.problems.files import EMBEDDED, rows_of
 from rl.recipe.parts import PluginPart, PromptPart, SourcePart
 
 

@@ -1,40 +1,56 @@
-"""Problems from a file, a hub data set, a Python factory, or the embedded task."""
+"""Problems from any source: read, brought into one form, checked; what cannot be trained on is left out and counted."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from itertools import chain
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from rewards import Problem
-from rewards.types import Prompt
-from rewards.verifier import Verifier, boxed_answer
-from rl.errors import OutOfReach, UserError
-from rl.plugins import load_object, readable
-from rl.problems.benchmarks import BENCHMARKS, known_row
+from rewards.verifier import MathVerifier, Verifier
+from rewards.verifier.function import FunctionVerifier
+from rewards.verifier.gym import ReasoningGym, gold
+from rewards.verifier.numeric import NumericTolerance
+from rl.errors import UserError
+from rl.plugins import readable
+from rl.problems.files import Row, rows_of
+from rl.problems.golds import NoAnswer
+from rl.problems.layouts import Layout, layout_of
+from rl.problems.paths import opened, value_at
+from rl.problems.prompts import made, problem_id
 from rl.recipe.parts import PromptPart, SourcePart
 
-FILE_KINDS = (".jsonl", ".json", ".parquet")
-PROBLEM_COLUMNS = ("problem", "question", "prompt")
-ANSWER_COLUMNS = ("answer", "ground_truth", "solution")
-EMBEDDED = {"demo": "data_synth.arithmetic:problems", "keychain-demo": "data_synth.keychain_demo:problems"}
+NO_LETTERS = (MathVerifier, NumericTolerance)
+"""Verifiers to which a letter is a variable, or nothing."""
 
 
 @dataclass(frozen=True)
 class ProblemSet:
-    """Problems ready to train on, and how many were left out because nobody could judge them."""
+    """Problems ready to train on, how many rows were left out, and which columns were taken."""
 
     problems: list[Problem]
     source: str
     unreadable: int = 0
+    """Answers that the verifier cannot read, or in which nothing marks an answer."""
     duplicates: int = 0
     contents: tuple[str, ...] = ()
     """A hash of each problem's text and answer, whatever the prompt around it."""
+    unanswered: int = 0
+    """Rows without an answer."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Which column was taken for `problem`, `answer` and `choices`; several where rows differ."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many rows were left out, by reason; reasons without a row are not named."""
+        counts = {"no answer": self.unanswered, "unreadable answer": self.unreadable, "copy": self.duplicates}
+        return {reason: count for reason, count in counts.items() if count}
+
+    def told(self) -> str:
+        """In one line: how many there are, what was left out, and which columns were taken."""
+        left_out = "".join(f", {count} left out ({reason})" for reason, count in self.left_out.items())
+        taken = ", ".join(f"{role}: {column}" for role, column in self.columns.items())
+        return f"{len(self.problems)} problems from {self.source}{left_out}; {taken}"
 
     def first(self, limit: int | None) -> ProblemSet:
         """Only so many problems."""
@@ -44,139 +60,116 @@ class ProblemSet:
 def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True) -> ProblemSet:
     """Read, normalise, de-duplicate and check one data source.
 
-    A row without a problem or an answer is an error that names the row. A problem whose answer the
-    verifier cannot read is left out and counted, as is a second copy of a problem. `chat` says
-    whether the model's tokenizer has a chat template; without one a prompt is plain text.
+    A row without a problem is an error that names the row. A row without an answer, or with one that the verifier
+    cannot read, is left out and counted, or with `strict` an error, too; a second copy of a problem is left out and
+    counted. `chat` says whether the model's tokenizer has a chat template; without one a prompt is plain text.
     """
     return problems_of(rows_of(source), source, prompt, verifier, chat)
 
 
 def problems_of(
-    given: Iterable[Mapping[str, Any]], source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True
+    given: Iterable[Row], source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True
 ) -> ProblemSet:
     """The same from rows that have been read."""
-    problems: dict[str, Problem] = {}
-    contents: dict[str, str] = {}
+    found: dict[str, _Read] = {}
+    columns: dict[str, Counter[str]] = {}
+    unanswered: list[UserError] = []
     rows = 0
     for number, row in enumerate(given, 1):
         rows += 1
-        problem, content = _problem(row, f"{source.source}, row {number}", source.columns, prompt, chat)
-        problems.setdefault(problem.id, problem)
-        contents.setdefault(problem.id, content)
+        where = f"{source.source}, row {number}"
+        layout = layout_of(row, source.columns, where)
+        try:
+            read = _read(row, where, layout, source, prompt, verifier, chat)
+        except NoAnswer as reason:
+            unanswered.append(UserError(f"{where}: {reason}"))
+            if source.strict:
+                raise unanswered[0] from reason
+            continue
+        found.setdefault(read.problem.id, read)
+        for role, column in layout.columns.items():
+            columns.setdefault(role, Counter())[column] += 1
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
-    can_be_judged = readable(verifier, [problem.answer for problem in problems.values()])
-    kept = [problem for problem, can in zip(problems.values(), can_be_judged, strict=True) if can]
+    if not found:
+        raise unanswered[0]
+    kept = _readable(list(found.values()), source, verifier)
     if not kept:
-        raise UserError(f"{source.source}: the verifier can read none of the {rows} answers; is `columns` right?")
+        first = next(iter(found.values())).problem.answer[:60]
+        raise UserError(
+            f"{source.source}: the verifier can read none of the {rows} answers, such as {first!r}; "
+            "are `columns` and `verifier` right?"
+        )
     return ProblemSet(
-        kept, source.source, len(problems) - len(kept), rows - len(problems), tuple(contents[p.id] for p in kept)
+        [read.problem for read in kept],
+        source.source,
+        len(found) - len(kept),
+        rows - len(unanswered) - len(found),
+        tuple(read.content for read in kept),
+        len(unanswered),
+        {role: ", ".join(name for name, _ in counts.most_common()) for role, counts in columns.items()},
     )
 
 
-def rows_of(source: SourcePart) -> Iterable[Mapping[str, Any]]:
-    """The rows of a source as they stand there. Errors: UserError where it cannot be read."""
-    name = EMBEDDED.get(source.source, source.source)
-    path = Path(name)
-    if name in BENCHMARKS and not path.exists():
-        return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **source.options})
-    if path.suffix in FILE_KINDS:
-        return _file_rows(path)
-    if path.is_dir():
-        return _folder_rows(path)
-    if ":" in name:
-        rows = load_object(name, "data factory")
-        try:
-            return list(rows(**source.options))
-        except (TypeError, ValueError) as error:
-            raise UserError(f"data factory {name!r}: {error}") from error
-    if path.exists() or path.suffix:
-        raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")
-    return _hub_rows(name, source.options)
+@dataclass(frozen=True)
+class _Read:
+    problem: Problem
+    content: str
+    """A hash of what is asked and answered, whatever the form of the prompt."""
+    where: str
+    prose: bool
 
 
-def _folder_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    """The rows of all parquet shards in a folder and those below it, in the order of their paths."""
-    shards = sorted(path.rglob("*.parquet"))
-    if not shards:
-        raise UserError(f"data folder {str(path)!r} holds no .parquet file; check `data` in the recipe")
-    return chain.from_iterable(map(_file_rows, shards))
-
-
-def _file_rows(path: Path) -> Iterable[Mapping[str, Any]]:
-    if not path.is_file():
-        raise UserError(f"data file {str(path)!r} does not exist; check `data` in the recipe")
-    try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
-            rows = pq.read_table(path).to_pylist()
-        elif path.suffix == ".json":
-            rows = json.loads(path.read_text())
-        else:
-            rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    except (ValueError, OSError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: expected a list of objects, one a problem")
-    return rows
-
-
-def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    from datasets import load_dataset
-
-    try:
-        return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OutOfReach(f"no file and no hub data set {name!r}: {reason}") from error
-
-
-def _problem(
-    row: Mapping[str, Any], where: str, columns: Mapping[str, str], form: PromptPart, chat: bool
-) -> tuple[Problem, str]:
-    """The problem, and a hash of what is asked and answered, whatever the form of the prompt."""
-    row = row if columns else known_row(row)
-    # Turns of a chat are what a model is given, whatever a `question` beside them says.
-    asked = columns.get("problem") or ("prompt" if isinstance(row.get("prompt"), list) else None)
-    problem_key = _column(row, asked, PROBLEM_COLUMNS, "problem", where)
-    answer_key = _column(row, columns.get("answer"), ANSWER_COLUMNS, "answer", where)
-    text = row[problem_key]
-    answer = final_answer(str(row[answer_key]))
-    if not answer:
-        raise UserError(f"{where}: column {answer_key!r} holds no final answer (a #### line or a \\boxed{{}})")
-    prompt: Prompt
-    if isinstance(text, str):
-        turns = [("system", form.system), ("user", form.template.replace("{problem}", text))]
-        messages = [{"role": role, "content": content} for role, content in turns if content]
-        prompt = messages if chat else "\n\n".join(m["content"] for m in messages)
+def _read(
+    row: Row,
+    where: str,
+    layout: Layout,
+    source: SourcePart,
+    form: PromptPart,
+    verifier: Verifier,
+    chat: bool,
+) -> _Read:
+    """A row as a problem. Errors: NoAnswer; UserError where the verifier is not one for such rows."""
+    if _is_gym(row) and "answer" not in source.columns:
+        answer = _gym_gold(row, where, layout, verifier)
     else:
-        prompt = text
-    rest = {k: v for k, v in row.items() if k not in (problem_key, answer_key)}
-    return Problem(problem_id(prompt, answer), prompt, answer, rest), problem_id(text, answer)
+        answer = layout.gold(row)
+    if layout.shown is not None and isinstance(verifier, NO_LETTERS):
+        raise UserError(
+            f"{where}: a problem with choices is answered by a letter, which verifier {verifier.name!r} does not "
+            "judge; write `verifier: choice`"
+        )
+    prompt = made(layout.asked, form, chat, layout.shown)
+    rest = {key: value for key, value in row.items() if key not in layout.taken}
+    prose = layout.is_prose(row) and not isinstance(verifier, FunctionVerifier)
+    asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)
+    return _Read(Problem(problem_id(prompt, answer), prompt, answer, rest), problem_id(asked, answer), where, prose)
 
 
-def problem_id(prompt: Prompt, answer: str) -> str:
-    """A hash of the problem's content, so that it survives any reordering of the data."""
-    identity = json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
-    return blake2b(identity.encode(), digest_size=8).hexdigest()
+def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> list[_Read]:
+    """Those whose answers can be judged. Errors: UserError where a strict source has others."""
+    can = readable(verifier, [read.problem.answer for read in found])
+    judged = [ok and not read.prose for read, ok in zip(found, can, strict=True)]
+    if source.strict and not all(judged):
+        bad = found[judged.index(False)]
+        raise UserError(f"{bad.where}: the verifier cannot read the answer {bad.problem.answer[:80]!r}; is it marked?")
+    return [read for read, ok in zip(found, judged, strict=True) if ok]
 
 
-def _column(row: Mapping[str, Any], asked: str | None, usual: tuple[str, ...], role: str, where: str) -> str:
-    for name in (asked,) if asked else usual:
-        if row.get(name) not in (None, ""):
-            return str(name)
-    wanted = repr(asked) if asked else " or ".join(map(repr, usual))
-    there = ", ".join(map(repr, row)) or "none"
-    raise UserError(
-        f"{where}: a problem without {role}: no value in column {wanted}; map it under `columns` (there are: {there})"
-    )
+def _is_gym(row: Row) -> bool:
+    """Whether a row is an entry of a reasoning_gym data set."""
+    return "question" in row and isinstance(value_at(row, "metadata.source_dataset"), str)
 
 
-def final_answer(answer: str) -> str:
-    r"""The final answer of a worked solution: after GSM8K's `####`, in MATH's `\boxed{}`, or all of it."""
-    _, marker, tail = answer.rpartition("####")
-    if marker:
-        return re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", tail.strip())
-    boxed = boxed_answer(answer)
-    return answer.strip() if boxed is None else boxed
+def _gym_gold(row: Row, where: str, layout: Layout, verifier: Verifier) -> str:
+    """The whole entry, which the data set's own judge takes."""
+    if not isinstance(verifier, ReasoningGym):
+        name = value_at(row, "metadata.source_dataset")
+        raise UserError(
+            f"{where}: an entry of reasoning_gym's {name!r} has a judge of its own; "
+            "write `verifier: reasoning-gym`, or `columns: {answer: answer}` to compare with the answer given"
+        )
+    own = layout.gold(row)
+    metadata = row["metadata"]
+    entry = {"answer": own, "metadata": opened(metadata) if isinstance(metadata, str) else metadata}
+    return own if readable(verifier, [own])[0] else gold(entry)

@@ -21,12 +21,15 @@ class SourcePart:
 
     __pydantic_config__ = _STRICT
     source: str
-    """A .jsonl, .json or .parquet file, a folder of .parquet, a benchmark, a hub name, `module:factory`,
-    `demo` or `keychain-demo`."""
+    """A .jsonl, .json, .parquet or .csv file, a folder of .parquet or of `save_to_disk`, a benchmark, a hub name,
+    `module:factory`, `demo` or `keychain-demo`."""
     columns: dict[str, str] = field(default_factory=dict)
-    """Which column is the `problem` and which the `answer`, where the usual names do not hold."""
+    """Which column, or which path as `reward_model.ground_truth` or `answer[0]`, is the `problem`, the `answer` and the
+    `choices`, where the usual names do not hold."""
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the factory, or of `datasets.load_dataset` (`name`, `split`)."""
+    strict: bool = False
+    """Whether a row without an answer that can be judged is an error; else it is left out and counted."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class PromptPart:
     """The user's turn."""
     system: str | None = None
     """The system's turn, if any."""
+    choices: str = "{problem}\n\n{choices}\n\nAnswer with the letter of the right choice."
+    """The problem of multiple choice, where its text does not show the choices; it then goes into `template`."""
 
 
 def _source(value: Any) -> Any:

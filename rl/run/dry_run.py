@@ -102,7 +102,7 @@ def _data(resolved: Resolved) -> Iterator[str]:
                 found = load_problems(source, data.prompt, resolved.verifier)
             except OutOfReach:
                 continue
-            yield f"{name:<10} {len(found.problems)} problems from {found.source}"
+            yield f"{name:<10} {found.told()}"
 
 
 def _is_local(source: SourcePart) -> bool:

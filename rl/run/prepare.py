@@ -59,22 +59,16 @@ class Prepared(Resolved):
 
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
-        lines = [f"model      {self.model}", _describe("train", self.train)]
+        lines = [f"model      {self.model}", f"train      {self.train.told()}"]
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
-                lines.append(_describe(name, problems))
+                lines.append(f"{name:<10} {problems.told()}")
         c = self.config
         lines.append(
             f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
             f"at most {self.budgets.maximum} tokens a rollout"
         )
         return lines
-
-
-def _describe(name: str, problems: ProblemSet) -> str:
-    left_out = f", {problems.unreadable} left out (unreadable answer)" if problems.unreadable else ""
-    copies = f", {problems.duplicates} copies left out" if problems.duplicates else ""
-    return f"{name:<10} {len(problems.problems)} problems from {problems.source}{left_out}{copies}"
 
 
 def resolve(recipe: Recipe, out: Path) -> Resolved:

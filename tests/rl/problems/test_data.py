@@ -10,7 +10,8 @@ from data_synth.shards import generate
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
 from rl.plugins import load_verifier
-from rl.problems.data import final_answer, load_problems
+from rl.problems.data import load_problems
+from rl.problems.golds import final_answer
 from rl.recipe.parts import PromptPart, SourcePart
 
 VERIFIER = MathVerifier()
@@ -122,7 +123,8 @@ def test_a_hub_data_set_is_read_by_name() -> None:
     ("source", "message"),
     [
         ("nowhere.jsonl", "does not exist"),
-        ("problems.csv", "expected one of"),
+        ("problems.csv", "does not exist"),
+        ("problems.xlsx", "expected one of"),
         ("no_such_module:make", "cannot import no_such_module"),
         ("data_synth.arithmetic:problem", "did you mean 'problems'"),
         ("no-such-org/no-such-set", "no file and no hub data set"),

@@ -1,0 +1,157 @@
+"""Rows from a file, a folder, a hub data set, a Python factory, or the embedded task, as they stand there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rl.errors import OutOfReach, UserError
+from rl.plugins import load_object
+from rl.problems.benchmarks import BENCHMARKS
+from rl.recipe.parts import SourcePart
+
+Row = Mapping[str, Any]
+
+FILE_KINDS = (".jsonl", ".json", ".parquet", ".csv")
+EMBEDDED = {"demo": "data_synth.arithmetic:problems", "keychain-demo": "data_synth.keychain_demo:problems"}
+
+
+def rows_of(source: SourcePart) -> Iterable[Row]:
+    """The rows of a source as they stand there. Errors: UserError where it cannot be read."""
+    name = EMBEDDED.get(source.source, source.source)
+    path = Path(name)
+    if name in BENCHMARKS and not path.exists():
+        return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **source.options})
+    if path.suffix in FILE_KINDS and not path.is_dir():
+        return _file_rows(path)
+    if path.is_dir():
+        return _folder_rows(path, source.options)
+    if ":" in name:
+        rows = load_object(name, "data factory")
+        try:
+            return list(rows(**source.options))
+        except (TypeError, ValueError) as error:
+            raise UserError(f"data factory {name!r}: {error}") from error
+    if path.exists() or path.suffix:
+        raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")
+    return _hub_rows(name, source.options)
+
+
+def _folder_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
+    """What `datasets.save_to_disk` wrote, or the rows of all parquet shards below, in the order of their paths."""
+    if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
+        return _saved_rows(path, options)
+    shards = sorted(path.rglob("*.parquet"))
+    if not shards:
+        raise UserError(
+            f"data folder {str(path)!r} holds no .parquet file, nor is it of `save_to_disk`; check `data` in the recipe"
+        )
+    return chain.from_iterable(map(_file_rows, shards))
+
+
+def _saved_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
+    from datasets import DatasetDict, load_from_disk
+
+    try:
+        saved = load_from_disk(str(path))
+    except Exception as error:
+        raise UserError(f"cannot read {path}: {_first_line(error)}") from error
+    if not isinstance(saved, DatasetDict):
+        return saved  # type: ignore[no-any-return]
+    split = options.get("split", next(iter(saved)) if len(saved) == 1 else "train")
+    if split not in saved:
+        raise UserError(f"{path} has no split {split!r}; write `options: {{split: …}}` with one of {', '.join(saved)}")
+    return saved[split]  # type: ignore[no-any-return]
+
+
+def _file_rows(path: Path) -> Iterable[Row]:
+    if not path.is_file():
+        raise UserError(f"data file {str(path)!r} does not exist; check `data` in the recipe")
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            rows = pq.read_table(path).to_pylist()
+        else:
+            read = {".json": _json_rows, ".jsonl": _json_lines, ".csv": _csv_rows}[path.suffix]
+            rows = read(path, _text(path))
+    except (ValueError, OSError) as error:
+        raise UserError(f"cannot read {path}: {_first_line(error)}") from error
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: expected a list of objects, one a problem, not one {_kind(rows)}")
+    # A row that is the turns of a chat and nothing else.
+    rows = [{"conversations": row} if isinstance(row, list) else row for row in rows]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: expected a list of objects, one a problem; row {number} is a {_kind(row)}")
+    return rows
+
+
+def _text(path: Path) -> str:
+    """A file's text without a byte order mark. Errors: UserError with line and column of a byte that is no UTF-8."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        raise UserError(f"cannot read {path}: no UTF-8 in line {line}, column {column}; save it as UTF-8") from error
+
+
+def _json_rows(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except json.JSONDecodeError as error:
+        lines = "; is it one object a line? then name it .jsonl" if error.msg == "Extra data" else ""
+        where = f"line {error.lineno}, column {error.colno}"
+        raise UserError(f"cannot read {path}: {error.msg} in {where}{lines}") from error
+
+
+def _json_lines(path: Path, text: str) -> list[Any]:
+    """An object a line. Lines end at newlines alone: JSON lets U+2028 and its like stand inside a text."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line, strict=False))
+            except json.JSONDecodeError as error:
+                where = f"line {number}, column {error.colno}"
+                raise UserError(f"cannot read {path}: {error.msg} in {where}") from error
+    return rows
+
+
+def _csv_rows(path: Path, text: str) -> list[Any]:
+    """Rows under a head line; every value is a text."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)  # a newline inside quotes stays as it is
+    rows = []
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                count = len(reader.fieldnames or ())
+                raise UserError(f"cannot read {path}: line {reader.line_num} has not the {count} fields of its head")
+            rows.append(row)
+    except csv.Error as error:
+        raise UserError(f"cannot read {path}: {error} in line {reader.line_num}") from error
+    return rows
+
+
+def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Row]:
+    from datasets import load_dataset
+
+    try:
+        return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
+    except Exception as error:
+        raise OutOfReach(f"no file and no hub data set {name!r}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _kind(value: Any) -> str:
+    return {dict: "object", str: "text", list: "list", type(None): "null"}.get(type(value), "number")

@@ -1,0 +1,72 @@
+"""Values inside a row: `reward_model.ground_truth`, `answer[0]`, `messages[-1].content`."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(-?[0-9]+)\]")
+_LONGEST = 100_000
+"""Characters of a text that may be taken for an object or a list."""
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """What stands at a path, None where nothing does. A column of just that name goes before a path."""
+    if path in row:
+        return row[path]
+    value: Any = row
+    for name, place in _STEP.findall(path):
+        value = opened(value) if isinstance(value, str) else value
+        if name:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        else:
+            at = int(place)
+            value = value[at] if isinstance(value, list) and -len(value) <= at < len(value) else None
+    return value
+
+
+def opened(text: str) -> Any:
+    """The object or list that a text is, as JSON or as Python prints it; None where it is neither."""
+    text = text.strip()
+    if not text or text[0] + text[-1] not in ("{}", "[]") or len(text) > _LONGEST:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return value if isinstance(value, dict | list) else None
+    return None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is none: null, an empty text, NaN, an empty list or object."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, list | dict):
+        return not value
+    return value is None or (isinstance(value, float) and math.isnan(value))  # NaN is null in tables
+
+
+def paths_of(row: Mapping[str, Any]) -> Iterator[str]:
+    """The columns of a row, and what stands one step inside its objects."""
+    for name, value in row.items():
+        yield str(name)
+        if isinstance(value, Mapping):
+            yield from (f"{name}.{key}" for key in value)
+
+
+def a_path_into(value: Any, path: str) -> str:
+    """A path below `path` to a text or a number, if there is one, to be suggested."""
+    while isinstance(value, Mapping | list) and value:
+        if isinstance(value, list):
+            path, value = f"{path}[0]", value[0]
+        else:
+            usual = [key for key in ("ground_truth", "answer", "value", "target", "text", "content") if key in value]
+            key = (usual or list(value))[0]
+            path, value = f"{path}.{key}", value[key]
+    return path

@@ -1,0 +1,56 @@
+"""Prompts: a problem's text, or turns of a chat in any of the usual forms, as what a model is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from rewards.types import Prompt
+from rl.problems.choices import Choices
+from rl.problems.paths import opened
+from rl.recipe.parts import PromptPart
+
+_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+
+
+def made(asked: str | list[dict[str, str]], form: PromptPart, chat: bool, choices: Choices | None = None) -> Prompt:
+    """The prompt: turns as they are, a text by the recipe's template, with its choices where it does not show them."""
+    if not isinstance(asked, str):
+        return asked
+    if choices is not None and not choices.stand_in(asked):
+        asked = form.choices.replace("{choices}", choices.shown()).replace("{problem}", asked)
+    turns = [("system", form.system), ("user", form.template.replace("{problem}", asked))]
+    messages = [{"role": role, "content": content} for role, content in turns if content]
+    return messages if chat else "\n\n".join(m["content"] for m in messages)
+
+
+def problem_id(prompt: Prompt, answer: str) -> str:
+    """A hash of the problem's content, so that it survives any reordering of the data."""
+    identity = json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
+    return blake2b(identity.encode(), digest_size=8).hexdigest()
+
+
+def turns_of(value: Any) -> list[dict[str, str]] | None:
+    """Turns as `role` and `content`, also those of `[{from, value}]` and of lists of text parts; else None."""
+    value = opened(value) if isinstance(value, str) else value
+    if not isinstance(value, list) or not value:
+        return None
+    turns = [_turn(turn) for turn in value]
+    return None if None in turns else [turn for turn in turns if turn is not None]
+
+
+def _turn(turn: Any) -> dict[str, str] | None:
+    if not isinstance(turn, Mapping):
+        return None
+    if isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str):
+        return dict(turn)
+    role, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
+    if isinstance(content, list) and all(isinstance(part, Mapping) and "text" in part for part in content):
+        content = "".join(str(part["text"]) for part in content)
+    if content is None and _ROLES.get(str(role), role) == "assistant":
+        content = ""  # a turn that holds no text, but an answer beside it
+    if not isinstance(role, str) or not isinstance(content, str):
+        return None
+    return {"role": _ROLES.get(role, role), "content": content}
