@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rl.commands.compare import compare
+from rl.commands.data import data
 from rl.commands.demo import demo
 from rl.commands.doctor import doctor
 from rl.commands.evaluate import evaluate
@@ -48,7 +49,7 @@ def lengthwise(
 
 
 PARTS = {
-    "Train": (demo, train, watch, doctor, serve),
+    "Train": (demo, data, train, watch, doctor, serve),
     "Finished runs and models": (evaluate, compare, merge, release),
     "Methods, without a model": (rewards, budgets, score, advantages, verify),
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl.commands.options import Json, Settings, spread, token_counts
+from rl.commands.options import Columns, Json, Settings, mapped, spread, token_counts
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 from rl.secrecy import from_environment
@@ -40,9 +40,7 @@ class Asking:
     verifier: Annotated[str | None, typer.Option(help="A verifier's name, or a function as file.py:name.")] = None
     settings: Settings = None
     min_bin: Annotated[int | None, typer.Option(help="Votes a bin of the length-filtered vote needs.")] = None
-    columns: Annotated[
-        list[str] | None, typer.Option("--column", help="problem=NAME or answer=NAME, where names are unusual.")
-    ] = None
+    columns: Columns = None
 
     def changes(self) -> dict[str, Any]:
         """What is to be other than the protocol says, the verifier apart. Errors: UserError."""
@@ -128,17 +126,7 @@ def _asked(data: str, model: str, asking: Asking, changes: dict[str, Any], engin
 
     options = parse_settings(asking.settings or [])
     protocol = ProtocolChoice(asking.protocol, changes, asking.verifier, options)
-    return asked_of(data, _mapped(asking.columns or []), model, protocol, engine, limit)
-
-
-def _mapped(columns: list[str]) -> dict[str, str]:
-    mapped = {}
-    for column in columns:
-        role, sign, name = column.partition("=")
-        if role not in ("problem", "answer") or not sign or not name:
-            raise UserError(f"--column must be problem=NAME or answer=NAME, not {column!r}")
-        mapped[role] = name
-    return mapped
+    return asked_of(data, mapped(asking.columns or []), model, protocol, engine, limit)
 
 
 def _one(

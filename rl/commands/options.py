@@ -15,6 +15,12 @@ from rl.errors import UserError
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", metavar="ROLE=PATH", help="problem=, answer= or choices= with a name or path; repeatable."
+    ),
+]
 RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
@@ -30,6 +36,17 @@ def token_counts(caps: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in caps.split(","))
     except ValueError:
         raise UserError(f"--caps must be numbers of tokens as 2048,4096, not {caps!r}") from None
+
+
+def mapped(columns: list[str]) -> dict[str, str]:
+    """The values of an option `--column`. Errors: UserError."""
+    found = {}
+    for column in columns:
+        role, sign, name = column.partition("=")
+        if role not in ("problem", "answer", "choices") or not sign or not name:
+            raise UserError(f"--column must be problem=NAME, answer=NAME or choices=NAME, not {column!r}")
+        found[role] = name
+    return found
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

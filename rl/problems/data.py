@@ -130,7 +130,7 @@ def _read(
     chat: bool,
 ) -> _Read:
     """A row as a problem. Errors: NoAnswer; UserError where the verifier is not one for such rows."""
-    if _is_gym(row) and "answer" not in source.columns:
+    if is_gym(row) and "answer" not in source.columns:
         answer = _gym_gold(row, where, layout, verifier)
     else:
         answer = layout.gold(row)
@@ -156,7 +156,7 @@ def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> lis
     return [read for read, ok in zip(found, judged, strict=True) if ok]
 
 
-def _is_gym(row: Row) -> bool:
+def is_gym(row: Row) -> bool:
     """Whether a row is an entry of a reasoning_gym data set."""
     return "question" in row and isinstance(value_at(row, "metadata.source_dataset"), str)
 

@@ -15,6 +15,7 @@ from rl.evaluation.recipes import recipe_protocol
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
+from rl.problems.doubts import doubts_of
 from rl.problems.sampler import ProblemSampler
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import Recipe, SourcePart
@@ -60,6 +61,7 @@ class Prepared(Resolved):
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
         lines = [f"model      {self.model}", f"train      {self.train.told()}"]
+        lines += [f"warning    {line}" for line in doubts_of(self.train.problems, self.verifier)]
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
                 lines.append(f"{name:<10} {problems.told()}")
