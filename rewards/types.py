@@ -40,7 +40,7 @@ class Problem:
     prompt: Prompt
     answer: str
     columns: Mapping[str, Any] = field(default_factory=dict)
-    """Further columns of the data set, e.g. `difficulty`."""
+    """The columns of the data set as they stand there, e.g. `difficulty`; those of problem and answer, too."""
 
     @property
     def golds(self) -> list[str]:

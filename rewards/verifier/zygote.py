@@ -12,49 +12,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib
-import importlib.util
 import json
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rewards.types import Verdict
-
-Judge = Callable[[str, str], Any]
-"""(gold answer, the answer or text to judge) -> Verdict or its name, bool, share in [0, 1], or None: unparsable."""
-
-
-def load(reference: str) -> Any:
-    """What `module:name` or `path/to/file.py:name` names."""
-    place, _, name = reference.rpartition(":")
-    if not place.endswith(".py"):
-        return getattr(importlib.import_module(place), name)
-    spec = importlib.util.spec_from_file_location(f"lengthwise_judge_{Path(place).stem}", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return getattr(module, name)
-
-
-def verdict_of(value: Any) -> Verdict:
-    """A judge's answer as a verdict. Errors: ValueError for what is none."""
-    if value is None:
-        return Verdict.UNPARSABLE
-    if isinstance(value, str):
-        return Verdict(value)
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise ValueError(f"a judge gives a verdict, a bool, a share in [0, 1] or None, not {value!r}")
-    return Verdict.CORRECT if share == 1 else Verdict.WRONG
+from rewards.verifier.judge import Caller, Judge, load
 
 
 def main(arguments: list[str]) -> None:
@@ -64,7 +31,7 @@ def main(arguments: list[str]) -> None:
     control = socket.socket(fileno=int(arguments[0]))
     try:
         function = load(arguments[1])
-        judge = partial(function, **json.loads(arguments[2]))
+        judge = Caller(Judge(function, json.loads(arguments[2])))
         warm = getattr(sys.modules[function.__module__], "warm", None)
         if warm is not None:
             warm()
@@ -100,7 +67,7 @@ def _become_worker(parent: int, memory: int) -> None:
         os._exit(0)
 
 
-def _serve(connection: socket.socket, judge: Judge) -> None:
+def _serve(connection: socket.socket, judge: Caller) -> None:
     stream = connection.makefile("rwb")
 
     def write(value: object) -> None:
@@ -113,9 +80,9 @@ def _serve(connection: socket.socket, judge: Judge) -> None:
         write(_judged(judge, gold, text))
 
 
-def _judged(judge: Judge, gold: str, text: str) -> tuple[str, str | None]:
+def _judged(judge: Caller, gold: str, text: str) -> tuple[str, str | None]:
     try:
-        return verdict_of(judge(gold, text)), None
+        return judge(gold, text), None
     except MemoryError:
         # Over its memory limit: as good as over its time limit.
         return Verdict.TIMED_OUT, None

@@ -14,7 +14,7 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Te
 from rewards.types import Values
 from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 from rl.errors import UserError
-from rl.plugins import FunctionReward, number, raised, score_one
+from rl.plugins import FunctionReward, function_values, number, raised, score_one
 from rl.recipe.files import load_yaml
 
 
@@ -48,7 +48,7 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     Each group is scored against the history as it stood before the file; then all are observed, as
     in one round of training. `monitored` rollouts set a reward's controller first.
     """
-    groups = [_with_values(reward, group) for group in logged.groups]
+    groups = _with_values(reward, logged.groups)
     try:
         if monitored is not None:
             if not isinstance(reward, Monitor):
@@ -70,14 +70,16 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     }
 
 
-def _with_values(reward: LengthReward, group: Group) -> Group:
-    """The group with a TRL function's values on its rollouts, where the reward is one."""
+def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
+    """The groups with a function's values on their rollouts, where the reward is one: called once, as in training."""
     if not isinstance(reward, FunctionReward):
-        return group
-    rows = group.rollouts
-    values = reward.values([group.problem] * len(rows), [r.text for r in rows], [r.token_ids for r in rows], {})
-    given = [replace(r, given={**r.given, reward.name: v}) for r, v in zip(rows, values, strict=True)]
-    return Group(group.problem, tuple(given))
+        return list(groups)
+    rows = [(group.problem, rollout) for group in groups for rollout in group.rollouts]
+    problems, texts = [problem for problem, _ in rows], [rollout.text for _, rollout in rows]
+    if rows:
+        reward.require(dict.fromkeys(["answer", *(name for p in problems for name in p.columns)]), "these rollouts")
+    said = iter(function_values([reward], problems, texts, [rollout.token_ids for _, rollout in rows], {}))
+    return [Group(g.problem, tuple(replace(r, given={**r.given, **next(said)}) for r in g.rollouts)) for g in groups]
 
 
 def _terms(reward: LengthReward, groups: Sequence[Group], history: History) -> dict[str, list[Values]]:

@@ -8,7 +8,7 @@ fresh problems, and does not save the history (`state_dict` and `load_state_dict
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -21,7 +21,7 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Ro
 from rewards.types import Prompt
 from rewards.verifier import MathVerifier, Verifier
 from rl.errors import UserError
-from rl.plugins import judge_problems, raw_reward, score_one
+from rl.plugins import function_values, judge_problems, raw_reward, score_one
 from rl.problems.prompts import problem_id
 from rl.rounds.budgets import Budgets
 
@@ -69,11 +69,12 @@ class TRLReward:
             raise UserError(f"reward {self.reward.name!r} needs a column `answer` in the data set")
         step = trainer_state.global_step if trainer_state else 0
         rows = {name: values for name, values in columns.items() if _one_a_row(values, len(prompts))}
+        hooks = {name: value for name, value in columns.items() if name not in rows} | {"trainer_state": trainer_state}
         problems = [
             Problem(problem_id(prompt, gold), prompt, gold, {name: values[i] for name, values in rows.items()})
             for i, (prompt, gold) in enumerate(zip(prompts, answer, strict=True))
         ]
-        local = list(zip(problems, self._rollouts(problems, completions, completion_ids, step), strict=True))
+        local = list(zip(problems, self._rollouts(problems, completions, completion_ids, step, hooks), strict=True))
         start = sum(gather_object([len(local)])[: PartialState().process_index])
         values: list[float | None] = []
         groups = []
@@ -88,12 +89,18 @@ class TRLReward:
         return values[start : start + len(local)]
 
     def _rollouts(
-        self, problems: Sequence[Problem], completions: Sequence[Any], ids: Sequence[Sequence[int]], step: int
+        self,
+        problems: Sequence[Problem],
+        completions: Sequence[Any],
+        ids: Sequence[Sequence[int]],
+        step: int,
+        hooks: Mapping[str, Any],
     ) -> list[Rollout]:
         texts = [c if isinstance(c, str) else "".join(str(turn["content"]) for turn in c) for c in completions]
         verdicts = judge_problems(self.verifier, problems, texts)
+        given = function_values([self.reward], problems, texts, ids, hooks)
         found = []
-        for problem, text, token_ids, verdict in zip(problems, texts, ids, verdicts, strict=True):
+        for problem, text, token_ids, verdict, said in zip(problems, texts, ids, verdicts, given, strict=True):
             ended = bool(token_ids) and token_ids[-1] in self.eos_ids
             found.append(
                 Rollout(
@@ -105,6 +112,7 @@ class TRLReward:
                     raw_reward=raw_reward(verdict, "eos" if ended else "length", self.truncated),
                     text=text,
                     token_ids=tuple(token_ids),
+                    given=said,
                 )
             )
         return found

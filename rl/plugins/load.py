@@ -10,15 +10,17 @@ import curricula
 import rewards
 from curricula import BudgetSchedule, ProblemOrder
 from rewards import LengthReward
+from rewards.signatures import TRL_PARAMETERS
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, find
-from rl.plugins.rewards import FunctionReward, OneTerm
+from rl.plugins.functions import FunctionReward
+from rl.plugins.rewards import OneTerm
 
 
 def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:
-    """The reward that a recipe names, made with its `options`; a TRL function plugs in unchanged.
+    """The reward that a recipe names, made with its `options`; a function of TRL or of another trainer as it is.
 
     `term` takes one of the reward's unweighted terms instead of the whole.
     """
@@ -27,11 +29,23 @@ def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) 
         found = build(found, name, "reward", options)
     elif options:
         raise UserError(f"reward {name!r} is a function and takes no options, but got {', '.join(options)}")
-    if not isinstance(found, LengthReward):
-        if not callable(found):
-            raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
-        found = FunctionReward(found, name.rpartition(":")[2])
+    found = _as_reward(found, name)
     return found if term is None else OneTerm(found, term)
+
+
+def _as_reward(found: Any, name: str) -> LengthReward:
+    """What a recipe names as a reward. Errors: UserError where it is not called as one is."""
+    if not callable(found):
+        raise UserError(f"reward {name!r} is neither a LengthReward nor a function")
+    try:
+        if not isinstance(found, LengthReward) or TRL_PARAMETERS & set(inspect.signature(found).parameters):
+            return FunctionReward(found, name.rpartition(":")[2])
+        inspect.signature(found).bind("group", "history")
+    except ValueError as error:
+        raise UserError(f"reward {name!r}: {error}") from error
+    except TypeError as error:
+        raise UserError(f"reward {name!r}: {error}; a LengthReward takes a group and the history") from error
+    return found
 
 
 def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None) -> BudgetSchedule:

@@ -140,10 +140,11 @@ def _read(
             "judge; write `verifier: choice`"
         )
     prompt = made(layout.asked, form, chat, layout.shown)
-    rest = {key: value for key, value in row.items() if key not in layout.taken}
     prose = layout.is_prose(row) and not isinstance(verifier, FunctionVerifier)
     asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)
-    return _Read(Problem(problem_id(prompt, answer), prompt, answer, rest), problem_id(asked, answer), where, prose)
+    return _Read(
+        Problem(problem_id(prompt, answer), prompt, answer, dict(row)), problem_id(asked, answer), where, prose
+    )
 
 
 def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> list[_Read]:

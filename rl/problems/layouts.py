@@ -64,11 +64,6 @@ class Layout:
         found = {"problem": self.problem, "answer": self.answer, "choices": self.choices}
         return {role: column for role, column in found.items() if column}
 
-    @property
-    def taken(self) -> set[str]:
-        """Columns that are the problem or the answer as they stand."""
-        return {self.answer or "", *self.problem.split(" + ")}
-
     def gold(self, row: Row) -> str:
         """The gold answer. Errors: NoAnswer with the reason."""
         if self.answer is None:

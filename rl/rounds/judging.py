@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from rewards import LengthReward, Problem, Rollout, Verdict
-from rl.plugins import FunctionReward, raw_reward
+from rl.plugins import function_values, raw_reward
 from rl.rollouts import Completion
 
 
@@ -29,14 +29,12 @@ def rollouts(
     truncated: str,
     hooks: Mapping[str, Any] | None = None,
 ) -> list[Rollout]:
-    """One rollout a completion. A TRL reward function sees these rows only, as under TRL itself.
+    """One rollout a completion. A reward function sees these rows only, as under TRL itself.
 
     `hooks` are the further keyword arguments that TRL gives such a function (`trainer_state`,
     `log_metric`).
     """
-    functions = [reward for reward in rewards if isinstance(reward, FunctionReward)]
-    token_ids = [completion.token_ids for completion in completions]
-    given = {f.name: f.values(problems, texts, token_ids, hooks or {}) for f in functions}
+    given = function_values(rewards, problems, texts, [completion.token_ids for completion in completions], hooks or {})
     return [
         Rollout(
             problem_id=problem.id,
@@ -47,7 +45,7 @@ def rollouts(
             raw_reward=raw_reward(verdict, completion.stop, truncated),
             text=text,
             token_ids=completion.token_ids,
-            given={name: values[i] for name, values in given.items()},
+            given=given[i],
             logprobs=completion.logprobs,
             weight_version=completion.weight_version,
         )

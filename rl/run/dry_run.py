@@ -88,7 +88,7 @@ def _look(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet]) -> tuple[Res
         prepared = prepare(recipe, out, loaded)
     except OutOfReach as error:
         resolved = resolve(recipe, out)
-        return resolved, [*_data(resolved), f"not here   {error}; what needs it was not checked"]
+        return resolved, [*resolved.functions(), *_data(resolved), f"not here   {error}; what needs it was not checked"]
     require_engine(prepared)
     return prepared, prepared.describe()
 
@@ -102,6 +102,8 @@ def _data(resolved: Resolved) -> Iterator[str]:
                 found = load_problems(source, data.prompt, resolved.verifier)
             except OutOfReach:
                 continue
+            if name != "eval":
+                resolved.require_columns(found)
             yield f"{name:<10} {found.told()}"
 
 

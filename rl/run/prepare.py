@@ -10,10 +10,11 @@ from transformers import PreTrainedTokenizerBase
 from curricula import ProblemOrder
 from rewards import LengthReward
 from rewards.verifier import Verifier
+from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
 from rl.evaluation.recipes import recipe_protocol
 from rl.models import load_config, load_tokenizer, resolve_model
-from rl.plugins import load_budget, load_order, load_reward, load_verifier
+from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of
 from rl.problems.sampler import ProblemSampler
@@ -41,6 +42,21 @@ class Resolved:
     order: ProblemOrder
     verifier: Verifier
 
+    def functions(self) -> list[str]:
+        """What each function that the recipe names was taken for."""
+        rewards = [("reward", r.name, r.describe()) for r in self.rewards if isinstance(r, FunctionReward)]
+        judge = self.verifier
+        judges = [("verifier", judge.name, judge.called.describe())] if isinstance(judge, FunctionVerifier) else []
+        return [f"{kind:<10} {name}: {taken}" for kind, name, taken in [*rewards, *judges]]
+
+    def require_columns(self, problems: ProblemSet) -> None:
+        """Errors: UserError where a reward function asks for a column that the problems do not have."""
+        added = PROBED if self.recipe.data.probe else ()
+        columns = dict.fromkeys([*(name for p in problems.problems for name in p.columns), *added])
+        for reward in self.rewards:
+            if isinstance(reward, FunctionReward):
+                reward.require(columns, problems.source)
+
 
 @dataclass(frozen=True)
 class Prepared(Resolved):
@@ -60,7 +76,7 @@ class Prepared(Resolved):
 
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""
-        lines = [f"model      {self.model}", f"train      {self.train.told()}"]
+        lines = [*self.functions(), f"model      {self.model}", f"train      {self.train.told()}"]
         lines += [f"warning    {line}" for line in doubts_of(self.train.problems, self.verifier)]
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
@@ -124,4 +140,6 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
         ProblemSampler(train.problems, recipe.seed, order)
     held_out = read(data.eval) if data.eval else None
     monitor = read(data.monitor) if data.monitor else None
+    for trained_on in (train, *([monitor] if monitor else [])):
+        resolved.require_columns(trained_on)
     return Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)

@@ -14,6 +14,7 @@ from rewards.length.truncation import Truncation
 from rl.elsewhere.trl_reward import TRLReward
 from rl.errors import UserError
 from rl.models import load_model, resolve_model
+from rl.plugins import load_reward
 
 
 def boxed(answer: str, tokenizer: PreTrainedTokenizerBase, ended: bool = True) -> list[int]:
@@ -120,3 +121,16 @@ def test_what_a_stock_trainer_cannot_give_is_refused(tokenizer: PreTrainedTokeni
         TRLReward(LaserD(), tokenizer, 60)
     with pytest.raises(UserError, match="needs a column `answer`"):
         TRLReward(Hapo(), tokenizer, 60)(["1+1=?"], ["2"], [[1]])
+
+
+def test_an_async_function_of_another_trainer_is_a_reward_there_too(
+    tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "async def f(solution_str, ground_truth, data_source): return {'score': float('22' in solution_str) - 0.5}\n"
+        "async def g(completions, trainer_state, level, **kw): return [n * len(level) for n in level]\n"
+    )
+    adapter = TRLReward(load_reward(f"{tmp_path}/mine.py:f", {}), tokenizer, budget=60)
+    assert call(adapter, tokenizer, ["22", "2"]) == [0.5, -0.5]
+    adapter = TRLReward(load_reward(f"{tmp_path}/mine.py:g", {}), tokenizer, budget=60)
+    assert call(adapter, tokenizer, ["22", "2"], level=[3, 5]) == [6, 10]

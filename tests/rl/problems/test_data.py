@@ -43,7 +43,14 @@ def test_a_problems_id_is_its_content_not_its_place(tmp_path: Path) -> None:
     )
     assert {p.id for p in a} == {p.id for p in b}
     assert [p.id for p in a] == [p.id for p in b][::-1]
-    assert a[0].columns == {"level": "easy"}
+    assert a[0].columns == ROWS[0]
+
+
+def test_a_worked_solution_stays_a_column_beside_the_answer_found_in_it(tmp_path: Path) -> None:
+    row = {"question": "1+1", "solution": r"It is $\boxed{2}$.", "level": 3}
+    (tmp_path / "a.json").write_text(json.dumps([row]))
+    (problem,) = load_problems(SourcePart(str(tmp_path / "a.json")), PromptPart(), VERIFIER).problems
+    assert (problem.answer, problem.columns) == ("2", row)
 
 
 @pytest.mark.parametrize(

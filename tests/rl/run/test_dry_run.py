@@ -63,6 +63,47 @@ def test_data_that_are_here_are_checked_though_the_model_is_not() -> None:
     assert "train      2 problems from mine.jsonl" in found.text
 
 
+FUNCTIONS = """
+def shaped(completions, level, **kwargs): return [0.0] * len(completions)
+def compute_score(data_source, solution_str, ground_truth, extra_info=None): return 1.0
+def odd(text, level): return 0.0
+"""
+
+
+@pytest.mark.parametrize("model", ["demo", "nobody/nothing"])
+def test_a_function_of_another_trainer_is_said_to_be_one(model: str) -> None:
+    Path("f.py").write_text(FUNCTIONS)
+    Path("mine.jsonl").write_text("".join(f'{{"problem": "{n}=?", "answer": "{n}", "level": 1}}\n' for n in range(64)))
+    rewards = "rewards=[{name: 'f.py:shaped'}, {name: 'f.py:compute_score'}]"
+    found = dry_run(
+        "demo-grpo", [rewards, "verifier={name: 'f.py:compute_score'}", f"model={model}", *MINE]
+    ).text.splitlines()
+    assert "reward     shaped: a TRL reward function" in found
+    assert "reward     compute_score: verl's compute_score" in found
+    assert "verifier   f.py:compute_score: verl's compute_score" in found
+
+
+MINE = ("data.train={source: mine.jsonl}", "data.eval=null")
+
+
+@pytest.mark.parametrize("model", ["demo", "nobody/nothing"])
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("rewards=[{name: 'f.py:odd'}]", "reward 'f.py:odd': nobody gives text, level to a reward function"),
+        ("rewards=[{name: 'f.py:shaped'}]", "reward 'shaped' asks for 'level', not a column of mine.jsonl ('problem', 'answer')"),
+        ("verifier={name: 'f.py:shaped'}", "verifier 'f.py:shaped': (completions, level, kwargs) is a TRL reward function"),
+    ],
+)  # fmt: skip
+def test_a_function_that_nobody_can_call_is_refused_before_a_model_is_loaded(
+    override: str, words: str, model: str
+) -> None:
+    Path("f.py").write_text(FUNCTIONS)
+    Path("mine.jsonl").write_text("".join(f'{{"problem": "{n}=?", "answer": "{n}"}}\n' for n in range(64)))
+    with pytest.raises(UserError, match=re.escape(words)):
+        dry_run("demo-grpo", [override, f"model={model}", *MINE])
+
+
 def test_a_model_that_nobody_knows_is_checked_and_not_estimated() -> None:
     found = dry_run("demo-grpo", ["model=nobody/nothing"])
     assert "estimate   none: the shape of 'nobody/nothing' is not known here" in found.text

@@ -1,0 +1,186 @@
+"""Reward functions written for TRL, verl, OpenRLHF and verifiers, as rewards of a run."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rewards import Problem
+from rl.errors import UserError
+from rl.plugins import FunctionReward, function_values, load_reward
+
+CHAT = [{"role": "system", "content": "Think."}, {"role": "user", "content": "1+1=?"}]
+CHATS = [
+    Problem("p", CHAT, "2", {"solution": r"$\boxed{2}$", "level": 1}),
+    Problem("q", CHAT, "3", {"solution": r"$\boxed{3}$", "level": 2}),
+]
+PLAIN = [Problem("p", "1+1=?", "2", {"data_source": "sums", "extra_info": {"i": 0}}), Problem("q", "2+1=?", "3")]
+TEXTS = [r"It is \boxed{2}.", r"It is \boxed{4}."]
+
+
+def loaded(folder: Path, source: str, name: str = "f") -> FunctionReward:
+    (folder / "mine.py").write_text(source)
+    reward = load_reward(f"{folder}/mine.py:{name}", {})
+    assert isinstance(reward, FunctionReward)
+    return reward
+
+
+def values(reward: FunctionReward, problems: list[Problem], texts: list[str] = TEXTS) -> list[float | None]:
+    rows = function_values([reward], problems, texts, [[1], [1, 2]], {})
+    return [row[reward.name] for row in rows]
+
+
+def test_trls_own_accuracy_reward_gets_the_solutions_of_the_data() -> None:
+    reward = load_reward("trl.rewards:accuracy_reward", {})
+    assert isinstance(reward, FunctionReward)
+    assert (reward.describe(), reward.columns) == ("a TRL reward function", ["solution"])
+    assert values(reward, CHATS) == [1.0, 0.0]
+    unread = Problem("p", CHAT, "2", {"solution": "none"})
+    assert values(reward, [unread, CHATS[1]]) == [None, 0.0]
+
+
+def test_a_trl_function_gets_every_column_as_it_stands_and_the_answer_where_there_is_none(tmp_path: Path) -> None:
+    reward = loaded(
+        tmp_path,
+        "def f(prompts, completions, completion_ids, answer, **kw):\n"
+        "    assert [c[0]['role'] for c in completions] == ['assistant'] * 2, completions\n"
+        "    kw['log_metric']('x', 1), kw['log_extra']('x', [1, 2])\n"
+        "    assert (answer, kw['level'], kw.get('prompt')) == (ANSWERS, [1, 2], None), (answer, kw)\n"
+        "    return [len(ids) for ids in completion_ids]\nANSWERS = ['2', '3']\n",
+    )
+    assert values(reward, CHATS) == [1, 2]
+    reward.function.__globals__["ANSWERS"] = ["#### 2", "#### 3"]  # type: ignore[attr-defined]
+    rows = [Problem("p", CHAT, str(n + 1), {"answer": f"#### {n + 1}", "level": n, "prompt": "x"}) for n in (1, 2)]
+    assert values(reward, rows) == [1, 2]
+
+
+def test_a_function_without_keywords_gets_what_it_takes(tmp_path: Path) -> None:
+    reward = loaded(tmp_path, "def f(completions, level): return [len(c) * n for c, n in zip(completions, level)]")
+    assert values(reward, [Problem("p", "?", "2", {"level": 10}), Problem("q", "?", "3", {"level": 1})]) == [160, 16]
+
+
+def test_async_functions_run_together_and_on_one_loop_from_call_to_call(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import asyncio\nLOOPS = []\n"
+        "async def first(completions, **kw):\n"
+        "    LOOPS.append(asyncio.get_running_loop())\n"
+        "    await asyncio.sleep(0)\n"
+        "    return [len(c) for c in completions]\n"
+        "async def second(completion, answer):\n"
+        "    await asyncio.sleep(0)\n"
+        "    return float(answer in completion)\n"
+    )
+    rewards = [load_reward(f"{tmp_path}/mine.py:{name}", {}) for name in ("first", "second")]
+    for _ in range(2):
+        rows = function_values(rewards, PLAIN, TEXTS, [[1], [1]], {})
+        assert rows == [{"first": 16, "second": 1}, {"first": 16, "second": 0}]
+    first = rewards[0]
+    assert isinstance(first, FunctionReward)
+    loops = first.function.__globals__["LOOPS"]  # type: ignore[attr-defined]
+    assert len(loops) == 2
+    assert loops[0] is loops[1]
+
+
+def test_samples_of_an_async_function_wait_together() -> None:
+    there: list[str] = []
+
+    async def f(completion: str, answer: str) -> float:
+        there.append(answer)
+        while len(there) < 2:  # alone, it would wait for ever
+            await asyncio.sleep(0)
+        return len(there)
+
+    assert values(FunctionReward(f, "f"), PLAIN) == [2, 2]
+
+
+def test_async_functions_work_where_a_loop_runs_already() -> None:
+    async def f(completions: list[str], **columns: Any) -> list[float]:
+        return [1.0, 2.0]
+
+    async def notebook() -> list[float | None]:
+        return values(FunctionReward(f, "f"), PLAIN)
+
+    assert asyncio.run(notebook()) == [1, 2]
+
+
+def test_verls_compute_score_gets_its_arguments_and_its_score_is_taken(tmp_path: Path) -> None:
+    reward = loaded(
+        tmp_path,
+        "def f(data_source, solution_str, ground_truth, extra_info=None):\n"
+        "    assert (data_source, extra_info) == (('sums', {'i': 0}) if ground_truth == '2' else (None, None))\n"
+        "    return {'score': 1.0 if ground_truth in solution_str else -1.0, 'acc': True}\n",
+    )
+    assert reward.describe() == "verl's compute_score"
+    assert values(reward, PLAIN) == [1, -1]
+
+
+def test_openrlhfs_reward_func_gets_lists_of_one(tmp_path: Path) -> None:
+    def f(queries: list[str], prompts: list[str], labels: list[str]) -> dict[str, Any]:
+        (query,), (prompt,), (label,) = queries, prompts, labels
+        return {"rewards": torch.tensor([float(label in query.removeprefix(prompt))]), "extra_logs": {}}
+
+    reward = FunctionReward(f, "f")
+    assert reward.describe() == "OpenRLHF's reward_func"
+    assert values(reward, PLAIN, ["2", "2"]) == [1, 0]
+    assert values(reward, CHATS, ["2", "2"]) == [1, 0]
+    seen = FunctionReward(lambda queries, prompts, labels: [len(queries[0])], "seen")
+    assert values(seen, PLAIN, ["", "22"]) == [5, 7]
+    assert values(seen, CHATS, ["", "22"]) == [len("Think.\n\n1+1=?\n\n"), len("Think.\n\n1+1=?\n\n22")]
+
+
+def test_a_rubric_function_gets_turns_where_prompts_are_chats_and_what_it_names(tmp_path: Path) -> None:
+    def f(completion: Any, answer: str, state: Any, task: Any = "default", **kw: Any) -> float:
+        text = completion if isinstance(completion, str) else completion[-1]["content"]
+        assert (state["answer"], state["completion"], task) == (answer, completion, "default")
+        assert kw["prompt"] == state["prompt"]
+        return float(answer in text) + (not isinstance(completion, str))
+
+    reward = FunctionReward(f, "f")
+    assert reward.describe() == "a rubric function of verifiers"
+    assert values(reward, PLAIN) == [1, 0]
+    assert values(reward, CHATS) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def f(text, gold): ...", "nobody gives text, gold to a reward function, which takes completions"),
+        ("def f(solution_str, ground_truth, tokenizer): ...", "nobody gives tokenizer to verl's compute_score"),
+        ("def f(completion, parser, **kw): ...", "nobody gives parser to a rubric function of verifiers"),
+        ("def f(completions, /, **kw): ...", "nobody gives completions to a reward function"),
+        (
+            "class f:\n    name = 'f'\n    def __call__(self, group): ...",
+            "too many positional arguments; a LengthReward",
+        ),
+    ],
+)
+def test_a_signature_that_nobody_fills_is_refused_naming_the_parameters(
+    tmp_path: Path, source: str, words: str
+) -> None:
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(UserError, match=words) as error:
+        load_reward(f"{tmp_path}/mine.py:f", {})
+    assert "\n" not in str(error.value)
+
+
+def test_an_object_with_a_name_that_is_called_as_trl_calls_is_a_function(tmp_path: Path) -> None:
+    source = "class F:\n    name = 'theirs'\n    def __call__(self, completions, **kw): return [1.0, 2.0]\n"
+    reward = loaded(tmp_path, source, "F")
+    assert (reward.name, values(reward, PLAIN)) == ("F", [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def f(completions, **kw): return [1]", "reward 'f' gave 1 numbers for 2 completions"),
+        ("async def f(completions, **kw): return [1 / 0]", "reward 'f' raised ZeroDivisionError"),
+        ("def f(completions, **kw): return [float('inf'), 1]", "reward 'f' raised ValueError: an infinite"),
+        ("def f(solution_str, ground_truth): return {'acc': 1}", "raised ValueError: a result without 'score': acc"),
+        ("def f(queries, labels): return [1, 2]", "reward 'f' raised ValueError"),
+    ],
+)
+def test_a_function_that_fails_is_named(tmp_path: Path, source: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        values(loaded(tmp_path, source), PLAIN)
