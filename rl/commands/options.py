@@ -22,6 +22,9 @@ Columns = Annotated[
     ),
 ]
 RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
+RolloutFile = Annotated[
+    Path, typer.Option("--rollouts", metavar="FILE", help="Logged rollouts: JSON lines, or what a run wrote.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]

@@ -1,7 +1,8 @@
 """Our methods on rollouts that were made elsewhere: in logged files, or by other trainers.
 
-`rollout_files.py` says what a file of logged rollouts holds, `offline.py` scores it and draws schedules, without a
-model; `trl_reward.py` puts our rewards into a stock `trl.GRPOTrainer`.
+`rollout_files.py` says what a file of logged rollouts holds, `own_logs.py` makes the same of what a run of ours wrote,
+`offline.py` scores it and draws schedules, without a model; `trl_reward.py` puts our rewards into a stock
+`trl.GRPOTrainer`.
 
-May import rounds, problems, recipe, credit and what lies below them; not our trainer.
+May import rounds, problems, folders, recipe, credit and what lies below them; not our trainer.
 """

@@ -17,6 +17,9 @@ from rl.errors import UserError
 from rl.plugins import FunctionReward, function_values, number, raised, score_one
 from rl.recipe.files import load_yaml
 
+NOBODY = Group(Problem("", "", ""), ())
+"""What a reward is asked for its terms by where a file is empty."""
+
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """`key=value` settings, values read as YAML, numbers in scientific notation understood."""
@@ -45,29 +48,41 @@ def read_history(path: Path | None) -> History:
 def score(reward: LengthReward, logged: Logged, history: History, monitored: Logged | None = None) -> dict[str, Any]:
     """What `lengthwise score` writes: the whole rewards, their terms, and the history afterwards.
 
-    Each group is scored against the history as it stood before the file; then all are observed, as
-    in one round of training. `monitored` rollouts set a reward's controller first.
+    Round by round: each group is scored against the history as it stood before the round; then all are
+    observed, as in training. A file without rounds is one. `monitored` rollouts set a reward's controller first.
     """
-    groups = _with_values(reward, logged.groups)
+    values: list[Values] = [[] for _ in logged.groups]
+    terms: list[dict[str, Values]] = [{} for _ in logged.groups]
     try:
         if monitored is not None:
             if not isinstance(reward, Monitor):
                 raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
             reward.monitor(monitored.groups, history)
-        values = [score_one(reward, group, history) for group in groups]
-        terms = _terms(reward, groups, history)
-        if isinstance(reward, Observer):
-            for group in groups:
-                reward.observe(group, history)
+        for members in logged.rounds:
+            groups = _with_values(reward, [logged.groups[index] for index in members])
+            for index, group in zip(members, groups, strict=True):
+                values[index] = score_one(reward, group, history)
+                terms[index] = _terms(reward, group, history)
+            if isinstance(reward, Observer):
+                for group in sorted(groups, key=_sampled_at):
+                    reward.observe(group, history)
+        names = dict.fromkeys(name for found in terms or [_terms(reward, NOBODY, history)] for name in found)
     except UserError:
         raise
     except Exception as error:
         raise raised(reward, error) from error
+    empty: list[Values] = [[None] * len(group.rollouts) for group in logged.groups]
+    columns = {n: [found.get(n, none) for found, none in zip(terms, empty, strict=True)] for n in names}
     return {
         "rewards": logged.in_file_order(values),
-        "terms": {name: logged.in_file_order(column) for name, column in terms.items()},
+        "terms": {name: logged.in_file_order(column) for name, column in columns.items()},
         "history": history.state_dict(),
     }
+
+
+def _sampled_at(group: Group) -> int:
+    """The step whose weights sampled a group: the order in which a round observes its groups."""
+    return max((rollout.weight_version or 0 for rollout in group.rollouts), default=0)
 
 
 def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
@@ -82,27 +97,23 @@ def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
     return [Group(g.problem, tuple(replace(r, given={**r.given, **next(said)}) for r in g.rollouts)) for g in groups]
 
 
-def _terms(reward: LengthReward, groups: Sequence[Group], history: History) -> dict[str, list[Values]]:
-    """Each term's checked values group by group; a term that a group does not have is null there."""
-    columns: dict[str, list[Values]] = {}
-    for place, group in enumerate(groups or [Group(Problem("", "", ""), ())]):
-        found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
-        if isinstance(reward, Termed):
-            found |= reward.terms(group, history)
-        for name, values in found.items():
-            if len(values) != len(group.rollouts):
-                count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"
-                raise UserError(f"term {name!r} of reward {reward.name!r} has {count}")
-            empty: list[Values] = [[None] * len(g.rollouts) for g in groups]
-            columns.setdefault(name, empty)[place : place + 1] = [[number(value) for value in values]] if groups else []
-    return columns
+def _terms(reward: LengthReward, group: Group, history: History) -> dict[str, Values]:
+    """Each term's checked values for a group."""
+    found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
+    if isinstance(reward, Termed):
+        found |= reward.terms(group, history)
+    for name, values in found.items():
+        if len(values) != len(group.rollouts):
+            count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"
+            raise UserError(f"term {name!r} of reward {reward.name!r} has {count}")
+    return {name: [number(value) for value in values] for name, values in found.items()}
 
 
-def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]:
+def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float | None]:
     """What `lengthwise advantages` writes, one number a line; groups may differ in size.
 
-    The `reward` of each line, or each number of its `rewards` for an estimator that takes them apart (`gdpo`);
-    null: not judged.
+    Round by round; null for a line that did not train. The `reward` of each line, or each number of its `rewards`
+    for an estimator that takes them apart (`gdpo`); null: not judged.
     """
     import torch
 
@@ -120,18 +131,24 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float]
     if weights is not None and len(weights) != len(columns):
         raise UserError(f"{path}: {len(weights)} weights do not fit {len(columns)} rewards")
     estimator = Estimator(name, options, weights or [1.0] * len(columns))
-    groups = list(group_places(lines, path).values())
-    size = max(map(len, groups))
-    slots = [place for group in groups for place in [*group, *[None] * (size - len(group))]]
-    terms = torch.tensor(
-        [[math.nan if place is None else column[place] for column in columns] for place in slots], dtype=torch.float64
-    ).view(len(slots), len(columns))
-    needed = estimator.by_length
-    lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
-    totals = terms.nansum(dim=1) if apart else terms[:, 0]
-    result = estimator(terms, totals, size, lengths.double()).tolist()
-    by_line = {place: value for place, value in zip(slots, result, strict=True) if place is not None}
-    return [by_line[place] for place in lines]
+    rounds: dict[Any, list[list[int]]] = {}
+    for places in group_places(lines, path):
+        trained = [place for place in places if lines[place].get("advantage", 0) is not None]
+        rounds.setdefault(lines[places[0]].get("round"), []).extend([trained] if trained else [])
+    found: dict[int, float] = {}
+    for groups in filter(None, rounds.values()):
+        size = max(map(len, groups))
+        slots = [place for group in groups for place in [*group, *[None] * (size - len(group))]]
+        terms = torch.tensor(
+            [[math.nan if place is None else column[place] for column in columns] for place in slots],
+            dtype=torch.float64,
+        ).view(len(slots), len(columns))
+        needed = estimator.by_length
+        lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
+        totals = terms.nansum(dim=1) if apart else terms[:, 0]
+        result = estimator(terms, totals, size, lengths.double()).tolist()
+        found |= {place: value for place, value in zip(slots, result, strict=True) if place is not None}
+    return [found.get(place) for place in lines]
 
 
 def _length(line: Mapping[str, Any], needed: bool, path: Path, place: int) -> int:

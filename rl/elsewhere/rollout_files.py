@@ -1,9 +1,11 @@
-"""Files of logged rollouts, one JSON object a line.
+"""Files of logged rollouts: one JSON object a line, or what a run of ours wrote (`own_logs.py`).
 
 `problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos` or `length`), `budget`
 (tokens or null), `text`, and where a method needs them `answer`, `verdict`, `token_ids`, `ref_length`,
-`ref_accuracy`, `rewards` (an object), `reward`. Further keys are columns of the problem. The lines of
-one problem form its group, in file order.
+`ref_accuracy`, `rewards` (an object), `reward`, `raw_reward` (what the rollout counts as, where that is not its
+verdict's worth), `prompt` (a text or turns). Further keys are columns of the problem. The lines of one problem form its
+group, in file order. Where lines have a `round`, a problem has a group in each, or several, told by `group`; rounds are
+scored one after another, and a line whose `advantage` is null had none, as it did not train.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from rewards import Group, Problem, Rollout, Verdict
+from rewards.types import Prompt
+from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
 
@@ -29,6 +33,11 @@ ROLLOUT_KEYS = (
     "token_ids",
     "rewards",
     "reward",
+    "raw_reward",
+    "advantage",
+    "weight_version",
+    "round",
+    "group",
 )
 
 
@@ -42,6 +51,8 @@ class Logged:
 
     groups: list[Group]
     places: list[list[int]]
+    rounds: list[list[int]]
+    """The groups of each round by their index; one round where the file has none."""
 
     def in_file_order(self, values: Sequence[Sequence[Any]]) -> list[Any]:
         """Values group by group, put back into the order of the lines."""
@@ -52,7 +63,9 @@ class Logged:
 
 
 def read_lines(path: Path) -> Lines:
-    """The objects of a JSON-lines file. Errors: UserError naming the line."""
+    """The objects of a JSON-lines file, or the rollouts of a run counted from 1. Errors: UserError naming the line."""
+    if is_own(path):
+        return dict(enumerate(own_lines(path), 1))
     if not path.is_file():
         raise UserError(f"file {str(path)!r} does not exist")
     lines: Lines = {}
@@ -77,30 +90,42 @@ def read_rollouts(path: Path) -> Logged:
     """The groups of a rollout file. Errors: UserError naming the line and the key."""
     lines = read_lines(path)
     places = group_places(lines, path)
-    groups = [_group(problem_id, {i: lines[i] for i in members}, path) for problem_id, members in places.items()]
-    return Logged(groups, list(places.values()))
+    groups = [_group({i: lines[i] for i in members}, path) for members in places]
+    rounds: dict[Any, list[int]] = {}
+    for index, members in enumerate(places):
+        rounds.setdefault(lines[members[0]].get("round"), []).append(index)
+    return Logged(groups, places, list(rounds.values()))
 
 
-def group_places(lines: Lines, path: Path) -> dict[str, list[int]]:
-    """The lines of each problem, problems by first appearance. Errors: UserError naming the line."""
-    places: dict[str, list[int]] = {}
+def group_places(lines: Lines, path: Path) -> list[list[int]]:
+    """The lines of each group, groups by first appearance. Errors: UserError naming the line."""
+    places: dict[tuple[str, str, str], list[int]] = {}
     for place, line in lines.items():
         if line.get("problem_id") is None:
             raise UserError(f"{path}, line {place}: key 'problem_id' is missing")
-        places.setdefault(str(line["problem_id"]), []).append(place)
-    return places
+        key = (str(line["problem_id"]), str(line.get("round")), str(line.get("group")))
+        places.setdefault(key, []).append(place)
+    return list(places.values())
 
 
-def _group(problem_id: str, lines: Lines, path: Path) -> Group:
-    """The lines of one problem; what they say of the problem itself must agree."""
+def _group(lines: Lines, path: Path) -> Group:
+    """The lines of one group; what they say of the problem itself must agree."""
+    problem_id, first = str(next(iter(lines.values()))["problem_id"]), next(iter(lines))
     rollouts = [_rollout(line, f"{path}, line {place}") for place, line in lines.items()]
     told: dict[str, Any] = {}
     for place, line in lines.items():
         for key, value in line.items():
             if key not in ROLLOUT_KEYS and told.setdefault(key, value) != value:
                 raise UserError(f"{path}, line {place}: {key!r} differs from that of an earlier line of {problem_id!r}")
-    prompt, answer = str(told.pop("prompt", None) or ""), told.pop("answer", None)
+    prompt, answer = _prompt(told.pop("prompt", None), f"{path}, line {first}"), told.pop("answer", None)
     return Group(Problem(problem_id, prompt, "" if answer is None else str(answer), told), tuple(rollouts))
+
+
+def _prompt(value: Any, where: str) -> Prompt:
+    turns = isinstance(value, list) and all(isinstance(t, dict) and {"role", "content"} <= t.keys() for t in value)
+    if not (value is None or isinstance(value, str) or turns):
+        raise UserError(f"{where}: 'prompt' must be a text or turns with role and content, not {str(value)[:60]!r}")
+    return value or ""
 
 
 def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
@@ -127,10 +152,11 @@ def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
         stop=stop,
         budget=budget,
         verdict=verdict,
-        raw_reward=verdict.worth,
+        raw_reward=reward_number(line.get("raw_reward", verdict.worth), f"{where}: raw_reward"),
         text=text or "",
         token_ids=tuple(ids or ()),
         given=reward_numbers(line.get("rewards") or {}, where),
+        weight_version=line.get("weight_version"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from rl.rounds.round import Round
@@ -17,14 +18,17 @@ def records(round_: Round) -> list[dict[str, Any]]:
     trained = len(round_.batch)
     rows = []
     for i, scored in enumerate(round_.everything()):
-        for rollout, terms in zip(scored.group.rollouts, scored.terms.tolist(), strict=True):
+        scores = zip(scored.group.rollouts, scored.terms.tolist(), scored.totals.tolist(), strict=True)
+        for rollout, terms, total in scores:
             rewards = zip(round_.reward_names, terms, strict=True)
             rows.append(
                 {
                     "step": round_.step,
                     "round": round_.number,
+                    "group": i,
                     "problem_id": rollout.problem_id,
                     "prompt": json.dumps(scored.group.problem.prompt),
+                    "answer": scored.group.problem.answer,
                     "completion": rollout.text,
                     "token_ids": list(rollout.token_ids),
                     "length": rollout.length,
@@ -32,9 +36,14 @@ def records(round_: Round) -> list[dict[str, Any]]:
                     "budget": rollout.budget,
                     "verdict": str(rollout.verdict),
                     "raw_reward": rollout.raw_reward,
-                    "rewards": {name: None if value != value else value for name, value in rewards},
+                    "rewards": {name: _or_none(value) for name, value in rewards},
+                    "reward": _or_none(total),
                     "advantage": next(advantages) if i < trained else None,
                     "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
                 }
             )
     return rows
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -19,7 +19,7 @@ def advantages(
         str | None, typer.Option(help="Estimate with it: its name, file.py:name or module:name.")
     ] = None,
     rollouts: Annotated[
-        Path | None, typer.Option(metavar="FILE.jsonl", help="Logged rewards of rollouts, one a line.")
+        Path | None, typer.Option(metavar="FILE", help="Logged rewards of rollouts: JSON lines, or what a run wrote.")
     ] = None,
     settings: Settings = None,
     json_file: Json = None,

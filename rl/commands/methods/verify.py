@@ -22,7 +22,7 @@ CHUNK = 64
 def verify(
     cases: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.jsonl", help="Lines of `gold`, `completion` and, optionally, `expect`."),
+        typer.Option(metavar="FILE", help="JSON lines: gold, completion and, optionally, expect; or a run's rollouts."),
     ] = None,
     verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
     settings: Settings = None,
@@ -48,10 +48,16 @@ def verify(
 
 
 def read_cases(path: Path) -> dict[int, dict[str, Any]]:
-    """The cases of a file by line. Errors: UserError naming the line and the key."""
+    """The cases of a file by line; a run's are to be judged as it did. Errors: UserError naming line and key."""
+    from rl.elsewhere.own_logs import is_own
     from rl.elsewhere.rollout_files import read_lines
 
     lines = read_lines(path)
+    if is_own(path):
+        return {
+            place: {"gold": line["answer"], "completion": line["text"], "expect": line["correct"]}
+            for place, line in lines.items()
+        }
     for place, line in lines.items():
         for key in ("gold", "completion"):
             if not isinstance(line.get(key), str):

@@ -3,9 +3,10 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
-from commands import CLASS, Line, line, run, score, write
+from commands import CLASS, Line, line, refused, run, score, write
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +166,40 @@ def test_every_reward_scores_a_file_with_every_key(capsys: pytest.CaptureFixture
             assert len(found["rewards"]) == 6, plugin
             assert all(len(values) == 6 for values in found["terms"].values()), plugin
             assert all(value is None or math.isfinite(value) for value in found["rewards"]), plugin
+
+
+def test_a_conversational_function_gets_turns_where_the_prompt_is_a_chat() -> None:
+    Path("mine.py").write_text(
+        "async def R(prompts, completions, answer, **kwargs):\n"
+        "    return [len(c) if isinstance(c, str) else 10 * len(c[0]['content']) + len(p)\n"
+        "            for p, c in zip(prompts, completions)]"
+    )
+    chat = [{"role": "system", "content": "Think."}, {"role": "user", "content": "1+1=?"}]
+    rows = [line(4, True, text="abc", prompt=chat), line(4, True, problem_id="q", text="abc", prompt="1+1=?")]
+    assert score("mine.py:R", rows)["rewards"] == [32, 3]
+
+
+def test_trls_accuracy_reward_scores_a_file_with_solutions(capsys: pytest.CaptureFixture[str]) -> None:
+    chat = [{"role": "user", "content": "1+1=?"}]
+    rows = [line(4, True, text=rf"\boxed{{{n}}}", prompt=chat, solution=r"$\boxed{2}$") for n in (2, 3)]
+    assert score("trl.rewards:accuracy_reward", rows)["rewards"] == [1, 0]
+    lacking = write(line(4, True, text="2", prompt=chat))
+    said = refused(capsys, "score", "--reward", "trl.rewards:accuracy_reward", "--rollouts", lacking)
+    assert "reward 'accuracy_reward' asks for 'solution', not a column of these rollouts" in said
+
+
+def test_rounds_are_scored_one_after_another() -> None:
+    rows = [line(100, True, round=0), line(50, True, round=1), line(50, True, round=2, raw_reward=0.0), line(9, True)]
+    # first visit: 1; 1 + cos(pi/4); h is 50 now: counted as wrong, 0 + min(0, cos(pi/2)); a file's line without a round is the last
+    expected = [1, 1 + math.sqrt(0.5), 0, 1 + math.cos(math.pi / 2 * 9 / 50)]
+    found = score("hapo", rows)
+    assert found["rewards"] == pytest.approx(expected)
+    assert found["terms"]["correct"] == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("prompt", [3, [{"role": "user"}], ["1+1=?"]])
+def test_a_prompt_that_is_neither_text_nor_turns_is_refused(prompt: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(line(4, True, prompt=prompt))
+    assert "line 1: 'prompt' must be a text or turns" in refused(
+        capsys, "score", "--reward", "correct", "--rollouts", path
+    )

@@ -1,0 +1,64 @@
+"""The rollouts that a run of ours wrote, as the lines of `rollout_files`.
+
+`completion` becomes `text`, `verdict` says what is `correct`, `prompt` is text or turns again. `raw_reward`, `rewards`,
+`reward` (their weighted sum), `advantage` (null: did not train), `answer`, `round` and `group` stay. Columns of the
+data are not logged, aliases of an answer among them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rewards import Verdict
+from rl.errors import UserError
+from rl.folders.run import RunFolder
+
+SAME = (
+    *("problem_id", "answer", "length", "stop", "budget", "token_ids", "verdict", "raw_reward", "rewards", "reward"),
+    *("advantage", "weight_version", "round", "group"),
+)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path leads to what a run wrote: a parquet file, the folder `rollouts/`, or the run's."""
+    return path.is_dir() or (path.is_file() and path.suffix == ".parquet")
+
+
+def own_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """One object a rollout, round after round. Errors: UserError naming the file and what it lacks."""
+    for file in _files(path):
+        try:
+            table = pq.read_table(file, partitioning=None)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UserError(f"cannot read {file}: {str(error).splitlines()[0]}") from error
+        missing = [name for name in (*SAME, "prompt", "completion") if name not in table.column_names]
+        if missing:
+            raise UserError(f"{file} holds no rollouts of a run: column {missing[0]!r} is missing")
+        yield from map(_line, table.to_pylist())
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if (path / "stages").is_dir():
+        raise UserError(f"{path} is a run of several stages; give the folder of one, {path}/stages/…")
+    files = [file for _, file in RunFolder(path).rollout_files()] or sorted(path.glob("round-*.parquet"))
+    if not files:
+        raise UserError(f"{path} holds no rollouts: no round-*.parquet there or in its folder rollouts/")
+    return files
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    worth = Verdict(row["verdict"]).worth
+    return {
+        **{name: row[name] for name in SAME},
+        "prompt": json.loads(row["prompt"]),
+        "text": row["completion"],
+        "correct": None if worth is None else worth == 1,
+    }
