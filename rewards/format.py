@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from rewards.history import HistoryView
 from rewards.shaped import at_least, of_judged
-from rewards.types import Group, Values
+from rewards.types import Group, Rollout, Values
 
 
 class TagFormat:
     """R = a_think · I[one `<think>…</think>`] + a_answer · I[one `<answer>…</answer>`].
 
     A pair counts if each of its tags stands exactly once, in order, and it does not overlap the
-    other pair (Train Long, Think Short, arXiv 2508.08940; the weights are not stated there). Where
-    the prompt already opens the thinking, as many chat templates do, set `opened`.
+    other pair (Train Long, Think Short, arXiv 2508.08940; the weights are not stated there). That the
+    prompt already opens the thinking, as many chat templates do, is seen by itself; where only the
+    texts are known, as in stock TRL's logs, set `opened`.
     """
 
     name = "format"
@@ -23,7 +24,11 @@ class TagFormat:
         self.a_think, self.a_answer, self.opened = a_think, a_answer, opened
 
     def __call__(self, group: Group, history: HistoryView) -> Values:
-        return of_judged(group, lambda r: self.score(r.text))
+        return of_judged(group, self.of)
+
+    def of(self, rollout: Rollout) -> float:
+        """The reward of one rollout, what its prompt had begun counted."""
+        return self.score(rollout.text if self.opened else rollout.read)
 
     def score(self, text: str) -> float:
         """The reward of one completion, in [0, a_think + a_answer]."""

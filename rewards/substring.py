@@ -51,7 +51,7 @@ class Substring:
         golds = group.problem.golds
         if group.rollouts and not any(golds):
             raise ValueError(f"problem {group.problem.id!r} has no answer to compare with")
-        return [self.score(r.text, golds) for r in group.rollouts]
+        return [self.score(r.read, golds) for r in group.rollouts]
 
     def score(self, completion: str, golds: Iterable[str]) -> float:
         """1 if the completion's boxed answer matches any of `golds`, else 0."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from rewards.history import History, HistoryView
+from rewards.thinking import read
 
 Prompt = str | list[dict[str, str]]
 """A plain text, or chat messages with `role` and `content`."""
@@ -63,6 +64,7 @@ class Rollout:
     raw_reward: float | None
     """Correctness within the budget before any shaping; None where nobody could judge."""
     text: str = ""
+    """What it says, in the model's own words."""
     token_ids: tuple[int, ...] = ()
     given: Mapping[str, float | None] = field(default_factory=dict)
     """What reward functions that see one rank at a time (TRL's kind) said of it, by name."""
@@ -70,6 +72,13 @@ class Rollout:
     """The log-prob of each token as it was drawn, in nats, where the engine was asked for it."""
     weight_version: int | None = None
     """The optimiser step whose weights sampled it; of a logged rollout, None."""
+    lead: str = ""
+    """What the prompt had begun of the thinking; see `rewards.thinking`."""
+
+    @property
+    def read(self) -> str:
+        """The text as the verifier reads it."""
+        return read(self.lead, self.text)
 
 
 @dataclass(frozen=True)

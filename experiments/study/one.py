@@ -19,8 +19,7 @@ from rewards.verifier import Isolated
 from rl.errors import user_errors_exit_2
 from rl.evaluation import Protocol
 from rl.evaluation.engines import EngineChoice, open_answerer
-from rl.evaluation.measuring import Asked
-from rl.evaluation.recipes import data_in
+from rl.evaluation.measuring import asked_by
 from rl.folders.run import RunFolder, write_text
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_verifier
@@ -68,7 +67,7 @@ def answered(source: SourcePart, recipe: Recipe, protocol: Protocol, model: str,
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     tokenizer = load_tokenizer(model)
     problems = load_problems(source, recipe.data.prompt, verifier, tokenizer.chat_template is not None)
-    asked = Asked(problems.problems, verifier, protocol.of(data_in(source, problems), "transformers"))
+    asked = asked_by(tokenizer, problems, source, verifier, protocol, "transformers")
     try:
         measured = asked.measure(
             recipe.name,

@@ -39,7 +39,7 @@ class _BudgetShape(Shaped):
         return (
             self.lambda_correct * self.r_correct * is_correct(rollout)
             + self.lambda_length * self.r_max * term
-            + self.lambda_format * self.format.score(rollout.text)
+            + self.lambda_format * self.format.of(rollout)
         )
 
     def terms(self, group: Group, history: HistoryView) -> dict[str, Values]:

@@ -32,10 +32,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from rewards.thinking import THINK
 from rewards.verifier.latex import LONGEST
 from rewards.verifier.quick import compare
 
-START_OF_THINKING, END_OF_THINKING = "<think>", "</think>"
+START_OF_THINKING, END_OF_THINKING = THINK
 Place = Literal["box", "tag", "line", "number"]
 PLACES = ("box", "tag", "line", "number")
 TAIL = 2000

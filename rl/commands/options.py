@@ -21,7 +21,6 @@ Columns = Annotated[
         "--column", metavar="ROLE=PATH", help="problem=, answer= or choices= with a name or path; repeatable."
     ),
 ]
-RolloutFile = Annotated[Path, typer.Option("--rollouts", metavar="FILE.jsonl", help="Logged rollouts, one a line.")]
 RolloutFile = Annotated[
     Path, typer.Option("--rollouts", metavar="FILE", help="Logged rollouts: JSON lines, or what a run wrote.")
 ]

@@ -18,12 +18,15 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from curricula import BudgetSchedule, Constant
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout
+from rewards.thinking import read
 from rewards.types import Prompt
 from rewards.verifier import MathVerifier, Verifier
 from rl.errors import UserError
 from rl.plugins import function_values, judge_problems, raw_reward, score_one
 from rl.problems.prompts import problem_id
+from rl.prompts import encode_prompts
 from rl.rounds.budgets import Budgets
+from rl.thinking import leads
 
 
 class TRLReward:
@@ -34,7 +37,7 @@ class TRLReward:
     every rank of a launch does, since groups may lie across ranks.
 
     `budget` is in tokens, or a schedule over optimiser steps; `truncated` says what a completion
-    without an end counts as: `wrong`, or `judge` its text.
+    without an end counts as: `wrong`, or `judge` its text. `chat_options` are the trainer's `chat_template_kwargs`.
     """
 
     def __init__(
@@ -45,11 +48,13 @@ class TRLReward:
         verifier: Verifier | None = None,
         truncated: str = "wrong",
         eos_ids: Sequence[int] = (),
+        chat_options: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(reward, Monitor):
             raise UserError(f"reward {reward.name!r} sets itself by a monitor set, which a stock trainer does not have")
         self.reward, self.verifier, self.truncated = reward, verifier or MathVerifier(), truncated
         self.budgets = Budgets(Constant(budget) if isinstance(budget, int) else budget)
+        self.tokenizer, self.chat_options = tokenizer, chat_options
         self.eos_ids = {tokenizer.eos_token_id, *eos_ids}
         self.history = History()
         self.__name__ = reward.name
@@ -97,7 +102,11 @@ class TRLReward:
         hooks: Mapping[str, Any],
     ) -> list[Rollout]:
         texts = [c if isinstance(c, str) else "".join(str(turn["content"]) for turn in c) for c in completions]
-        verdicts = judge_problems(self.verifier, problems, texts)
+        each = {problem.id: problem for problem in problems}
+        prompts = encode_prompts(self.tokenizer, list(each.values()), self.chat_options)
+        begun = dict(zip(each, leads(self.tokenizer, prompts), strict=True))
+        whole = [read(begun[problem.id], text) for problem, text in zip(problems, texts, strict=True)]
+        verdicts = judge_problems(self.verifier, problems, whole)
         given = function_values([self.reward], problems, texts, ids, hooks)
         found = []
         for problem, text, token_ids, verdict, said in zip(problems, texts, ids, verdicts, given, strict=True):
@@ -113,6 +122,7 @@ class TRLReward:
                     text=text,
                     token_ids=tuple(token_ids),
                     given=said,
+                    lead=begun[problem.id],
                 )
             )
         return found

@@ -4,7 +4,8 @@ from rl.evaluation.caps import at_cap
 from rl.evaluation.presets import PRESETS, preset
 from rl.evaluation.protocol import Data, LengthFilter, Protocol
 from rl.evaluation.rows import Evaluation
-from rl.evaluation.sampling import Answerer, encode_prompts, end_ids, evaluate
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
+from rl.prompts import encode_prompts
 
 __all__ = [
     "PRESETS",

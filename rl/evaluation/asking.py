@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rl.evaluation.measuring import Asked
+from rl.evaluation.measuring import Asked, asked_by
 from rl.evaluation.presets import preset
 from rl.evaluation.protocol import Protocol
-from rl.evaluation.recipes import data_in
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.benchmarks import is_long_context
@@ -68,6 +67,7 @@ def asked_of(
     rows = list(rows_of(source))
     protocol = choice.judged(protocol, is_long_context(rows))
     judge = load_verifier(protocol.verifier.name, protocol.verifier.options)
-    chat = load_tokenizer(resolve_model(model)).chat_template is not None
+    tokenizer = load_tokenizer(resolve_model(model))
+    chat = tokenizer.chat_template is not None
     problems = problems_of(rows, source, PromptPart(protocol.prompt, protocol.system), judge, chat).first(limit)
-    return Asked(problems.problems, judge, protocol.of(data_in(source, problems), engine))
+    return asked_by(tokenizer, problems, source, judge, protocol, engine)

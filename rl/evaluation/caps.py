@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem
+from rewards.thinking import read
 from rewards.verifier import Verifier
-from rl.evaluation.rows import Row
+from rl.evaluation.rows import Row, lead_of
 from rl.plugins import judge_problems, raw_reward
+from rl.thinking import texts
 
 
 def at_cap(
@@ -30,10 +32,11 @@ def at_cap(
     """
     long = [i for i, row in enumerate(rows) if row["length"] > cap]
     cut = [list(rows[i]["token_ids"][:cap]) for i in long]
-    texts = list(tokenizer.batch_decode(cut, skip_special_tokens=True)) if cut else []
-    verdicts = judge_problems(verifier, [problems[rows[i]["problem_id"]] for i in long], texts)
+    said = texts(tokenizer, cut)
+    whole = [read(lead_of(rows[i]), text) for i, text in zip(long, said, strict=True)]
+    verdicts = judge_problems(verifier, [problems[rows[i]["problem_id"]] for i in long], whole)
     scored = list(rows)
-    for i, ids, text, verdict in zip(long, cut, texts, verdicts, strict=True):
+    for i, ids, text, verdict in zip(long, cut, said, verdicts, strict=True):
         scored[i] = {
             **rows[i],
             "token_ids": ids,

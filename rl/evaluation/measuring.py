@@ -16,10 +16,14 @@ from rl.evaluation.figures.heat import heat_map
 from rl.evaluation.figures.summary import Json, numbers
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
-from rl.evaluation.recipes import stated
+from rl.evaluation.recipes import data_in, stated
 from rl.evaluation.rows import Evaluation, Row
-from rl.evaluation.sampling import Answerer, encode_prompts, evaluate
+from rl.evaluation.sampling import Answerer, evaluate
+from rl.problems.data import ProblemSet
+from rl.prompts import encode_prompts
 from rl.ranks import is_main_process
+from rl.recipe.parts import SourcePart
+from rl.thinking import described
 
 BATCHES_A_PART = 4
 """Batches side by side in one part: an engine that refills its batch needs some to refill it from."""
@@ -86,3 +90,17 @@ class Asked:
             cap: at_cap(evaluation.rows, cap, by_id, tokenizer, self.verifier, self.protocol.truncated)
             for cap in self.protocol.scored_at
         }
+
+
+def asked_by(
+    tokenizer: PreTrainedTokenizerBase,
+    problems: ProblemSet,
+    source: SourcePart,
+    verifier: Verifier,
+    protocol: Protocol,
+    engine: str,
+) -> Asked:
+    """The problems of a source, and the protocol with what is known of them and of the model's prompts."""
+    written = [stated(problem, protocol.budget_text) for problem in problems.problems]
+    thinking = described(tokenizer, written, protocol.chat_options)
+    return Asked(problems.problems, verifier, protocol.of(data_in(source, problems), engine, thinking))

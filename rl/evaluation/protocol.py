@@ -77,6 +77,8 @@ class Protocol:
     chat_options: Mapping[str, Any] = field(default_factory=dict)
     """What the chat template was given, such as `enable_thinking`."""
     length_filter: LengthFilter = field(default_factory=LengthFilter)
+    thinking: str = ""
+    """What the prompts do with it (`rl.thinking.described`), as "begun in the prompt"; "": the completion begins it."""
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -113,6 +115,8 @@ class Protocol:
         asked = [part for part in (self.prompt != "{problem}" and self.prompt, self.system, self.budget_text) if part]
         if asked or self.chat_options:
             parts.append(f"prompt {_digest(json.dumps([asked, dict(self.chat_options)], sort_keys=True))[:8]}")
+        if self.thinking:
+            parts.append(f"thinking {self.thinking}")
         return ", ".join([*parts, self.engine])
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,9 +152,9 @@ class Protocol:
                 return f"{key} {theirs[key]}, not {mine[key]}"
         return None
 
-    def of(self, data: Data, engine: str) -> Protocol:
+    def of(self, data: Data, engine: str, thinking: str = "") -> Protocol:
         """The protocol with what is only known when it is carried out."""
-        return replace(self, data=data, engine=engine, versions=versions(engine))
+        return replace(self, data=data, engine=engine, versions=versions(engine), thinking=thinking)
 
 
 _CUT = {"judge": "judged", "wrong": "wrong"}

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         ("problem_id", pa.string()),
         ("sample", pa.int32()),
         ("prompt", pa.string()),
+        ("lead", pa.string()),
         ("answer", pa.string()),
         ("difficulty", pa.string()),
         ("completion", pa.string()),
@@ -37,7 +38,8 @@ SCHEMA = pa.schema(
         ("correct", pa.float64()),
     ]
 )
-"""`sample` counts from 0, `length` is in tokens, EOS counted; `correct` is null where nobody could judge."""
+"""`sample` counts from 0; `lead` is what the prompt had begun of the thinking (`rewards.thinking`); `length` is in
+tokens, EOS counted; `correct` is null where nobody could judge."""
 PROTOCOL, MODEL = b"lengthwise.protocol", b"lengthwise.model"
 """Keys of the file's metadata."""
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
@@ -151,12 +153,18 @@ def by_problem(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
     return groups
 
 
+def lead_of(row: Row) -> str:
+    """What the row's prompt had begun; nothing in a file that was written before this was looked at."""
+    return row.get("lead") or ""
+
+
 def row_of(problem: Problem, sample: int, rollout: Rollout) -> Row:
     """One row; the prompt is the last turn of a chat."""
     return {
         "problem_id": problem.id,
         "sample": sample,
         "prompt": problem.prompt if isinstance(problem.prompt, str) else problem.prompt[-1]["content"],
+        "lead": rollout.lead,
         "answer": problem.answer,
         "difficulty": str(problem.columns.get("difficulty", problem.columns.get("level", ""))),
         "completion": rollout.text,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rl.errors import UserError
-from rl.evaluation.measuring import Asked
+from rl.evaluation.measuring import Asked, asked_by
 from rl.evaluation.protocol import Protocol
-from rl.evaluation.recipes import data_in, recipe_protocol
+from rl.evaluation.recipes import recipe_protocol
 from rl.evaluation.rows import Evaluation
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
@@ -97,7 +97,8 @@ def asked_of(
         raise UserError(f"{run.path}: the recipe has no `data.eval`; give --model and --data")
     protocol = change(recipe_protocol(recipe))
     verifier = load_verifier(protocol.verifier.name, protocol.verifier.options)
-    chat = load_tokenizer(resolve_model(recipe.model)).chat_template is not None
+    tokenizer = load_tokenizer(resolve_model(recipe.model))
+    chat = tokenizer.chat_template is not None
     form = replace(recipe.data.prompt, template=protocol.prompt, system=protocol.system)
     problems = load_problems(source, form, verifier, chat).first(limit)
-    return Asked(problems.problems, verifier, protocol.of(data_in(source, problems), engine))
+    return asked_by(tokenizer, problems, source, verifier, protocol, engine)

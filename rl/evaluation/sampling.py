@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rewards import Problem
+from rewards.thinking import read
 from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
 from rl.plugins import judge_problems
+from rl.prompts import encode_prompts
 from rl.rollouts import Ask, Engine, Sampling, stable_seed
 from rl.rounds.judging import rollouts as as_rollouts
-from rl.rounds.judging import texts_of
+from rl.thinking import leads, texts
 
 
 @dataclass(frozen=True)
@@ -94,31 +95,12 @@ def _answer(
         [Ask(one.prompt, protocol.cap, one.seed(protocol.seed), sampling, answerer.eos_ids) for one in local]
     )
     own = [problems[one.place] for one in local]
-    texts = texts_of(answerer.tokenizer, completions)
-    verdicts = judge_problems(verifier, own, texts)
-    rollouts = as_rollouts(own, completions, texts, [protocol.cap] * len(local), verdicts, [], protocol.truncated)
+    said = texts(answerer.tokenizer, [completion.token_ids for completion in completions])
+    begun = leads(answerer.tokenizer, [one.prompt for one in local])
+    verdicts = judge_problems(verifier, own, list(map(read, begun, said)))
+    rollouts = as_rollouts(own, completions, said, begun, [protocol.cap] * len(local), verdicts, [], protocol.truncated)
     gathered = gather_object(rollouts)
     return [row_of(problems[one.place], one.sample, r) for one, r in zip(chunk, gathered, strict=True)]
-
-
-def encode_prompts(
-    tokenizer: PreTrainedTokenizerBase, problems: Sequence[Problem], chat_options: Mapping[str, Any] | None = None
-) -> list[list[int]]:
-    """Prompt token ids, as the trainer makes them: the chat template where the prompt is a chat and there is one."""
-    encoded: list[list[int]] = []
-    for problem in problems:
-        prompt = problem.prompt
-        if not isinstance(prompt, str) and tokenizer.chat_template is None:
-            prompt = "\n\n".join(turn["content"] for turn in prompt)
-        if isinstance(prompt, str):
-            encoded.append(tokenizer(prompt)["input_ids"])
-        else:
-            encoded.append(
-                tokenizer.apply_chat_template(
-                    prompt, add_generation_prompt=True, tokenize=True, return_dict=False, **(chat_options or {})
-                )
-            )
-    return encoded
 
 
 def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

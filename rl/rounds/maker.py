@@ -14,6 +14,8 @@ from accelerate.utils import gather_object
 
 from curricula import Admission, ProblemOrder
 from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
+from rewards.thinking import read
+from rewards.types import Prompt
 from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
 from rl.plugins import judge_problems
@@ -30,6 +32,8 @@ from rl.rounds.scoring import look, observe, require_monitor, score, varies
 
 Decode = Callable[[Sequence[Completion]], list[str]]
 """Completions to what they say."""
+Leads = Callable[[Sequence[Prompt]], list[str]]
+"""Prompts to what they have begun of the thinking; see `rewards.thinking`."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,12 @@ class RoundMaker:
         estimator: Estimator | None = None,
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
+        leads: Leads = lambda prompts: [""] * len(prompts),
     ) -> None:
         require_monitor(rewards, bool(monitor))
         self.problems, self.rewards, self.monitor = list(problems), list(rewards), list(monitor)
         self.budgets, self.verifier, self.asker, self.decode = budgets, verifier, asker, decode
+        self.leads = leads
         self.settings = settings
         self.weights = torch.tensor(list(weights or [1.0] * len(rewards)), dtype=torch.float32)
         self.estimator = estimator or Estimator("group", weights=self.weights.tolist())
@@ -171,16 +177,22 @@ class RoundMaker:
         """All ranks' completions, judged, as groups."""
         rows = draw.rows()[share(draw)]
         problems, budgets = [row.problem for row in rows], [row.budget for row in rows]
-        texts = self.decode(completions)
+        texts, leads = self.decode(completions), self._leads_of(problems)
         started = time.perf_counter()
-        verdicts = judge_problems(self.verifier, problems, texts)
+        verdicts = judge_problems(self.verifier, problems, list(map(read, leads, texts)))
         self._judging += time.perf_counter() - started
         truncated = self.settings.truncated
-        own = as_rollouts(problems, completions, texts, budgets, verdicts, self.rewards, truncated, self._hooks)
+        own = as_rollouts(problems, completions, texts, leads, budgets, verdicts, self.rewards, truncated, self._hooks)
         gathered: list[Rollout] = gather_object(own)
         size = draw.size
         groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(draw.asked)]
         return [Sampled(group, budget, version) for group, budget in zip(groups, draw.budgets, strict=True)]
+
+    def _leads_of(self, problems: Sequence[Problem]) -> list[str]:
+        """One a rollout; a group's prompt is looked at once."""
+        each = {id(problem): problem.prompt for problem in problems}
+        found = dict(zip(each, self.leads(list(each.values())) if each else (), strict=True))
+        return [found[id(problem)] for problem in problems]
 
     # Accuracy, where the order of the problems goes by it -----------------------------------------
 

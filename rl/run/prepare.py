@@ -24,11 +24,14 @@ from rl.recipe.trainer_config import trainer_config
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
 from rl.secrecy import require_no_secrets
+from rl.thinking import described
 from rl.trainer.lora import require_lora
 from rl.updates.chunked import require_proven
 
 PROBED = ("pass_rate", "ref_accuracy", "ref_length")
 """Columns that `data.probe` adds to every training problem."""
+LOOKED_AT = 64
+"""Prompts that a dry run looks at for what they do with thinking."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Prepared(Resolved):
             f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
             f"at most {self.budgets.maximum} tokens a rollout"
         )
-        return lines
+        thinking = described(self.tokenizer, self.train.problems[:LOOKED_AT], c.chat_template_kwargs)
+        return [*lines, f"thinking   {thinking}"] if thinking else lines
 
 
 def resolve(recipe: Recipe, out: Path) -> Resolved:

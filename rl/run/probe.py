@@ -16,6 +16,7 @@ from rl.folders.run import RunFolder
 from rl.recipe.parts import ProbePart
 from rl.rollouts import TransformersEngine
 from rl.run.prepare import PROBED, Prepared
+from rl.thinking import described
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problem
         top_p=config.top_p,
         seed=config.seed,
         chat_options=config.chat_template_kwargs or {},
+        thinking=described(prepared.tokenizer, written, config.chat_template_kwargs),
     )
     model.to(PartialState().device)
     engine = TransformersEngine(model, config.rollout_batch_size or prepared.recipe.evaluation.batch_size)

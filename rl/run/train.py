@@ -19,7 +19,8 @@ from transformers import PrinterCallback, TrainerCallback
 
 from rewards.verifier import Isolated
 from rl.evaluation import Answerer, end_ids, evaluate
-from rl.evaluation.recipes import data_in, recipe_protocol, stated
+from rl.evaluation.measuring import asked_by
+from rl.evaluation.recipes import recipe_protocol
 from rl.folders import checkpoints
 from rl.folders.lock import locked
 from rl.folders.run import RunFolder
@@ -206,13 +207,14 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
         return
     recipe, source = prepared.recipe, prepared.recipe.data.eval
     assert source is not None
-    protocol = recipe_protocol(recipe).of(data_in(source, prepared.eval), "transformers")
-    problems = [stated(problem, protocol.budget_text) for problem in prepared.eval.problems]
+    asked = asked_by(
+        prepared.tokenizer, prepared.eval, source, prepared.verifier, recipe_protocol(recipe), "transformers"
+    )
     with trainer.weights.whole() as model:
         engine = TransformersEngine(model, recipe.evaluation.batch_size)
         name = recipe.model if when == "before" else recipe.name
         answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
-        result = evaluate(answerer, problems, prepared.verifier, protocol)
+        result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
     if trainer.accelerator.is_main_process:
         result.save(target)
 

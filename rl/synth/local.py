@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from rewards import Problem
-from rl.evaluation import encode_prompts, end_ids
+from rewards.thinking import read
+from rl.evaluation import end_ids
 from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
+from rl.prompts import encode_prompts
 from rl.rollouts import Ask, Sampling, generate, stable_seed
-from rl.rounds.judging import texts_of
 from rl.synth.filter import Sampled, seed_of
+from rl.thinking import leads, texts
 
 
 class LocalModel:
@@ -27,7 +29,7 @@ class LocalModel:
         self.ends = end_ids(self.model, self.tokenizer)
 
     def answers(self, id: str, messages: Sequence[Mapping[str, str]]) -> list[str]:
-        """`samples` completions of a row."""
+        """`samples` completions of a row, after what its prompt has begun of the thinking."""
         chat = [dict(message) for message in messages]
         plain = "\n\n".join(message["content"] for message in chat)
         prompt = chat if self.tokenizer.chat_template is not None else plain
@@ -38,4 +40,5 @@ class LocalModel:
             for place in range(options.samples)
         ]
         completions = generate(self.model, asks)
-        return texts_of(self.tokenizer, completions)
+        (lead,) = leads(self.tokenizer, [ids])
+        return [read(lead, text) for text in texts(self.tokenizer, [c.token_ids for c in completions])]

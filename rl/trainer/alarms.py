@@ -15,6 +15,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from rewards import Rollout, Verdict
+from rewards.thinking import THINK
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
 from rl.rounds.scoring import varies
@@ -123,7 +124,7 @@ def _counts(round_: Round) -> Iterable[str]:
 
 _SIGNS: dict[str, Callable[[Rollout], bool]] = {
     "cut": lambda rollout: rollout.stop == "length",
-    "thinking": lambda rollout: "<think>" in rollout.text and "</think>" not in rollout.text,
+    "thinking": lambda rollout: THINK.begin in rollout.read and THINK.end not in rollout.read,
     "unboxed": lambda rollout: "\\boxed" not in rollout.text,
 }
 _CAUSES = {

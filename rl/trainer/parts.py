@@ -14,9 +14,9 @@ from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Sampling
 from rl.rounds.asking import Asker
 from rl.rounds.budgets import Budgets
-from rl.rounds.judging import texts_of
 from rl.rounds.maker import RoundMaker, RoundSettings
 from rl.rounds.waiting import Deserted
+from rl.thinking import leads, texts
 
 
 def round_settings(args: LengthGRPOConfig) -> RoundSettings:
@@ -58,10 +58,11 @@ def round_maker(
         budgets,
         verifier,
         asker,
-        lambda completions: texts_of(trainer.processing_class, completions),
+        lambda completions: texts(trainer.processing_class, [completion.token_ids for completion in completions]),
         round_settings(args),
         args.reward_weights,
         Estimator(args.advantage, args.advantage_options, args.reward_weights or [1.0] * len(rewards)),
         order or (None if args.shuffle_dataset else AsGiven()),
         monitor,
+        lambda prompts: leads(trainer.processing_class, trainer.encode(prompts)),
     )

@@ -72,6 +72,7 @@ def make_trainer(
         verifier: Verifier = verifier,
         peft_config: Any = None,
         engine: Engine | None = None,
+        processing_class: PreTrainedTokenizerBase = tokenizer,
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -99,7 +100,7 @@ def make_trainer(
             rewards=rewards or [Correct()],
             budget=budget or load_budget("constant", {"tokens": tokens}),
             verifier=verifier,
-            processing_class=tokenizer,
+            processing_class=processing_class,
             order=order,
             monitor=monitor,
             on_round=on_round,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rewards.thinking import THINK, opened, read
 from rl.commands.methods.listing import list_plugins
 from rl.commands.options import Json, Quiet, Settings
 from rl.commands.output import progress, require_place, write_json
@@ -22,7 +23,7 @@ CHUNK = 64
 def verify(
     cases: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON lines: gold, completion and, optionally, expect; or a run's rollouts."),
+        typer.Option(metavar="FILE", help="JSON lines: gold, completion, also prompt and expect; or a run's rollouts."),
     ] = None,
     verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
     settings: Settings = None,
@@ -63,9 +64,20 @@ def read_cases(path: Path) -> dict[int, dict[str, Any]]:
             if not isinstance(line.get(key), str):
                 wrong = "is missing" if key not in line else f"must be a text, not {line[key]!r}"
                 raise UserError(f"{path}, line {place}: key {key!r} {wrong}")
-        if not isinstance(line.get("expect"), bool | None):
-            raise UserError(f"{path}, line {place}: 'expect' must be true or false, not {line['expect']!r}")
+        for key in ("expect", "thinking_begun"):
+            if not isinstance(line.get(key), bool | None):
+                raise UserError(f"{path}, line {place}: {key!r} must be true or false, not {line[key]!r}")
+        if not isinstance(line.get("prompt"), str | None):
+            raise UserError(f"{path}, line {place}: 'prompt' must be the prompt's whole text, not {line['prompt']!r}")
+        if line.get("prompt") is not None and line.get("thinking_begun") is not None:
+            raise UserError(f"{path}, line {place}: 'prompt' says whether thinking is begun; remove 'thinking_begun'")
     return lines
+
+
+def _read(case: dict[str, Any]) -> str:
+    """The completion after what its prompt had begun of the thinking."""
+    lead = THINK.begin if case.get("thinking_begun") else opened(case.get("prompt") or "")
+    return read(lead, case["completion"])
 
 
 def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) -> dict[str, Any]:
@@ -84,7 +96,7 @@ def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) 
         with progress("judging", len(places), quiet) as advance:
             for start in range(0, len(places), CHUNK):
                 chunk = [lines[place] for place in places[start : start + CHUNK]]
-                found = judge(verifier, [c["gold"] for c in chunk], [c["completion"] for c in chunk])
+                found = judge(verifier, [c["gold"] for c in chunk], [_read(c) for c in chunk])
                 verdicts += map(str, found)
                 advance(len(chunk))
     except KeyboardInterrupt:

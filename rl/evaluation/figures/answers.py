@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rewards import Verdict
+from rewards.thinking import read
 from rewards.verifier import Reading, Verifier
 from rewards.verifier.base import InProcess
 from rewards.verifier.quick import compare
 from rl.evaluation.figures.votes import Ballot
-from rl.evaluation.rows import Row
+from rl.evaluation.rows import Row, lead_of
 
 RIGHT = "right"
 """The answer of all samples that the verifier finds correct: what equals the gold answer is one answer."""
@@ -33,7 +34,7 @@ def ballots(rows: Sequence[Row], verifier: Verifier, truncated: str = "judge") -
         if row["verdict"] == Verdict.CORRECT:
             found.append(Ballot((RIGHT,), row["correct"], row["length"]))
             continue
-        answer = reading.find(row["completion"]).answer
+        answer = reading.find(read(lead_of(row), row["completion"])).answer
         if not answer:
             continue
         equal = next((other for other in known if other == answer or same(other, answer)), None)

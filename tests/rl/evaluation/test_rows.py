@@ -15,7 +15,7 @@ from rl.statistics import bootstrap_mean
 def row(problem: str, correct: float | None, length: int = 10, sample: int = 0, **more: Any) -> dict[str, Any]:
     verdict = {1.0: "correct", 0.0: "wrong", None: "crashed"}[correct]
     return {
-        "problem_id": problem, "sample": sample, "prompt": "?", "answer": "1", "difficulty": "", "completion": "",
+        "problem_id": problem, "sample": sample, "prompt": "?", "lead": "", "answer": "1", "difficulty": "", "completion": "",
         "token_ids": [1] * length, "length": length, "stop": "eos", "verdict": verdict, "correct": correct, **more,
     }  # fmt: skip
 

@@ -51,6 +51,20 @@ def test_each_line_gets_its_verdict_and_expectations_are_compared(capsys: pytest
     assert "not as expected: lines 2" in said
 
 
+def test_a_case_says_whether_its_prompt_had_begun_to_think() -> None:
+    draft = "12, so \\boxed{12}. Wait: it says"
+    rows = [
+        case("12", draft, thinking_begun=True, expect=False),
+        case("12", draft, prompt="<|User|>3*4?<|Assistant|><think>\n", expect=False),
+        case("12", draft, prompt="<|User|>Use <think>.<|Assistant|>", expect=True),
+        case("12", draft, thinking_begun=False, expect=True),
+        case("12", draft + "</think>\\boxed{12}", thinking_begun=True, expect=True),
+    ]
+    out = run("verify", "--cases", cases(*rows))
+    assert out["verdicts"] == ["unparsable", "unparsable", "correct", "correct", "correct"]
+    assert out["agree"] == 1.0
+
+
 def test_without_expectations_there_is_nothing_to_agree_with() -> None:
     assert run("verify", "--cases", cases(case("5", r"\boxed{5}"))) | {"seconds": 0} == {
         "verdicts": ["correct"], "seconds": 0, "agree": None, "disagree": [],
@@ -86,6 +100,12 @@ def test_without_cases_it_lists_the_verifiers(
         ({"gold": 5, "completion": "x"}, "line 2: key 'gold' must be a text, not 5"),
         ({"gold": "5", "completion": None}, "line 2: key 'completion' must be a text"),
         ({"gold": "5", "completion": "x", "expect": "yes"}, "line 2: 'expect' must be true or false, not 'yes'"),
+        (
+            {"gold": "5", "completion": "x", "thinking_begun": 1},
+            "line 2: 'thinking_begun' must be true or false, not 1",
+        ),
+        ({"gold": "5", "completion": "x", "prompt": []}, "line 2: 'prompt' must be the prompt's whole text, not []"),
+        ({"gold": "5", "completion": "x", "prompt": "", "thinking_begun": True}, "line 2: 'prompt' says whether"),
     ],
 )
 def test_a_bad_case_is_named_by_its_line(row: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]) -> None:
