@@ -29,6 +29,7 @@ def records(round_: Round) -> list[dict[str, Any]]:
                     "problem_id": rollout.problem_id,
                     "prompt": json.dumps(scored.group.problem.prompt),
                     "answer": scored.group.problem.answer,
+                    "lead": rollout.lead,
                     "completion": rollout.text,
                     "token_ids": list(rollout.token_ids),
                     "length": rollout.length,

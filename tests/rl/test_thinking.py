@@ -1,10 +1,13 @@
 """What public models' chat templates do with thinking, and what that makes of a completion: one rule for all of them."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem, Rollout, Verdict
@@ -14,9 +17,12 @@ from rewards.thinking import opened, read
 from rewards.verifier import MathVerifier
 from rewards.verifier.exact import ExactMatch
 from rl.elsewhere.trl_reward import TRLReward
-from rl.evaluation import Answerer, Protocol, at_cap, encode_prompts, evaluate
+from rl.evaluation import Answerer, Evaluation, Protocol, at_cap, encode_prompts, evaluate
 from rl.evaluation.figures.answers import ballots
+from rl.models import resolve_model
 from rl.rollouts import Ask, Completion
+from rl.rounds.records import records
+from rl.run.dry_run import dry_run
 from rl.thinking import described, leads, texts
 
 
@@ -179,6 +185,7 @@ def test_a_round_judges_by_the_prompt_logs_the_models_own_text_and_the_alarm_say
     trainer = make_trainer(problems_=chats, engine=Says(own, text), processing_class=own)
     round_ = trainer.rounds.make(0)
     assert {(r.verdict, r.lead, r.text) for r in round_.rollouts()} == {(Verdict.UNPARSABLE, "<think>", text)}
+    assert {(row["lead"], row["completion"]) for row in records(round_)} == {("<think>", text)}
     assert any("began to think and never ended it" in line for line in trainer.teller.alarms.see(round_))
 
 
@@ -193,3 +200,26 @@ def test_in_stock_trl_the_prompt_is_looked_at_too(tokenizer: PreTrainedTokenizer
         for name, own in (("begun", of_model(tokenizer, BEGUN)), ("not", tokenizer))
     }
     assert values == {"begun": [0.0], "not": [1.0]}
+
+
+def test_a_dry_run_and_an_evaluation_say_what_the_prompts_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    shutil.copytree(resolve_model("demo"), "model")
+    Path("model/chat_template.jinja").write_text(BEGUN)
+    few = ["data.train.options.n=256", "data.eval=null"]
+    assert "\nthinking   begun in the prompt\n" in dry_run("demo-grpo", [*few, "model=model"]).text
+    assert "\nthinking " not in dry_run("demo-grpo", few).text
+    asked = ("evaluate", "--data", "demo", "--limit", "4", "--cap", "8")
+    assert run(*asked, "--model", "model", "--out", "a.parquet")["protocol"]["thinking"] == "begun in the prompt"
+    assert "thinking begun in the prompt" in " ".join(capsys.readouterr().out.split())
+    assert {row["lead"] for row in Evaluation.load(Path("a.parquet")).rows} == {"<think>"}
+    assert run(*asked, "--model", "demo")["protocol"]["thinking"] == ""
+
+
+def test_a_protocol_from_before_prompts_were_looked_at_is_read() -> None:
+    old = Protocol(cap=9).to_dict()
+    del old["thinking"]
+    assert Protocol.from_dict(old) == Protocol(cap=9)
