@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from rl.commands.options import Json
+from rl.commands.options import Dtype, Json
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 
@@ -18,8 +18,6 @@ TAKES = {
     "lora": (),
 }
 """Method: the options that it has."""
-
-DTYPES = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 
 
 def merge(
@@ -36,13 +34,12 @@ def merge(
         typer.Option(help="Take the share over the whole model, which is the default, or in each tensor."),
     ] = None,
     weight: Annotated[float | None, typer.Option(help="linear: the trained model's part; 0.5.")] = None,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None, typer.Option(help="The result's; by default the base's.")
-    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="The result's; by default the base's.")] = None,
     json_file: Json = None,
 ) -> None:
     """Merge a trained model with its base: keep the largest changes, interpolate, TIES, or fold an adapter."""
     from rl import merging
+    from rl.merging.dtypes import WORDS
     from rl.merging.memory import keep_freed_memory
 
     keep_freed_memory()
@@ -55,7 +52,7 @@ def merge(
     if not 0 < options.get("keep", 1) <= 1:
         raise UserError(f"--keep is a share above 0 and at most 1, not {keep}")
     require_place(json_file)
-    kind = DTYPES[dtype] if dtype else None
+    kind = WORDS[dtype] if dtype else None
     if method == "lora":
         if len(trained) != 1:
             raise UserError("lora folds one adapter: give --trained once")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -27,6 +27,7 @@ RolloutFile = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
+Dtype = Literal["float32", "bfloat16", "float16"]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.options import Json, token_counts
+from rl.commands.options import Dtype, Json, token_counts
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 
@@ -21,6 +21,7 @@ def release(
         str | None, typer.Option(help="The model that was trained, as the public knows it; for an adapter, its base.")
     ] = None,
     adapter: Annotated[bool, typer.Option("--adapter", help="Leave an adapter one; else it is folded.")] = False,
+    dtype: Annotated[Dtype | None, typer.Option(help="Of the weights; by default the base model's.")] = None,
     evaluation: Annotated[
         list[Path] | None, typer.Option(help="Figures for the card, from evaluate --json; repeatable.")
     ] = None,
@@ -61,6 +62,7 @@ def release(
             evaluation or (),
             token_counts(caps),
             (repository or out.name).split("/")[-1],
+            dtype,
         )
         result = releasing.release(RunFolder(run), wanted, out)
         print(f"step {result['step']}: {result['why']}\nreleased: {out}")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rl.merging.origin import keep
+
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -153,3 +155,4 @@ def save(model, tokenizer, out: Path) -> None:  # type: ignore[no-untyped-def]
     """An ordinary Hugging Face directory."""
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+    keep(None, out)

@@ -25,8 +25,8 @@ EMBEDDINGS = ("embed_tokens.weight", "embed_in.weight", "wte.weight")
 """Names of an input embedding."""
 
 
-def find_model(name: str) -> Path:
-    """The folder of a model by path, hub name or `demo`."""
+def find_model(name: str, weights: bool = True) -> Path:
+    """The folder of a model by path, hub name or `demo`; of the hub's, perhaps without weights. Errors: UserError."""
     path = Path(name).expanduser()
     if path.is_dir():
         return path
@@ -38,7 +38,7 @@ def find_model(name: str) -> Path:
     if Path(found).is_dir():
         return Path(found)
     try:
-        return Path(snapshot_download(found, allow_patterns=["*.safetensors", *ALONG]))
+        return Path(snapshot_download(found, allow_patterns=[*(["*.safetensors"] if weights else []), *ALONG]))
     except Exception as error:
         raise UserError(f"model {name!r}: no such folder, and not found on the hub ({type(error).__name__})") from error
 
@@ -81,15 +81,15 @@ class Models:
         return base, *(side.sub_(base) for side in trained)
 
 
-def pair(base: Path, trained: Sequence[Path], dtype: str | None) -> Models:
-    """Read where the weights lie and check that they fit. `dtype`: the result's, in the files' words."""
+def pair(base: Path, trained: Sequence[Path]) -> Models:
+    """Read where the weights lie and check that they fit."""
     sides = [read_weights(folder) for folder in (base, *trained)]
     folders = (base, *trained)
     for side, folder in zip(sides, folders, strict=True):
         _leave_out_tied_head(side, folder)
     first = sides[0]
     for side, folder in zip(sides[1:], folders[1:], strict=True):
-        _require_fit(first, base, side, folder, dtype)
+        _require_fit(first, base, side, folder)
     if not any(tensor.merges for tensor in first.values()):
         raise UserError(f"{base} holds no weights that can be merged ({', '.join(FLOATS)})")
     order = sorted(first)
@@ -97,7 +97,7 @@ def pair(base: Path, trained: Sequence[Path], dtype: str | None) -> Models:
     return Models(ordered[0], tuple(ordered[1:]))
 
 
-def _require_fit(base: dict[str, Stored], base_at: Path, other: dict[str, Stored], at: Path, dtype: str | None) -> None:
+def _require_fit(base: dict[str, Stored], base_at: Path, other: dict[str, Stored], at: Path) -> None:
     for one, one_at, two, two_at in ((base, base_at, other, at), (other, at, base, base_at)):
         absent = sorted(set(one) - set(two))
         if absent:
@@ -109,14 +109,12 @@ def _require_fit(base: dict[str, Stored], base_at: Path, other: dict[str, Stored
             shapes = f"{list(tensor.shape)} in {base_at} and {list(twin.shape)} in {at}"
             raise UserError(f"{name} is {shapes}: models of different shapes cannot be merged")
         if tensor.merges and twin.merges:
-            if tensor.dtype != twin.dtype and dtype is None:
-                dtypes = f"{tensor.dtype} in {base_at} and {twin.dtype} in {at}"
-                raise UserError(f"{name} is {dtypes}: name the result's type with --dtype")
-        elif tensor.dtype != twin.dtype or tensor.dtype.startswith("F"):
+            continue
+        if tensor.dtype != twin.dtype or tensor.dtype.startswith("F"):
             raise UserError(
                 f"{name} is of type {tensor.dtype} and {twin.dtype}: only {', '.join(FLOATS)} can be merged"
             )
-        elif not _same(tensor, twin):
+        if not _same(tensor, twin):
             raise UserError(f"{name}, of type {tensor.dtype}, differs between {base_at} and {at} and cannot be merged")
 
 
@@ -155,14 +153,7 @@ def files_along(model: Path) -> list[Path]:
     return sorted(path for path in found if not any(path.match(pattern) for pattern in NOT_ALONG))
 
 
-def copy_along(model: Path, out: Path, dtype: str | None) -> None:
-    """Put them beside merged weights; the config then names the weights' dtype, if it was given."""
+def copy_along(model: Path, out: Path) -> None:
+    """Put them beside merged weights."""
     for path in files_along(model):
         shutil.copyfile(path, out / path.name)
-    if dtype is None:
-        return
-    config = read_json(out / "config.json")
-    for key in ("dtype", "torch_dtype"):
-        if key in config:
-            config[key] = str(FLOATS[dtype]).removeprefix("torch.")
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")

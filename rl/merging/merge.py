@@ -17,9 +17,11 @@ from torch import Tensor
 from rl.errors import UserError
 from rl.folders.whole import require_new, whole_folder
 from rl.installed import installed
+from rl.merging.dtypes import main_dtype, rounded, state
 from rl.merging.folders import EMBEDDINGS, HEADS, Models, copy_along, find_model, known_as, pair, read_json
 from rl.merging.lora import CONFIG, folding, is_adapter
 from rl.merging.methods import Method, Piece
+from rl.merging.origin import keep
 from rl.merging.shards import FLOATS, Stored, Writer, read_weights
 
 RECORD = "merge.json"
@@ -33,23 +35,41 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
     """Write base and trained models, merged, to the folder `out`; gives what `merge.json` says.
 
     The files are cut as the base's are; tokenizer and configurations are the (first) trained
-    model's. `dtype` (F32, BF16, F16) is the result's; by default the base's. All arithmetic is in
-    float32, rounded once. Errors: UserError; then nothing is written.
+    model's, in the base's words where they say the same. `dtype` (F32, BF16, F16) is the result's; by
+    default each tensor has the base's. All arithmetic is in float32, rounded once. Errors:
+    UserError; then nothing is written.
     """
     require_new(out)
     folders = [find_model(name) for name in trained]
     for name, folder in zip(trained, folders, strict=True):
         if is_adapter(folder):
             raise UserError(f"{name} is an adapter: fold it into its base first, with --method lora")
-    models = pair(find_model(base), folders, dtype)
+    base_at = find_model(base)
+    models = pair(base_at, folders)
     method.start(models)
-    results = {name: tensor.to(dtype) for name, tensor in models.base.items()}
+    results = _results(models.base, dtype)
     with _one_thread(), whole_folder(out, sum(tensor.size for tensor in results.values())) as folder:
-        copy_along(folders[0], folder, dtype)
+        kind = _dress(folder, [folders[0]], base_at, results)
         with Writer(folder, list(results.values())) as writer:
             for name, first, piece in _merged(models, method):
-                writer.write(name, first, piece.to(_dtype(results[name])) if results[name].merges else piece)
-        return _record(folder, base, trained, method.name, method.facts(), dtype)
+                writer.write(name, first, _rounded(piece, results[name]))
+        return _record(folder, base, trained, method.name, {**method.facts(), "dtype": kind})
+
+
+def _results(base: dict[str, Stored], dtype: str | None) -> dict[str, Stored]:
+    """What will be written."""
+    return {name: tensor.to(dtype) for name, tensor in base.items()}
+
+
+def _dress(folder: Path, models: Sequence[Path], base: Path, results: dict[str, Stored]) -> str | None:
+    """Put models' tokenizers and configurations, the later over the earlier, beside weights; gives the dtype told."""
+    for model in models:
+        copy_along(model, folder)
+    keep(base, folder)
+    kind = main_dtype(results)
+    if kind is not None:
+        state(folder, kind)
+    return kind
 
 
 def _merged(models: Models, method: Method) -> Iterator[tuple[str, int, Tensor]]:
@@ -77,10 +97,9 @@ def fold(base: str, adapter: str, out: Path, dtype: str | None = None) -> dict[s
     """Write the base with a LoRA adapter folded in to `out`, as `merge` does; one tensor in memory at a time."""
     require_new(out)
     place = find_model(adapter)
-    size = sum(tensor.to(dtype).size for tensor in read_weights(find_model(base)).values())
+    size = sum(tensor.size for tensor in _results(read_weights(find_model(base)), dtype).values())
     with whole_folder(out, size) as folder:
-        facts = write_folded(folder, base, place, dtype)
-        return _record(folder, base, [adapter], "lora", facts, dtype)
+        return _record(folder, base, [adapter], "lora", write_folded(folder, base, place, dtype))
 
 
 def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> dict[str, Any]:
@@ -91,14 +110,12 @@ def write_folded(folder: Path, base: str, adapter: Path, dtype: str | None) -> d
     weights = read_weights(base_at)
     _require_untied(base_at, adapter)
     folded, facts = folding(weights, adapter)
-    results = {name: tensor.to(dtype) for name, tensor in weights.items()}
-    copy_along(base_at, folder, dtype)
-    copy_along(adapter, folder, None)
+    results = _results(weights, dtype)
+    kind = _dress(folder, [base_at, adapter], base_at, results)
     with Writer(folder, list(results.values())) as writer:
         for name, tensor in weights.items():
-            values = folded(tensor)
-            writer.write(name, 0, values.to(_dtype(results[name])) if tensor.merges else values)
-    return facts
+            writer.write(name, 0, _rounded(folded(tensor), results[name]))
+    return {**facts, "dtype": kind}
 
 
 def _require_untied(base: Path, adapter: Path) -> None:
@@ -120,19 +137,16 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _dtype(tensor: Stored) -> Any:
-    return FLOATS[tensor.dtype]
+def _rounded(piece: Tensor, result: Stored) -> Tensor:
+    return rounded(result.name, piece, FLOATS[result.dtype]) if result.merges else piece
 
 
-def _record(
-    folder: Path, base: str, trained: Sequence[str], method: str, facts: dict[str, Any], dtype: str | None
-) -> dict[str, Any]:
+def _record(folder: Path, base: str, trained: Sequence[str], method: str, facts: dict[str, Any]) -> dict[str, Any]:
     record = {
         "method": method,
         "base": known_as(base),
         "trained": [known_as(name) for name in trained],
         **facts,
-        "dtype": dtype,
         "versions": {name: installed(name) for name in ("lengthwise", "torch")},
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")

@@ -14,6 +14,7 @@ from rl.evaluation import Protocol
 from rl.release.choice import Chosen
 from rl.release.figures import Figures, Json
 from rl.release.wanted import Wanted
+from rl.release.weights import Weights
 
 SETTINGS = (
     "learning_rate",
@@ -40,6 +41,7 @@ def card(
     wanted: Wanted,
     logged: Sequence[Json],
     pictures: Sequence[str],
+    weights: Weights,
 ) -> str:
     """README.md in the hub's form. `base` and `recipe` are already fit to be seen, and `figures` are."""
     environment = Environment(
@@ -68,6 +70,7 @@ def card(
         minutes=sum(line.get("step_time") or 0.0 for line in logged) / 60,
         pictures=pictures,
         adapter=wanted.adapter,
+        weights=weights,
     )
 
 

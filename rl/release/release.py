@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ from rl.errors import UserError
 from rl.evaluation.runs import recipe_of
 from rl.folders.run import RunFolder
 from rl.folders.whole import require_new, whole_folder
-from rl.merging.folders import files_along, find_model, read_json
-from rl.merging.lora import ADAPTER, CONFIG, is_adapter
-from rl.merging.merge import write_folded
-from rl.merging.shards import INDEX, read_weights
+from rl.merging.folders import find_model, read_json
+from rl.merging.lora import CONFIG, is_adapter
 from rl.recipe.parts import Recipe
 from rl.release.card import card
 from rl.release.check import require_loads, write_generation_config
@@ -28,6 +25,7 @@ from rl.release.lock import LOCK, lock, write_sums
 from rl.release.plots import draw
 from rl.release.public import make_public, public, public_text
 from rl.release.wanted import Wanted
+from rl.release.weights import started_from, write_model
 
 FIGURES = "figures"
 
@@ -44,9 +42,10 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
     chosen = choose(run, wanted.checkpoint)
     base = _base(chosen, wanted)
     figures = _figures(run, recipe, chosen, wanted)
+    started = started_from(base.place if base else recipe.model, wanted)
     size = sum(path.stat().st_size for path in chosen.model.path.glob("*.safetensors"))
     with whole_folder(out, size) as folder:
-        _write_model(chosen.model.path, folder, base, wanted.adapter)
+        weights = write_model(chosen.model.path, folder, base.place if base else None, started, wanted)
         needs = str(find_model(base.place)) if base and wanted.adapter else None
         write_generation_config(folder, needs, figures[0].protocol)
         make_public(folder)
@@ -58,7 +57,8 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         (folder / "recipe.yaml").write_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
         (folder / LOCK).write_text(lock())
         shown_base = public_text(wanted.base or (base.name if base and base.stands_for(recipe.model) else recipe.model))
-        text = card(wanted.name or out.name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures)
+        name = wanted.name or out.name
+        text = card(name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights)
         (folder / "README.md").write_text(text)
         require_loads(folder, needs)
         write_sums(folder)
@@ -67,6 +67,7 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         "why": chosen.why,
         "license": license_,
         "adapter": wanted.adapter,
+        "dtype": weights.dtype,
         "figures": [found.numbers for found in figures],
         "protocols": [found.protocol.line() for found in figures],
     }
@@ -119,18 +120,6 @@ def _figures(run: RunFolder, recipe: Recipe, chosen: Chosen, wanted: Wanted) -> 
         how = f"run lengthwise evaluate --run {run.path} --checkpoint {step}, or give --evaluation"
         raise UserError(f"a card needs figures, and step {step} is not evaluated: {how}")
     return found
-
-
-def _write_model(model: Path, folder: Path, base: _Base | None, as_adapter: bool) -> None:
-    """Weights in safetensors, tokenizer and configurations."""
-    if base and not as_adapter:
-        write_folded(folder, base.place, model, None)
-        return
-    weights = read_weights(model, ADAPTER) if base else read_weights(model)
-    along = [path for path in files_along(model) if path.name != "merge.json"]
-    extra = [model / CONFIG] if base else [model / INDEX] if (model / INDEX).is_file() else []
-    for path in {*(tensor.file for tensor in weights.values()), *along, *extra}:
-        shutil.copyfile(path, folder / path.name)
 
 
 def _name_base(folder: Path, name: str) -> None:

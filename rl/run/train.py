@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -34,10 +33,11 @@ from rl.report import write_run_report
 from rl.rollouts import TransformersEngine
 from rl.rounds.records import records
 from rl.run.engines import build_engine, require_engine
+from rl.run.final import round_as_saved, save_final
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
-from rl.trainer.lora import REFERENCE, load_options, require_continues, start_from
+from rl.trainer.lora import load_options, require_continues, start_from
 from rl.trainer.signals import Stopped
 from rl.trainer.trainer import LengthGRPOTrainer
 
@@ -134,20 +134,20 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     try:
         _evaluate(prepared, trainer, run, "before")
         if not run.final.exists():
-            _train_model(trainer, run)
+            _train_model(trainer, run, prepared.model)
         _evaluate(prepared, trainer, run, "after")
     finally:
         trainer.engine.close()
 
 
-def _train_model(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
+def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
     """Errors: Stopped, on every rank, where a signal said so."""
     signals = trainer.signals
     try:
         with signals.heeded():
             trainer.train(resume_from_checkpoint=_rewind(run, trainer.args.round_steps))
             if not signals.ending:
-                _save_final(trainer, run)
+                save_final(trainer, run, model)
             signals.end_if_told()
     except Stopped as stopped:
         if trainer.accelerator.is_main_process:
@@ -211,26 +211,14 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
         prepared.tokenizer, prepared.eval, source, prepared.verifier, recipe_protocol(recipe), "transformers"
     )
     with trainer.weights.whole() as model:
+        if when == "after":
+            round_as_saved(model, run.final)
         engine = TransformersEngine(model, recipe.evaluation.batch_size)
         name = recipe.model if when == "before" else recipe.name
         answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
         result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
     if trainer.accelerator.is_main_process:
         result.save(target)
-
-
-def _save_final(trainer: LengthGRPOTrainer, run: RunFolder) -> None:
-    temporary = run.final.with_name("final.tmp")
-    if trainer.accelerator.is_main_process:
-        shutil.rmtree(temporary, ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(temporary))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.accelerator.is_main_process:
-        shutil.rmtree(temporary / REFERENCE, ignore_errors=True)
-        checkpoints.sync_all(temporary)
-        temporary.rename(run.final)
-    trainer.accelerator.wait_for_everyone()
 
 
 class _MetricsWriter(TrainerCallback):

@@ -137,14 +137,15 @@ def test_what_is_no_float_goes_along_if_it_is_the_same(tmp_path: Path) -> None:
         merge(str(b), [str(t2)], tmp_path / "other", Selective())
 
 
-def test_models_of_two_dtypes_merge_into_the_one_that_is_named(tmp_path: Path) -> None:
+def test_models_of_two_dtypes_merge_into_the_bases_or_the_one_that_is_named(tmp_path: Path) -> None:
     base, trained = weights(1, torch.bfloat16), weights(2, torch.float32)
     b = naive.write(tmp_path / "b", base)
     t = naive.write(tmp_path / "t", trained, config={"dtype": "float32"})
-    with pytest.raises(UserError, match="name the result's type with --dtype"):
-        merge(str(b), [str(t)], tmp_path / "out", Selective())
-    merge(str(b), [str(t)], tmp_path / "out", Selective(), "F16")
     whole = naive.selective({n: w.float() for n, w in base.items()}, trained, 0.25, 0.7, "global")
+    assert merge(str(b), [str(t)], tmp_path / "as-base", Selective())["dtype"] == "bfloat16"
+    assert naive.bits(naive.read(tmp_path / "as-base")) == naive.bits({n: w.bfloat16() for n, w in whole.items()})
+    assert json.loads((tmp_path / "as-base" / "config.json").read_text()) == {"dtype": "bfloat16"}
+    merge(str(b), [str(t)], tmp_path / "out", Selective(), "F16")
     assert naive.bits(naive.read(tmp_path / "out")) == naive.bits({n: w.half() for n, w in whole.items()})
     assert json.loads((tmp_path / "out" / "config.json").read_text()) == {"dtype": "float16"}
 

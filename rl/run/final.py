@@ -1,0 +1,64 @@
+"""The model that a run ends with, as others load it: in its base's dtype, with its base's tokenizer files."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rl.errors import UserError
+from rl.folders import checkpoints
+from rl.folders.run import RunFolder
+from rl.merging.dtypes import change, dtype_of, main_dtype, state
+from rl.merging.folders import find_model
+from rl.merging.lora import is_adapter
+from rl.merging.origin import keep
+from rl.merging.shards import read_weights
+from rl.models import base_of
+from rl.trainer.lora import REFERENCE
+from rl.trainer.trainer import LengthGRPOTrainer
+
+
+def save_final(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
+    """Write `final/`, whole or not at all. `model` is what training started from, a path or a hub name."""
+    temporary = run.final.with_name("final.tmp")
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(temporary, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(temporary))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        shutil.rmtree(temporary / REFERENCE, ignore_errors=True)
+        _as_base(temporary, model, trainer.args.trust_remote_code)
+        checkpoints.sync_all(temporary)
+        temporary.rename(run.final)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _as_base(folder: Path, model: str, trust_remote_code: bool) -> None:
+    """What training has earned is kept in any case: where the base has gone, or has no room for a value, it is told."""
+    base: Path | None = None
+    try:
+        base = find_model(base_of(model) or model, weights=False)
+        if not is_adapter(folder):
+            change(folder, dtype_of(base))
+    except UserError as error:
+        print(f"final/ stays in the dtype of training: {error}", file=sys.stderr, flush=True)
+    keep(base, folder, trust_remote_code)
+    kept = None if is_adapter(folder) else main_dtype(read_weights(folder))
+    if kept is not None:
+        state(folder, kept)
+
+
+@torch.no_grad()
+def round_as_saved(model: nn.Module, final: Path) -> None:
+    """Round a whole model's weights to what `final/` holds of them, so that what is evaluated is what others get."""
+    if is_adapter(final):
+        return
+    dtype = getattr(torch, dtype_of(final))
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and parameter.dtype != dtype:
+            parameter.copy_(parameter.to(dtype))
