@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from rl.problems.golds import NoAnswer, final_answer, whole_number
+from rl.problems.golds import Refused, final_answer, whole_number
 from rl.problems.paths import opened
 
 _OWN_LETTER = re.compile(r"\s*\(?([A-Z])[).:]\s*(?=\S)")
@@ -36,18 +36,18 @@ class Choices:
         return marked and all(text in problem for text in self.texts)
 
     def letter(self, answer: Any, path: str) -> str:
-        """The letter of an answer: a letter, a text of a choice, or an index from 0. Errors: NoAnswer."""
+        """The letter of an answer: a letter, a text of a choice, or an index from 0. Errors: Refused."""
         answer = whole_number(answer)
         if isinstance(answer, Mapping | list | bool):
-            raise NoAnswer(f"column {path!r} holds no letter, index or text of a choice")
+            raise Refused(f"column {path!r} holds no letter, index or text of a choice")
         found = self._readings(answer)
         if len(found) == 1:
             return ascii_uppercase[found.pop()]
         if found:
-            raise NoAnswer(
+            raise Refused(
                 f"column {path!r}: {answer!r} is both an index and another choice's text; map a column of letters"
             )
-        raise NoAnswer(
+        raise Refused(
             f"column {path!r}: {answer!r} is no letter, index from 0 or text of the {len(self.texts)} choices"
         )
 

@@ -14,7 +14,7 @@ from rewards.verifier.numeric import NumericTolerance
 from rl.errors import UserError
 from rl.plugins import readable
 from rl.problems.files import Row, rows_of
-from rl.problems.golds import NoAnswer
+from rl.problems.golds import NoAnswer, Refused
 from rl.problems.layouts import Layout, layout_of
 from rl.problems.paths import opened, value_at
 from rl.problems.prompts import made, problem_id
@@ -31,7 +31,7 @@ class ProblemSet:
     problems: list[Problem]
     source: str
     unreadable: int = 0
-    """Answers that the verifier cannot read, or in which nothing marks an answer."""
+    """Answers that the verifier cannot read, objects or several answers, sentences in which nothing marks an answer."""
     duplicates: int = 0
     contents: tuple[str, ...] = ()
     """A hash of each problem's text and answer, whatever the prompt around it."""
@@ -73,7 +73,7 @@ def problems_of(
     """The same from rows that have been read."""
     found: dict[str, _Read] = {}
     columns: dict[str, Counter[str]] = {}
-    unanswered: list[UserError] = []
+    without: list[tuple[UserError, NoAnswer]] = []
     rows = 0
     for number, row in enumerate(given, 1):
         rows += 1
@@ -82,9 +82,9 @@ def problems_of(
         try:
             read = _read(row, where, layout, source, prompt, verifier, chat)
         except NoAnswer as reason:
-            unanswered.append(UserError(f"{where}: {reason}"))
+            without.append((UserError(f"{where}: {reason}"), reason))
             if source.strict:
-                raise unanswered[0] from reason
+                raise without[0][0] from reason
             continue
         found.setdefault(read.problem.id, read)
         for role, column in layout.columns.items():
@@ -92,7 +92,7 @@ def problems_of(
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
     if not found:
-        raise unanswered[0]
+        raise without[0][0]
     kept = _readable(list(found.values()), source, verifier)
     if not kept:
         first = next(iter(found.values())).problem.answer[:60]
@@ -100,13 +100,14 @@ def problems_of(
             f"{source.source}: the verifier can read none of the {rows} answers, such as {first!r}; "
             "are `columns` and `verifier` right?"
         )
+    refused = sum(isinstance(reason, Refused) for _, reason in without)
     return ProblemSet(
         [read.problem for read in kept],
         source.source,
-        len(found) - len(kept),
-        rows - len(unanswered) - len(found),
+        refused + len(found) - len(kept),
+        rows - len(without) - len(found),
         tuple(read.content for read in kept),
-        len(unanswered),
+        len(without) - refused,
         {role: ", ".join(name for name, _ in counts.most_common()) for role, counts in columns.items()},
     )
 

@@ -25,30 +25,34 @@ class NoAnswer(Exception):
     """Why a row has no gold answer."""
 
 
+class Refused(NoAnswer):
+    """Why what stands in a row's column is no gold answer."""
+
+
 def gold_text(value: Any, path: str, joined: bool = False) -> str:
-    """A column's value as a gold answer. Errors: NoAnswer where it is an object or several answers.
+    """A column's value as a gold answer. Errors: Refused where it is an object or several answers.
 
     `joined`: several answers are all asked for, as in OlympiadBench.
     """
     if isinstance(value, str):
         inside = opened(value)
         if isinstance(inside, Mapping):
-            raise NoAnswer(f"column {path!r} holds an object as a text; {_write(inside, path)}")
+            raise Refused(f"column {path!r} holds an object as a text; {_write(inside, path)}")
         if isinstance(inside, list) and inside and all(isinstance(part, str) for part in inside):
             value = inside  # `["2"]`; `[1, 2]` may be the answer itself
     if isinstance(value, Mapping):
-        raise NoAnswer(f"column {path!r} holds an object; {_write(value, path)}")
+        raise Refused(f"column {path!r} holds an object; {_write(value, path)}")
     if isinstance(value, list):
         parts = list(dict.fromkeys(part.strip() if isinstance(part, str) else part for part in _scalars(value, path)))
         if len(parts) > 1 and not joined:
-            raise NoAnswer(f"column {path!r} holds {len(parts)} answers; {_write(value, path)}")
+            raise Refused(f"column {path!r} holds {len(parts)} answers; {_write(value, path)}")
         value = ", ".join(final_answer(str(part)).replace("$", "") for part in parts) if joined else parts[0]
     return final_answer(str(value))
 
 
 def _scalars(value: list[Any], path: str) -> list[Any]:
     if any(isinstance(part, Mapping | list) for part in value):
-        raise NoAnswer(f"column {path!r} holds a list of lists or objects; {_write(value, path)}")
+        raise Refused(f"column {path!r} holds a list of lists or objects; {_write(value, path)}")
     return value
 
 

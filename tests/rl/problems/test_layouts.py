@@ -149,6 +149,11 @@ def test_sentences_in_which_nothing_marks_an_answer_are_unreadable(
     assert (len(found.problems), found.left_out) == (1, {"unreadable answer": 1})
 
 
+def test_an_object_among_answers_is_left_out_as_unreadable(verifier: MathVerifier, tmp_path: Path) -> None:
+    rows = [{"problem": "2+3?", "answer": "5"}, {"problem": "2+4?", "answer": ["6", "7"]}]
+    assert load(rows, tmp_path, verifier).left_out == {"unreadable answer": 1}
+
+
 @pytest.mark.parametrize("answer", [None, "", "  ", float("nan"), "proof", "notfound"])
 def test_a_row_without_an_answer_is_left_out_and_counted_or_with_strict_an_error(
     answer: Any, verifier: MathVerifier, tmp_path: Path
