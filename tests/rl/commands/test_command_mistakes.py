@@ -101,11 +101,11 @@ TERMS = CLASS + "        return [1.0] * len(rows)\n    def terms(self, group, hi
     [
         ("def R(**kwargs): raise RuntimeError('boom')", "RuntimeError: boom"),
         ("def R(**kwargs): raise RuntimeError('boom\\nand more')", "boom"),
-        ("def R(completions, **kwargs): return [1.0]", "1 numbers for 2"),
+        ("def R(completions, **kwargs): return [1.0]", "1 numbers for"),
         ("def R(completions, **kwargs): return [float('inf')] * len(completions)", "infinite"),
         ("def R(completions, **kwargs): return ['good'] * len(completions)", "good"),
         ("def R(completions, **kwargs): return None", "TypeError"),
-        ("def R(nothing_like_it): return [1.0]", "TypeError"),
+        ("def R(nothing_like_it): return [1.0]", "nobody gives nothing_like_it"),
         ("import nowhere_to_be_found", "nowhere_to_be_found"),
         (CLASS + "        raise KeyError('boom')", "boom"),
         (CLASS + "        raise ValueError('boom\\n\\nand more')", "boom"),
