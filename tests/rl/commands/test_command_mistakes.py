@@ -101,7 +101,7 @@ TERMS = CLASS + "        return [1.0] * len(rows)\n    def terms(self, group, hi
     [
         ("def R(**kwargs): raise RuntimeError('boom')", "RuntimeError: boom"),
         ("def R(**kwargs): raise RuntimeError('boom\\nand more')", "boom"),
-        ("def R(completions, **kwargs): return [1.0]", "1 numbers for"),
+        ("def R(completions, **kwargs): return [1.0]", "1 numbers for 4"),
         ("def R(completions, **kwargs): return [float('inf')] * len(completions)", "infinite"),
         ("def R(completions, **kwargs): return ['good'] * len(completions)", "good"),
         ("def R(completions, **kwargs): return None", "TypeError"),
