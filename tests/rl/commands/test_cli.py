@@ -47,7 +47,7 @@ def with_folder(name: str) -> str:
     [
         (["data.train.source=nowhere.jsonl"], "data file 'nowhere.jsonl' does not exist; check `data` in the recipe"),
         (["data.train={source: empty.jsonl}"], "empty.jsonl holds no problems; give a file with one problem a row"),
-        (["data.train={source: half.jsonl}"], "half.jsonl, row 2: a problem without answer: no value in column 'answer'"),
+        (["data.train={source: half.jsonl, strict: true}"], "half.jsonl, row 2: a problem without answer: no value in column 'reward_model.ground_truth' or 'answer'"),
         (["data.train.options.splt=train"], "data factory 'data_synth.arithmetic:problems': problems() got an unexpected"),
         (["data.train.options.split=tst"], "data factory 'data_synth.arithmetic:problems': split must be one of train, validation, test, not 'tst'"),
         (["data.train.options.n=99999"], "data factory 'data_synth.arithmetic:problems': n must lie in [0, 10000], not 99999"),

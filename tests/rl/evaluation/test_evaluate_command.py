@@ -192,7 +192,7 @@ def test_the_best_is_the_most_accurate_then_the_shortest_then_the_latest() -> No
         (["--model", "demo"], "--model and --data"),
         (["--model", "demo", "--data", "absent.jsonl"], "'absent.jsonl' does not exist"),
         (["--model", "./absent", "--data", "problems.jsonl"], "no such folder"),
-        (["--model", "demo", "--data", "problems.csv"], "expected one of"),
+        (["--model", "demo", "--data", "problems.xlsx"], "expected one of"),
         (["--model", "demo", "--data", "odd.jsonl"], "odd.jsonl, row 1"),
         ([*FILE, "--cap", "0"], "at least 1 token"),
         ([*FILE, "--caps", "0"], "at least 1 token"),
