@@ -1,5 +1,6 @@
 """The documentation holds: every code block is run, parsed or loaded, and every link leads somewhere."""
 
+import json
 import math
 import re
 import shlex
@@ -184,7 +185,7 @@ def test_every_table_of_figures_is_shown() -> None:
 def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code, _), (recipe,) = _of_kind("write-a-reward", "python"), _of_kind("write-a-reward", "yaml")
+    (code, _), (recipe, theirs) = _of_kind("write-a-reward", "python"), _of_kind("write-a-reward", "yaml")
     monkeypatch.chdir(tmp_path)
     Path("my_rewards.py").write_text(code)
     Path("half.yaml").write_text(recipe)
@@ -193,9 +194,14 @@ def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_train
     scored = reward(group(rollout(10, 1), rollout(30, 1), rollout(5, 0), rollout(5, None)), History())
     assert scored == [1.0, 0.25, 0.0, None]
     few = ["trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4"]
-    few += ["data.train.options.n=16", "data.eval.options.n=8", "evaluation.budget=60", "budget.tokens=60"]
-    run = train("half.yaml", few, quiet=True)
+    few += ["evaluation.budget=60", "budget.tokens=60"]
+    run = train("half.yaml", [*few, "data.train.options.n=16", "data.eval.options.n=8"], quiet=True)
     assert (run.report / "index.html").is_file()
+    sums = [{"problem": f"{n}+1=?", "solution": f"\\boxed{{{n + 1}}}"} for n in range(16)]
+    Path("problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
+    Path("theirs.yaml").write_text(theirs)
+    run = train("theirs.yaml", [*few, "name=theirs"], quiet=True)
+    assert "rewards/accuracy_reward/mean" in run.logged()[0]
 
 
 def _of_kind(page: str, language: str) -> list[str]:
