@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -15,6 +16,13 @@ REMOVED = "[removed]"
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
 _LEAST = 8
 """Characters of a secret: shorter values would be found in ordinary words."""
+_LONGEST = 1000
+"""Characters of a line: less than a terminal's screen."""
+_LONGEST_WORD = 200
+_OF_THE_MACHINE = {
+    errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE,
+}  # fmt: skip
+"""Errors of the system that are nobody's slip in this code."""
 
 
 class UserError(Exception):
@@ -42,12 +50,39 @@ def without_own_secrets(text: str) -> str:
     return text
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's code says first."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def one_line(text: str) -> str:
+    """`text` as a terminal takes it: no control characters, nothing longer than a screen.
+
+    What is in the middle of a long word is left out, then what is in the middle of all.
+    """
+    seen = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
+    return _shortened(" ".join(_shortened(word, _LONGEST_WORD) for word in seen.split(" ")), _LONGEST)
+
+
+def _shortened(text: str, most: int) -> str:
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
 @contextlib.contextmanager
 def user_errors_exit_2() -> Iterator[None]:
     """One line on standard error, from the first rank only, and exit code 2 on every rank."""
     try:
         yield
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
-            print(f"error: {without_own_secrets(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
+        said = str(error)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    else:
+        return
+    if os.environ.get("RANK", "0") == "0":
+        print(f"error: {one_line(without_own_secrets(said))}", file=sys.stderr)
+    raise SystemExit(2) from None

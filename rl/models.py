@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from rl.errors import OutOfReach, UserError
+from rl.errors import OutOfReach, UserError, first_line
 
 EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model"}
 ADAPTER_CONFIG = "adapter_config.json"
@@ -103,16 +103,12 @@ def load_model(model: str, **options: Any) -> PreTrainedModel:
     except UserError as error:
         raise UserError(f"the base of the adapter {model}: {error}") from error
     except Exception as error:
-        raise UserError(f"cannot load a model from {model!r}: {_first_line(error)}") from error
+        raise UserError(f"cannot load a model from {model!r}: {first_line(error)}") from error
 
 
 def _cannot(what: str, model: str, error: Exception) -> UserError:
     kind = UserError if Path(model).exists() else OutOfReach
-    return kind(f"cannot {what}: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return kind(f"cannot {what}: {first_line(error)}")
 
 
 def quieten_libraries() -> None:

@@ -116,6 +116,8 @@ def write_round(path: Path, draw: random.Random, number: int, text: str) -> None
         {
             "step": 2 * number,
             "round": number,
+            "group": i // 4,
+            "answer": "2",
             "problem_id": f"t{(number + i // 4) % 3}",
             "prompt": json.dumps([{"role": "user", "content": f"train {(number + i // 4) % 3}"}]),
             "completion": text,
@@ -126,6 +128,8 @@ def write_round(path: Path, draw: random.Random, number: int, text: str) -> None
             "verdict": "correct",
             "raw_reward": 1.0,
             "rewards": {"truncation": draw.random(), "format": None if i else 0.5},
+            "reward": 1.0,
+            "lead": "",
             "advantage": [1.0, -1.0][i % 2] if i < 4 else None,
             "weight_version": 2 * number,
         }

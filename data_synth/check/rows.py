@@ -194,7 +194,7 @@ def _json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 continue
             try:
                 raw = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise BadFile(f"{file}, line {number}: not JSON: {error}") from error
             if not isinstance(raw, dict):
                 raise BadFile(f"{file}, line {number}: expected an object, got {str(raw)[:40]!r}")

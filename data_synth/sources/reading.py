@@ -39,6 +39,8 @@ def _list(path: Path) -> Iterator[tuple[str, Record]]:
         raise SynthError(f"{path}, line {error.lineno}: not JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise SynthError(f"{path}: not UTF-8 text: {error.reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise SynthError(f"{path}: not JSON: {error}") from error
     if not isinstance(found, list):
         raise SynthError(f"{path}: expected a list of records, one a question")
     yield from ((f"{path}, record {number}", record) for number, record in enumerate(found, 1))
@@ -50,7 +52,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Record]]:
             if line.strip():
                 try:
                     yield f"{path}, line {number}", json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise SynthError(f"{path}, line {number}: not JSON: {error}") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from rewards.types import Values
 from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 from rl.errors import UserError
 from rl.plugins import FunctionReward, function_values, number, raised, score_one
+from rl.reading import json_of
 from rl.recipe.files import load_yaml
 
 NOBODY = Group(Problem("", "", ""), ())
@@ -38,7 +38,7 @@ def read_history(path: Path | None) -> History:
     if path is None:
         return history
     try:
-        state = json.loads(path.read_text())
+        state = json_of(path)
         history.load_state_dict(state.get("history", state) if isinstance(state, dict) else state)
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path} holds no history as `lengthwise score` writes it: {error}") from error

@@ -7,17 +7,15 @@ data are not logged, aliases of an answer among them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from rewards import Verdict
 from rl.errors import UserError
+from rl.folders.rollouts import rollout_table
 from rl.folders.run import RunFolder
+from rl.reading import parsed
 
 SAME = (
     *("problem_id", "answer", "length", "stop", "budget", "token_ids", "verdict", "raw_reward", "rewards", "reward"),
@@ -33,14 +31,9 @@ def is_own(path: Path) -> bool:
 def own_lines(path: Path) -> Iterator[dict[str, Any]]:
     """One object a rollout, round after round. Errors: UserError naming the file and what it lacks."""
     for file in _files(path):
-        try:
-            table = pq.read_table(file, partitioning=None)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise UserError(f"cannot read {file}: {str(error).splitlines()[0]}") from error
-        missing = [name for name in (*SAME, "prompt", "completion") if name not in table.column_names]
-        if missing:
-            raise UserError(f"{file} holds no rollouts of a run: column {missing[0]!r} is missing")
-        yield from map(_line, table.to_pylist())
+        rows = rollout_table(file, (*SAME, "prompt", "completion")).to_pylist()
+        for number, row in enumerate(rows, 1):
+            yield _line(row, f"{file}, row {number}")
 
 
 def _files(path: Path) -> list[Path]:
@@ -54,11 +47,13 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+def _line(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    if row["verdict"] not in set(Verdict):
+        raise UserError(f"{where}: {row['verdict']!r} is no verdict")
     worth = Verdict(row["verdict"]).worth
     return {
         **{name: row[name] for name in SAME},
-        "prompt": json.loads(row["prompt"]),
+        "prompt": parsed(row["prompt"], where),
         "text": row["completion"],
         "correct": None if worth is None else worth == 1,
     }

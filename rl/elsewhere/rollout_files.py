@@ -21,6 +21,7 @@ from rewards.types import Prompt
 from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
+from rl.reading import parsed, text_of
 
 ROLLOUT_KEYS = (
     "problem_id",
@@ -66,20 +67,11 @@ def read_lines(path: Path) -> Lines:
     """The objects of a JSON-lines file, or the rollouts of a run counted from 1. Errors: UserError naming the line."""
     if is_own(path):
         return dict(enumerate(own_lines(path), 1))
-    if not path.is_file():
-        raise UserError(f"file {str(path)!r} does not exist")
     lines: Lines = {}
-    try:
-        texts = path.read_text().split("\n")
-    except (UnicodeDecodeError, OSError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    for place, text in enumerate(texts, 1):
+    for place, text in enumerate(text_of(path).split("\n"), 1):
         if not text.strip():
             continue
-        try:
-            line = json.loads(text)
-        except ValueError as error:
-            raise UserError(f"{path}, line {place}: not JSON: {error}") from error
+        line = parsed(text, f"{path}, line {place}")
         if not isinstance(line, dict):
             raise UserError(f"{path}, line {place}: expected an object, got {text.strip()[:40]!r}")
         lines[place] = line

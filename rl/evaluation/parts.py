@@ -12,7 +12,10 @@ from pathlib import Path
 
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
-from rl.evaluation.rows import Evaluation, Row
+from rl.evaluation.rows import KINDS, Evaluation, Row
+
+WHOLE = KINDS.keys() - {"sample", "lead"}
+"""Columns that this version needs of answers to go on with; the others have come later."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,12 @@ class Parts:
 
     def finished(self) -> Evaluation | None:
         """The whole evaluation, where it is there."""
-        return Evaluation.load(self.out) if self.out.is_file() else None
+        return Evaluation.load(self.out, required=WHOLE) if self.out.is_file() else None
 
     def load(self, number: int) -> list[Row] | None:
         """The rows of a batch; None: it is still to do."""
         path = self._path(number)
-        return Evaluation.load(path).rows if path.is_file() else None
+        return Evaluation.load(path, required=WHOLE).rows if path.is_file() else None
 
     def save(self, number: int, rows: list[Row]) -> None:
         Evaluation(rows, self.protocol, self.model).save(self._path(number))

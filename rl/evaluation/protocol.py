@@ -10,6 +10,8 @@ from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from rl.errors import UserError
 from rl.recipe.parts import PluginPart
 
@@ -137,7 +139,7 @@ class Protocol:
             "data": Data(**values["data"]) if values["data"] else None,
             "length_filter": LengthFilter(**values["length_filter"]),
         }
-        return Protocol(**given)
+        return TypeAdapter(Protocol).validate_python(given)
 
     def difference(self, other: Protocol) -> str | None:
         """Where the two would sample or judge differently: the first such field, and both values; None: nowhere."""

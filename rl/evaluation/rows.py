@@ -11,16 +11,31 @@ from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rewards import Problem, Rollout
+from rewards import Problem, Rollout, Verdict
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
 from rl.folders.checkpoints import sync
+from rl.reading import Kind, require_columns, table_of
 from rl.statistics import Estimate, bootstrap_mean
 
 Row = dict[str, Any]
+
+KINDS: Mapping[str, Kind] = {
+    "problem_id": "text",
+    "sample": "number",
+    "prompt": "text",
+    "lead": "text or null",
+    "answer": "text",
+    "difficulty": "text or null",
+    "completion": "text",
+    "token_ids": "numbers",
+    "length": "number",
+    "stop": "text",
+    "verdict": "text",
+    "correct": "number or null",
+}
 
 SCHEMA = pa.schema(
     [
@@ -42,6 +57,9 @@ SCHEMA = pa.schema(
 tokens, EOS counted; `correct` is null where nobody could judge."""
 PROTOCOL, MODEL = b"lengthwise.protocol", b"lengthwise.model"
 """Keys of the file's metadata."""
+VALUES: Mapping[str, set[Any]] = {"stop": {"eos", "length"}, "verdict": set(Verdict), "correct": {0.0, 1.0, None}}
+LEAST = ("problem_id", "length", "stop", "verdict", "correct")
+"""Columns without which a file holds no answers."""
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
 """Columns that the statistics need: without texts and tokens a file is small."""
 
@@ -71,12 +89,19 @@ class Evaluation:
         temporary.rename(path)
 
     @staticmethod
-    def load(path: Path, columns: Collection[str] | None = None) -> Evaluation:
-        """All columns, or some. Errors: UserError where the file is no evaluation."""
-        table = read_columns(path, columns)
-        missing = set(columns or ("problem_id", "length", "stop", "verdict", "correct")) - set(table.column_names)
-        if missing:
-            raise UserError(f"{path} is no evaluation: column {min(missing)!r} is missing")
+    def load(path: Path, columns: Collection[str] | None = None, required: Collection[str] = LEAST) -> Evaluation:
+        """All columns, or some. Errors: UserError where the file is no evaluation, or lacks what is required."""
+        table = table_of(path, columns)
+        there = {*table.column_names, *(columns or required)}
+        kinds = {name: kind for name, kind in KINDS.items() if name in there}
+        require_columns(table, kinds, path, "answers of an evaluation")
+        for name, known in VALUES.items():
+            if name in table.column_names:
+                strange = set(table.column(name).unique().to_pylist()) - known
+                if strange:
+                    raise UserError(f"{path} holds no answers of an evaluation: {name} {strange.pop()!r} is none")
+        if not table.num_rows:
+            raise UserError(f"{path} holds no answers; remove it, and evaluate again")
         rows = [{"sample": 0, **row} for row in table.to_pylist()]
         metadata = table.schema.metadata or {}
         try:
@@ -129,15 +154,6 @@ class Evaluation:
             "unjudged": len(self.rows) - len(self.judged()),
             "n": len(self.problems),
         }
-
-
-def read_columns(path: Path, columns: Collection[str] | None, problems: Collection[str] | None = None) -> pa.Table:
-    """A parquet file, or some of its columns, of all rows or of some problems'. Errors: UserError naming the file."""
-    try:
-        chosen = None if problems is None else pc.field("problem_id").isin(list(problems))
-        return pq.read_table(path, columns=columns and list(columns), filters=chosen, partitioning=None)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
 
 
 def means(rows: Sequence[Row], value: Callable[[Row], float]) -> dict[str, float]:

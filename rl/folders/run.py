@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,11 @@ import yaml
 from rl.errors import UserError
 from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
+from rl.reading import parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
+
+WRITTEN = {"alarm": str}
+"""What is no number in the lines that a run writes."""
 
 Status = Literal["new", "unfinished", "finished"]
 
@@ -114,9 +118,16 @@ class RunFolder:
             return "new"
         if not self.recipe.is_file():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
-        if _what_is_run(self.recipe.read_text()) != _what_is_run(recipe.to_yaml()):
+        if _what_is_run(self.written_recipe()) != _what_is_run(yaml.safe_load(recipe.to_yaml())):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
         return "finished" if self.summary.is_file() else "unfinished"
+
+    def written_recipe(self) -> dict[str, Any]:
+        """The recipe that lies here, as plain YAML has it. Errors: UserError where it is damaged."""
+        found = plain_yaml_of(self.recipe)
+        if not isinstance(found, dict):
+            raise UserError(f"{self.recipe} holds no recipe; restore it")
+        return found
 
     def clear(self) -> None:
         """Delete a run, whatever its recipe, but not its lock; a folder that is no run is left alone."""
@@ -171,23 +182,37 @@ class RunFolder:
         temporary.rename(target)
 
 
-def _what_is_run(recipe: str) -> Any:
+def _what_is_run(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe without what may change from one start of its run to the next: who the workers are."""
-    plain = yaml.safe_load(recipe)
-    for name in ("workers", "pool", "wait_minutes"):
-        plain.get("rollouts", {}).pop(name, None)
-    return plain
+    rollouts = recipe.get("rollouts")
+    if not isinstance(rollouts, Mapping):
+        return dict(recipe)
+    changing = ("workers", "pool", "wait_minutes")
+    return {**recipe, "rollouts": {name: value for name, value in rollouts.items() if name not in changing}}
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line that a crash cut short is left out."""
+    """The lines of a metrics.jsonl or an alarms.jsonl; a last line that a crash cut short is left out.
+
+    Errors: UserError naming another line that is none of a run's.
+    """
+    texts = text_of(path).split("\n")
     lines = []
-    for text in path.read_text().splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
+    for number, text in enumerate(texts, 1):
+        if not text.strip() or (number == len(texts) and not text.endswith("}")):
             continue
+        line = parsed(text, f"{path}, line {number}")
+        if not isinstance(line, dict) or not _is_step(line.get("step")):
+            raise UserError(f"{path}, line {number}: no line of a run: it has no step; restore the file, or remove it")
+        wrong = [name for name, value in line.items() if not isinstance(value, WRITTEN.get(name, int | float | None))]
+        if wrong:
+            raise UserError(f"{path}, line {number}: {wrong[0]!r} is no number; restore the file, or remove the line")
+        lines.append(line)
     return lines
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def write_text(path: Path, text: str) -> None:

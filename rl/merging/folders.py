@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from rl.errors import UserError
 from rl.merging.shards import FLOATS, Stored, read_weights
+from rl.reading import object_of
 
 ALONG = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "tokenizer*", "chat_template*")
 """Tokenizer, configurations and code of a model: all small files beside its weights."""
@@ -138,13 +138,7 @@ def _leave_out_tied_head(weights: dict[str, Stored], folder: Path) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a file; empty where there is no such file."""
-    try:
-        found = json.loads(path.read_text()) if path.is_file() else {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise UserError(f"{path} is no JSON object")
-    return found
+    return object_of(path) if path.is_file() else {}
 
 
 def files_along(model: Path) -> list[Path]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from rl.errors import UserError
+from rl.reading import UNREADABLE, object_of
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 FLOATS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
@@ -90,9 +91,9 @@ def read_weights(folder: Path, whole: str = WHOLE) -> dict[str, Stored]:
     if not index.is_file():
         raise UserError(f"{folder} holds no weights: neither {whole} nor {INDEX}")
     try:
-        places: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        places: dict[str, str] = object_of(index)["weight_map"]
         files = sorted(set(places.values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise UserError(f"{index} is damaged: it maps no weights to files") from None
     found: dict[str, Stored] = {}
     for name in files:
@@ -115,18 +116,25 @@ def _header(file: Path) -> dict[str, Stored]:
             header: dict[str, Any] = json.loads(stream.read(length))
         header.pop("__metadata__", None)
         begin = 8 + length
-        stored = {
-            name: Stored(name, e["dtype"], tuple(e["shape"]), file, begin + e["data_offsets"][0],
-                         e["data_offsets"][1] - e["data_offsets"][0])
-            for name, e in header.items()
-        }  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        stored = {name: _stored(name, entry, file, begin) for name, entry in header.items()}
+    except (*UNREADABLE, KeyError, TypeError, AttributeError, IndexError):
         raise UserError(f"{file} is damaged: it has no safetensors header") from None
     if any(tensor.start + tensor.size > size for tensor in stored.values()):
         raise UserError(f"{file} is damaged: it has {size} bytes and its header speaks of more")
     if not stored:
         raise UserError(f"{file} holds no weights")
     return stored
+
+
+def _stored(name: str, entry: dict[str, Any], file: Path, begin: int) -> Stored:
+    """Errors: ValueError and its like where the entry is none that safetensors writes."""
+    shape, (first, last) = entry["shape"], entry["data_offsets"]
+    if not all(type(number) is int and number >= 0 for number in (*shape, first, last)) or last < first:
+        raise ValueError
+    found = Stored(name, str(entry["dtype"]), tuple(shape), file, begin + first, last - first)
+    if found.merges and found.size != found.elements * FLOATS[found.dtype].itemsize:
+        raise ValueError
+    return found
 
 
 class Writer:

@@ -10,9 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rl.errors import OutOfReach, UserError
+from rl.errors import OutOfReach, UserError, first_line
 from rl.plugins import load_object
 from rl.problems.benchmarks import BENCHMARKS
+from rl.reading import UNREADABLE
 from rl.recipe.parts import SourcePart
 
 Row = Mapping[str, Any]
@@ -60,7 +61,7 @@ def _saved_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
     try:
         saved = load_from_disk(str(path))
     except Exception as error:
-        raise UserError(f"cannot read {path}: {_first_line(error)}") from error
+        raise UserError(f"cannot read {path}: {first_line(error)}") from error
     if not isinstance(saved, DatasetDict):
         return saved  # type: ignore[no-any-return]
     split = options.get("split", next(iter(saved)) if len(saved) == 1 else "train")
@@ -80,8 +81,8 @@ def _file_rows(path: Path) -> Iterable[Row]:
         else:
             read = {".json": _json_rows, ".jsonl": _json_lines, ".csv": _csv_rows}[path.suffix]
             rows = read(path, _text(path))
-    except (ValueError, OSError) as error:
-        raise UserError(f"cannot read {path}: {_first_line(error)}") from error
+    except (*UNREADABLE, OSError) as error:
+        raise UserError(f"cannot read {path}: {first_line(error)}") from error
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of objects, one a problem, not one {_kind(rows)}")
     # A row that is the turns of a chat and nothing else.
@@ -146,11 +147,7 @@ def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Row]:
     try:
         return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
     except Exception as error:
-        raise OutOfReach(f"no file and no hub data set {name!r}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutOfReach(f"no file and no hub data set {name!r}: {first_line(error)}") from error
 
 
 def _kind(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from rl.evaluation.measuring import Asked
 from rl.evaluation.runs import asked_of
 from rl.folders.run import RunFolder
 from rl.models import load_tokenizer
+from rl.reading import object_of
 from rl.recipe.parts import Recipe
 from rl.release.public import public
 
@@ -83,15 +83,13 @@ def of_run(run: RunFolder, recipe: Recipe, evaluation: Evaluation, model: Path, 
 def of_file(path: Path, step: int) -> Figures:
     """What `lengthwise evaluate --json` wrote; of several checkpoints, the one at `step`. Errors: UserError."""
     try:
-        found = json.loads(path.read_text())
+        found = object_of(path)
         found = found.get("checkpoints", {}).get(str(step), found)
         if found["schema"] != SCHEMA_VERSION:
             raise UserError(f"{path} is of schema {found['schema']}; evaluate again with this version")
         figures = Figures(found, Protocol.from_dict(found["protocol"]))
         figures.rows()
         _ = found["caps"][str(figures.protocol.cap)]["accuracy"]["mean"]  # what the hub is told
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is not what lengthwise evaluate --json writes") from None
     return _public(figures)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rl.reading import json_of
 from rl.secrecy import SECRET_KEY, without_secrets
 
 PATH = re.compile(r"(?<![\w/.<>}])(?:file://|~)?(?:/[^\s/:'\"<>|()\[\]{},;]+){2,}/?")
@@ -42,7 +43,7 @@ def _is_path(text: str) -> bool:
 def make_public(folder: Path) -> None:
     """Rewrite the configurations in a folder that hold what must not be seen; a vocabulary holds none."""
     for path in folder.glob("*config*.json"):
-        values = json.loads(path.read_text())
+        values = json_of(path)
         seen = public(values)
         if seen != values:
             path.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.evaluation.rows import NUMBERS, Row, read_columns
+from rl.evaluation.rows import KINDS, NUMBERS, Row
+from rl.reading import require_columns, table_of
 from rl.statistics import paired_difference
 
 
@@ -35,7 +36,11 @@ def at_difficulty(answers: Evaluation, level: str) -> tuple[float, float]:
 def texts(answers: Evaluation, problems: Collection[str]) -> dict[str, Row]:
     """Of these problems the first answer whole: prompt, answer, completion, length, stop, verdict, correct."""
     columns = (*NUMBERS, "prompt", "answer", "completion", "verdict")
-    rows = read_columns(answers.path, columns, problems).to_pylist() if answers.path else answers.rows
+    rows = answers.rows
+    if answers.path:
+        table = table_of(answers.path, columns, problems)
+        require_columns(table, {name: KINDS[name] for name in columns}, answers.path, "answers of an evaluation")
+        rows = table.to_pylist()
     return {row["problem_id"]: row for row in reversed(rows)}
 
 

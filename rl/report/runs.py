@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation, Protocol
@@ -126,10 +125,7 @@ def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: 
         raise UserError(
             f"{folder.path} holds no finished evaluation; train it to its end with `data.eval`, or leave it out"
         )
-    try:
-        recipe = yaml.safe_load(folder.recipe.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder.recipe} is not YAML: {str(error).splitlines()[0]}") from error
+    recipe = folder.written_recipe()
     before, metrics = folder.evaluation("before"), folder.logged()
     # The final model may have been evaluated among the checkpoints, too: it is the one that `after` shows.
     end = int(metrics[-1]["step"]) if metrics else None

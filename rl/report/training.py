@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from rl.evaluation.rows import read_columns
+from rl.folders.rollouts import rollout_table
 from rl.report.pareto import Floats
 
 LONGEST = 300
@@ -82,7 +82,7 @@ class RoundNumbers:
 
 def read_round(path: Path, offset: int = 0) -> RoundNumbers | None:
     """One rollout file; None where it is empty. `offset`: the steps of the stages before. Errors: UserError."""
-    table = read_columns(path, ("step", "length", "advantage", "rewards"))
+    table = rollout_table(path, ("step", "length", "advantage", "rewards"))
     if not table.num_rows:
         return None
     length, advantage = (np.array(table.column(name).to_pylist(), dtype=float) for name in ("length", "advantage"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import defaultdict
@@ -13,14 +12,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
-
 from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.folders.lock import holder
+from rl.folders.rollouts import rollout_table
 from rl.folders.run import RunFolder
+from rl.reading import object_of
 from rl.recipe.parts import Recipe
 from rl.recipe.values import parse_recipe, stages_of
 
@@ -144,14 +141,17 @@ class Reader:
                 key = (path, path.stat().st_mtime_ns)
                 if key not in self._rounds:
                     self._rounds[key] = round_figures(path)
-            except (OSError, pa.ArrowException):  # the run has just been set back
+            except FileNotFoundError:  # the run has just been set back
                 continue
             found.append(self._rounds[key])
         return found
 
 
 def round_figures(path: Path) -> RoundFigures:
-    table = pq.read_table(path, columns=["length", "budget", "rewards"]).to_pydict()
+    """Errors: UserError where the file holds no rollouts of a run."""
+    table = rollout_table(path, ["length", "budget", "rewards"]).to_pydict()
+    if not table["length"]:
+        raise UserError(f"{path} holds no rollouts; restore it, or remove it")
     rewards: defaultdict[str, list[float]] = defaultdict(list)
     for row in table["rewards"]:
         for name, value in (row or {}).items():
@@ -173,10 +173,7 @@ def _recipe(run: RunFolder) -> Recipe:
         inside = sorted(path.parent.name for path in run.path.glob("*/recipe.yaml"))
         hint = f"name one of those in it: {', '.join(inside)}" if inside else "give a run's folder, as runs/my-run"
         raise UserError(f"{run.path} is no run: it has no recipe.yaml; {hint}")
-    try:
-        return parse_recipe(yaml.safe_load(run.recipe.read_text()), str(run.recipe))
-    except yaml.YAMLError as error:
-        raise UserError(f"{run.recipe} is not YAML: {str(error).splitlines()[0]}") from error
+    return parse_recipe(run.written_recipe(), str(run.recipe))
 
 
 def _steps(recipes: Sequence[Recipe], metrics: Sequence[Line]) -> int | None:
@@ -210,8 +207,4 @@ def _number(value: Any) -> float | None:
 
 
 def _json(path: Path) -> Mapping[str, Any] | None:
-    try:
-        found: Mapping[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return found
+    return object_of(path) if path.is_file() else None

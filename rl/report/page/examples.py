@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.evaluation.rows import read_columns
+from rl.folders.rollouts import rollout_table
 from rl.report.answers import texts
 from rl.report.runs import Comparison, Model, Run
 
@@ -102,7 +102,7 @@ def _visits(run: Run) -> dict[str, list[Visit]]:
     """The rollout files that each problem is in."""
     found: dict[str, list[Visit]] = defaultdict(list)
     for visit in run.folder.rollout_files():
-        for problem in dict.fromkeys(read_columns(visit[1], ("problem_id",)).column(0).to_pylist()):
+        for problem in dict.fromkeys(rollout_table(visit[1], ("problem_id",)).column(0).to_pylist()):
             found[problem].append(visit)
     return found
 
@@ -127,7 +127,7 @@ def _read_visits(wanted: dict[str, list[Visit]]) -> dict[str, dict[str, Any]]:
         "advantage",
     )
     for (offset, path), problems in sorted(files.items()):
-        rows = read_columns(path, columns, problems).to_pylist()
+        rows = rollout_table(path, columns, problems).to_pylist()
         for problem in problems:
             own = [row for row in rows if row["problem_id"] == problem]
             entry = found.setdefault(problem, {"prompt": prompt_text(own[0]["prompt"]), "cards": []})
