@@ -158,8 +158,8 @@ def test_a_file_that_is_no_answers_is_named(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f"cannot read .*{name}.parquet"):
             read_answers(tmp_path / f"{name}.parquet")
     table = pa.table({"problem_id": ["p"]}).replace_schema_metadata({"lengthwise.protocol": "{}"})
-    for name in ("difficulty", "length", "stop", "correct"):
-        table = table.append_column(name, pa.array([None]))
+    for name, value in {"difficulty": "1", "length": 3, "stop": "eos", "correct": 1.0}.items():
+        table = table.append_column(name, pa.array([value]))
     pq.write_table(table, tmp_path / "odd.parquet")
     with pytest.raises(UserError, match=r"cannot read the protocol in .*odd.parquet: KeyError"):
         read_answers(tmp_path / "odd.parquet")
