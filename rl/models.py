@@ -16,10 +16,12 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import GENERATION_CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from rl.errors import OutOfReach, UserError, first_line
@@ -85,6 +87,20 @@ def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig
         raise
     except Exception as error:
         raise _cannot(f"load the config of {model!r}", model, error) from error
+
+
+def load_generation_config(model: str) -> GenerationConfig:
+    """How a model is sampled by default; where it does not say, what its config tells of it."""
+    try:
+        if not (Path(model) / GENERATION_CONFIG_NAME).is_file() and Path(model).is_dir():
+            return GenerationConfig.from_model_config(load_config(model))
+        return GenerationConfig.from_pretrained(model)
+    except UserError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and not Path(model).is_dir():  # the hub has none
+            return GenerationConfig.from_model_config(load_config(model))
+        raise _cannot(f"load the {GENERATION_CONFIG_NAME} of {model!r}", model, error) from error
 
 
 def load_model(model: str, **options: Any) -> PreTrainedModel:

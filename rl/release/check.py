@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from rl.errors import UserError
 from rl.evaluation import Protocol, encode_prompts, end_ids
-from rl.models import load_config, load_tokenizer
+from rl.models import load_generation_config, load_tokenizer
 from rl.rollouts import Ask, Sampling, TransformersEngine
 
 TOKENS = 8
@@ -61,10 +61,7 @@ def _answer(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
 def write_generation_config(folder: Path, base: str | None, protocol: Protocol) -> None:
     """How to sample by default: as the card's figures were, ending at every id that ends a completion there."""
     tokenizer = load_tokenizer(str(folder))
-    try:
-        config = GenerationConfig.from_pretrained(base or folder)
-    except OSError:
-        config = GenerationConfig.from_model_config(load_config(base or str(folder)))
+    config = load_generation_config(base or str(folder))
     declared = config.eos_token_id
     ids = [declared] if isinstance(declared, int) else list(declared or [])
     if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in ids:
