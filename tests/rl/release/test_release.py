@@ -121,7 +121,7 @@ def test_figures_of_another_evaluation_stand_on_the_card_too(
     assert len(release(run, wanted(evaluations=[Path("out.json")]), Path("other"))["figures"]) == 1
     for text in ("[]", "{}", '{"schema": 9}', '{"schema": 1}', "no json"):
         Path("bad.json").write_text(text)
-        with pytest.raises(UserError, match=r"bad\.json is "):
+        with pytest.raises(UserError, match=r"bad\.json"):
             release(run, wanted(evaluations=[Path("bad.json")]), Path("third"))
 
 
