@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -25,10 +25,18 @@ def alive(pids: Iterable[int]) -> set[int]:
     return found
 
 
+PATIENCE = 900
+"""Seconds after which a test gives up waiting: only a fault takes so long, on a busy machine too."""
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Errors: AssertionError saying `what` did not come about."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited {PATIENCE} s in vain until {what}"
+        time.sleep(0.05)
+
+
 def wait_until_gone(pids: Iterable[int]) -> None:
-    """Wait up to ten seconds for them to end."""
-    for _ in range(100):
-        if not alive(pids):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"still there: {alive(pids)}")
+    """Wait for them to end."""
+    wait_until(lambda: not alive(pids), f"{pids} are gone")

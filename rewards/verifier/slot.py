@@ -13,9 +13,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 import rewards
 
 BOOT_SECONDS = 60.0
+FAR = 10
+"""Seconds on the clock, for one of the processor, after which an item is given up although it hardly ran."""
+LOADED = 1.5
+"""The same ratio from which a machine counts as too busy for its verdict on time to be the last."""
 
 Item = tuple[str, str]
 """A gold answer, and the answer or text to judge by it."""
@@ -36,12 +42,14 @@ class Slot:
         self.pid: int | None = None
         """The worker's, once it has said hello."""
         self.item: int | None = None
-        self.allowed = self.deadline = 0.0
-        """Seconds for the item, and when they are over."""
+        self.allowed = self.begun = self.look = self.deadline = 0.0
+        """Processor seconds for the item; on the clock: when it began, is to be looked after, is given up."""
         self.served = 0
         self.dead = False
         self._failures = 0
         self._buffer = b""
+        self._before = 0.0
+        """Processor seconds that the worker had used when the item came."""
 
     def ensure(self) -> None:
         """Have a worker, or one on its way."""
@@ -75,13 +83,50 @@ class Slot:
         self.control = ours
 
     def give(self, place: int, item: Item, seconds: float) -> None:
-        """Send an item; its time runs from when the worker is up."""
+        """Send an item, which may take so many seconds of the processor from when the worker is up."""
         self.ensure()
         assert self.connection is not None
         self.item, self.allowed = place, seconds
-        self.deadline = time.monotonic() + (BOOT_SECONDS if self.pid is None else seconds)
+        if self.pid is None:
+            self.look = self.deadline = time.monotonic() + BOOT_SECONDS
+        else:
+            self._begin()
         with contextlib.suppress(OSError):  # shows as the end of the connection
             self.connection.sendall(json.dumps(item).encode() + b"\n")
+
+    def _begin(self) -> None:
+        self.begun = time.monotonic()
+        self.look, self.deadline = self.begun + self.allowed, self.begun + FAR * self.allowed
+
+    def is_over(self) -> bool:
+        """Whether the item has used up its time; asks the system no sooner than it may have."""
+        now = time.monotonic()
+        if now < self.look:
+            return False
+        left = self.allowed - self._used()
+        if left <= 0 or now >= self.deadline:
+            return True
+        self.look = min(self.deadline, now + max(left, 0.01))
+        return False
+
+    def was_starved(self) -> bool:
+        """Whether the worker wanted the processor and got little of it, of an item whose time is over."""
+        if self.pid is None or time.monotonic() - self.begun < LOADED * self.allowed:
+            return False
+        try:
+            return bool(psutil.Process(self.pid).status() != psutil.STATUS_SLEEPING)
+        except psutil.NoSuchProcess:
+            return False
+
+    def _used(self) -> float:
+        """Processor seconds of the item so far; none of a worker that is not up, or gone."""
+        if self.pid is None:
+            return 0.0
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return 0.0
+        return float(times.user + times.system) - self._before
 
     def replies(self) -> list[tuple[str, str | None]]:
         """What the worker has said since; sets `dead` at its end."""
@@ -96,10 +141,11 @@ class Slot:
         for line in lines:
             message = json.loads(line)
             if isinstance(message, int):
-                self.pid, self._failures = message, 0
-                self.deadline = time.monotonic() + self.allowed
+                self.pid, self._failures, self._before = message, 0, 0.0
+                self._begin()
             else:
-                found.append((message[0], message[1]))
+                verdict, raised, self._before = message
+                found.append((verdict, raised))
         if self.dead and self.pid is None:
             self._explain_failure()
         return found

@@ -2,9 +2,11 @@
 
 Every slot has a zygote of its own (`rewards.verifier.zygote`) and one worker forked from it, reached by
 a socket that nobody shares: a worker that is killed, by us or by anyone, can neither hold a lock that
-others need nor spoil what they say. A worker over its time is killed and costs that one item; an item
-whose worker dies is judged again in the time it has left, and given up as `crashed` when that is over
-or ten workers have died of it.
+others need nor spoil what they say. A worker over its time is killed and costs that one item. Its time is the
+processor's, so that verdicts do not hang on what else the machine does; ten times as long on the clock is the end
+of what waits for something else. What ran out of time on a busy machine is judged once more, alone. An item
+whose worker dies is judged again, and given up as `crashed` when ten workers have died of it, or that time on the
+clock is over.
 
 One thread drives all slots, whichever calls `run`; a lock keeps it to one at a time.
 """
@@ -23,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rewards.types import Verdict
-from rewards.verifier.slot import Item, Slot
+from rewards.verifier.slot import FAR, Item, Slot
 
 DEATHS = 10
 """Workers that one item may take with it before it is given up."""
@@ -34,8 +36,8 @@ RECYCLED_AFTER = 500
 class Workers:
     """Judges items in killable processes.
 
-    `reference` names the judge (`module:name` or `file.py:name`), called with `options`. `seconds` and
-    `memory` (MB) bound each item. Processes start at `start()` or the first `run`, and end with `close()`,
+    `reference` names the judge (`module:name` or `file.py:name`), called with `options`. `seconds` of processor
+    time and `memory` (MB) bound each item. Processes start at `start()` or the first `run`, and end with `close()`,
     with this object, or with this process, however it ends.
     """
 
@@ -105,24 +107,34 @@ class _Run:
         self.workers, self.items = workers, items
         self.verdicts: dict[int, Verdict] = {}
         self.waiting = deque(range(len(items)))
+        self.again: deque[int] = deque()
+        """Items to be judged once more, one by one."""
+        self.alone: int | None = None
+        """The one whose second time it is."""
         self.deaths: Counter[int] = Counter()
         self.spent: defaultdict[int, float] = defaultdict(float)
-        """Seconds that workers who died have spent on an item."""
+        """Seconds on the clock that workers who died have spent on an item."""
 
     def to_its_end(self) -> list[Verdict]:
-        slots = self.workers._slots
         while len(self.verdicts) < len(self.items):
-            for slot in slots:
-                if slot.item is None and self.waiting:
-                    place = self.waiting.popleft()
-                    slot.give(place, self.items[place], self.workers.seconds - self.spent[place])
-            busy = [slot for slot in slots if slot.item is not None]
+            busy = self._hand_out(self.workers._slots)
             for slot in _ready(busy):
                 self._read(slot)
             for slot in busy:
-                if slot.item is not None and time.monotonic() > slot.deadline:
+                if slot.item is not None and slot.is_over():
                     self._out_of_time(slot)
         return [self.verdicts[place] for place in range(len(self.items))]
+
+    def _hand_out(self, slots: Sequence[Slot]) -> list[Slot]:
+        """Give every free slot an item; the slots that have one."""
+        if not self.waiting and self.again and all(slot.item is None for slot in slots):
+            self.alone = self.again.popleft()
+            self.waiting.append(self.alone)
+        for slot in slots:
+            if slot.item is None and self.waiting:
+                place = self.waiting.popleft()
+                slot.give(place, self.items[place], self.workers.seconds)
+        return [slot for slot in slots if slot.item is not None]
 
     def _read(self, slot: Slot) -> None:
         for verdict, message in slot.replies():
@@ -137,9 +149,13 @@ class _Run:
             slot.end_zygote()
             self._died(slot)
             return
-        place = slot.item
+        place, starved = slot.item, slot.was_starved()
+        assert place is not None
         slot.drop_worker()
-        self._settle(slot, Verdict.TIMED_OUT, place)
+        if starved and place != self.alone:
+            self.again.append(place)
+        else:
+            self._settle(slot, Verdict.TIMED_OUT, place)
 
     def _died(self, slot: Slot) -> None:
         """Its worker is gone; the item, if any, is judged again unless it has done this before."""
@@ -149,8 +165,8 @@ class _Run:
             return
         if started:
             self.deaths[place] += 1
-            self.spent[place] += slot.allowed - max(0.0, slot.deadline - time.monotonic())
-        if self.deaths[place] >= DEATHS or self.spent[place] >= self.workers.seconds:
+            self.spent[place] += time.monotonic() - slot.begun
+        if self.deaths[place] >= DEATHS or self.spent[place] >= FAR * self.workers.seconds:
             self._settle(slot, Verdict.CRASHED, place)
         else:
             self.waiting.appendleft(place)
@@ -166,10 +182,10 @@ class _Run:
 
 
 def _ready(slots: Sequence[Slot]) -> list[Slot]:
-    """The slots that have something to say, waiting for one until the first deadline."""
+    """The slots that have something to say, waiting for one until the first is to be looked after."""
     with selectors.DefaultSelector() as selector:
         for slot in slots:
             assert slot.connection is not None
             selector.register(slot.connection, selectors.EVENT_READ, slot)
-        timeout = max(0.0, min(slot.deadline for slot in slots) - time.monotonic())
+        timeout = max(0.0, min(slot.look for slot in slots) - time.monotonic())
         return [key.data for key, _ in selector.select(timeout + 0.001)]

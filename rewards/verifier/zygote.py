@@ -5,7 +5,8 @@ no `__main__` run again), so forking is safe and a replaced worker is there in m
 sockets from its control socket FD and forks a worker for each; when its parent is gone, kill -9
 included, the control socket ends and so does it, and the kernel ends its workers.
 
-A worker writes its process id, then reads `[gold, text]` lines and writes `[verdict, message]` lines.
+A worker writes its process id, then reads `[gold, text]` lines and writes `[verdict, message, processor
+seconds so far]` lines.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 from rewards.types import Verdict
@@ -77,7 +79,7 @@ def _serve(connection: socket.socket, judge: Caller) -> None:
     write(os.getpid())
     for line in stream:
         gold, text = json.loads(line)
-        write(_judged(judge, gold, text))
+        write((*_judged(judge, gold, text), time.process_time()))
 
 
 def _judged(judge: Caller, gold: str, text: str) -> tuple[str, str | None]:

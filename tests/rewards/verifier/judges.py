@@ -42,6 +42,14 @@ def counted(gold: str, answer: str) -> bool:
     return int(gold) % 3 == int(answer) % 3
 
 
+def worked(gold: str, answer: str) -> bool:
+    """Takes as many seconds of the processor as the gold answer says."""
+    end = time.process_time() + float(gold)
+    while time.process_time() < end:
+        pass
+    return gold == answer
+
+
 def process(gold: str, answer: str) -> bool:
     """Whether the worker is the process that the gold answer names."""
     return gold == str(os.getpid())

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,7 +19,7 @@ from processes import offspring, wait_until_gone
 
 import rewards
 from rewards.verifier import MathVerifier
-from rewards.verifier.slot import JudgeNotLoaded
+from rewards.verifier.slot import JudgeNotLoaded, Slot
 from rewards.verifier.workers import RECYCLED_AFTER, Workers
 
 JUDGES = str(Path(__file__).with_name("judges.py"))
@@ -270,3 +271,56 @@ def test_every_rank_of_a_launch_has_workers_of_its_own_and_leaves_none(tmp_path:
     assert said == ["correct timed_out wrong", "correct timed_out correct"]
     assert len(seen) > 6  # two ranks, and two workers with what they come from for each
     wait_until_gone(seen)
+
+
+def test_a_worker_that_is_kept_from_the_processor_is_waited_for() -> None:
+    """A machine so busy that the worker gets nothing for twice its time, planted by stopping it."""
+    pool = Workers(f"{JUDGES}:worked", {}, workers=1, seconds=0.5)
+    assert pool.run([("0", "0")]) == ["correct"]
+    (slot,) = pool._slots
+    assert slot.pid is not None
+    worker = psutil.Process(slot.pid)
+
+    def starve() -> None:
+        worker.suspend()
+        time.sleep(1.0)
+        worker.resume()
+
+    busy = threading.Thread(target=starve)
+    busy.start()
+    assert pool.run([("0.1", "0.1")]) == ["correct"]  # a tenth of a second's work, in more than a second
+    busy.join()
+    assert slot.pid == worker.pid
+    pool.close()
+
+
+def test_what_runs_out_of_time_on_a_busy_machine_is_judged_once_more_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Workers(f"{JUDGES}:scripted", {}, workers=2, seconds=0.3)
+    monkeypatch.setattr("rewards.verifier.slot.LOADED", 0.0)  # every machine is busy
+    given: list[tuple[int, int]] = []
+    give = Slot.give
+
+    def told(slot: Slot, place: int, *rest: Any) -> None:
+        others = sum(other.item is not None for other in pool._slots if other is not slot)
+        given.append((place, others))
+        give(slot, place, *rest)
+
+    monkeypatch.setattr(Slot, "give", told)
+    verdicts = pool.run([("a", "hang"), ("a", "a"), ("a", "hang"), ("a", "b")])
+    assert verdicts == ["timed_out", "correct", "timed_out", "wrong"]
+    assert given[-2:] == [(0, 0), (2, 0)]  # one after the other, nothing beside them
+    assert len(given) == 6
+    pool.close()
+
+
+def test_verdicts_are_the_same_beside_eight_others_that_want_the_processor() -> None:
+    items = [("0.15", "0.15"), ("0.15", "0.2")] * 4
+    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    pool = Workers(f"{JUDGES}:worked", {}, workers=2, seconds=0.4)
+    try:
+        assert pool.run(items) == ["correct", "wrong"] * 4
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+        pool.close()

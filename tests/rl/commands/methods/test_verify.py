@@ -3,13 +3,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import refused, run
-from processes import offspring, wait_until_gone
+from processes import PATIENCE, offspring, wait_until, wait_until_gone
 
 from rl.cli import run_command
 
@@ -141,13 +140,10 @@ def test_ctrl_c_ends_it_with_one_line_nothing_written_and_no_process_left() -> N
     command = [sys.executable, "-c", "from rl.cli import run_command; run_command()"]
     arguments = ["verify", "--cases", "cases.jsonl", "--json", "out.json", "--quiet"]
     process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
-    for _ in range(200):
-        children = offspring(process.pid)
-        if len(children) == 4:
-            break
-        time.sleep(0.1)
+    wait_until(lambda: len(offspring(process.pid)) == 4, "two workers and what they come from are there")
+    children = offspring(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert said.strip().splitlines() == ["stopped after 0 of 200 cases; nothing written"]
     assert not Path("out.json").exists()
