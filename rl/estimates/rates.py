@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, unknown
+from rl.reading import text_of
 from rl.recipe.files import load_yaml
 
 
@@ -47,7 +48,7 @@ def read_rates(given: str | None) -> Rates:
         raise UserError(
             f"--rates {given!r} is neither a file nor a mapping like '{{tflops: 180, price_per_hour: 2.5}}'"
         )
-    values: Any = load_yaml(Path(given).read_text() if is_file else given)
+    values: Any = load_yaml(text_of(Path(given)) if is_file else given)
     known = [field.name for field in fields(Rates)]
     if not isinstance(values, dict):
         raise UserError(f"--rates: expected a mapping with some of {', '.join(known)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,6 @@ from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
 from rl.reading import parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
-
-WRITTEN = {"alarm": str}
-"""What is no number in the lines that a run writes."""
 
 Status = Literal["new", "unfinished", "finished"]
 
@@ -204,11 +202,17 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         line = parsed(text, f"{path}, line {number}")
         if not isinstance(line, dict) or not _is_step(line.get("step")):
             raise UserError(f"{path}, line {number}: no line of a run: it has no step; restore the file, or remove it")
-        wrong = [name for name, value in line.items() if not isinstance(value, WRITTEN.get(name, int | float | None))]
+        wrong = [name for name, value in line.items() if not _is_written(name, value)]
         if wrong:
             raise UserError(f"{path}, line {number}: {wrong[0]!r} is no number; restore the file, or remove the line")
         lines.append(line)
     return lines
+
+
+def _is_written(name: str, value: Any) -> bool:
+    if name == "alarm":
+        return isinstance(value, str)
+    return value is None or (isinstance(value, int | float) and not abs(value) > sys.float_info.max)
 
 
 def _is_step(value: Any) -> bool:

@@ -8,13 +8,13 @@ import random
 import re
 import shutil
 import signal
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import rl
 from fuzz.damage import options, spoil
 from fuzz.plays import PLAYS, Play
 from rl.cli import run_command
@@ -23,6 +23,7 @@ SECONDS = 30
 """Of processor time that a play may take; hardly any takes one."""
 LONGEST = 1920
 """Characters of an error's line: a screen of 24 lines."""
+ROOT = Path(rl.__file__).parents[1]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -44,6 +45,15 @@ class Fault:
         return f"play {self.number}: {self.play}: {self.what}\n    {self.line[:200]}\n    {self.where}"
 
 
+def sound(folder: Path) -> Iterator[Fault]:
+    """The command lines that do not even end well with nothing damaged."""
+    for line in dict.fromkeys(play.line for play in PLAYS if play.file):
+        _empty(folder / "out")
+        how, said, where = _end(line.split())
+        if how != "0":
+            yield Fault(f"undamaged {line.split()[0]}", -1, how, where or said, line)
+
+
 def play_all(folder: Path, seed: int, first: int, last: int) -> Iterator[tuple[str, Fault | None]]:
     """How each ends: `well`, `refused`, or a fault. The folder has the seeds, and is the working directory."""
     weights = [play.weight for play in PLAYS]
@@ -56,14 +66,18 @@ def play_all(folder: Path, seed: int, first: int, last: int) -> Iterator[tuple[s
 def _played(folder: Path, play: Play, number: int, draw: random.Random) -> tuple[str, Fault | None]:
     line = [options(draw).join(word.split("?")) if "?" in word else word for word in play.line.split()]
     out = folder / "out"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
+    _empty(out)
     with _spoilt(folder / play.file if play.file else None, draw):
         how, said, where = _end(line)
-    fault = _fault(how, said, sorted(str(path) for path in out.rglob("*") if path.is_file()))
+    fault = fault_of(how, said, sorted(str(path) for path in out.rglob("*") if path.is_file()))
     if fault is None:
         return ("well" if how != "2" else "refused"), None
     return "fault", Fault(play.name, number, fault, where or said[-500:], " ".join(line))
+
+
+def _empty(out: Path) -> None:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
 
 
 @contextlib.contextmanager
@@ -115,11 +129,11 @@ def _end(line: list[str]) -> tuple[str, str, str]:
         how = str(stop.code or 0)
     except BaseException as error:  # what no command should let out
         how = type(error).__name__
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+        frames = traceback.extract_tb(error.__traceback__)
         ours = [
-            f"{Path(f.filename).name}:{f.lineno} {f.name}"
+            f"{Path(f.filename).name}:{f.lineno}"
             for f in frames
-            if "/rl/" in f.filename or "/data_synth/" in f.filename or "/rewards/" in f.filename
+            if Path(f.filename).is_relative_to(ROOT) and "site-packages" not in f.filename
         ]
         where = f"{str(error)[:200]} · {' < '.join(reversed(ours[-4:]))}"
     finally:
@@ -127,7 +141,8 @@ def _end(line: list[str]) -> tuple[str, str, str]:
     return how, said.getvalue(), where
 
 
-def _fault(how: str, said: str, left: list[str]) -> str | None:
+def fault_of(how: str, said: str, left: list[str]) -> str | None:
+    """What is wrong with an end: its exit code or exception, what it said, the files it left."""
     if how in ("0", "1"):
         return None
     if how != "2":
@@ -140,41 +155,3 @@ def _fault(how: str, said: str, left: list[str]) -> str | None:
     if CONTROL.search(lines[0]):
         return "control characters"
     return f"left {left}" if left else None
-
-
-def main() -> None:
-    import argparse
-    import os
-    import resource
-    import tempfile
-    import time
-    from collections import Counter
-
-    from fuzz.seeds import make_seeds
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--plays", type=int, default=500)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    limit = 12 * 2**30
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place).resolve()
-        os.chdir(folder)
-        make_seeds(folder)
-        ends: Counter[str] = Counter()
-        kinds: dict[tuple[str, str], list[Fault]] = {}
-        for how, fault in play_all(folder, given.seed, given.first, given.first + given.plays):
-            ends[how] += 1
-            if fault:
-                kinds.setdefault((fault.what, fault.where.split(" · ")[-1]), []).append(fault)
-    for faults in sorted(kinds.values(), key=len, reverse=True):
-        print(f"{len(faults)} x {faults[0]}")
-    print(dict(ends), f"{len(kinds)} kinds, {time.monotonic() - began:.0f} s")
-    sys.exit(bool(kinds))
-
-
-if __name__ == "__main__":
-    main()
