@@ -212,7 +212,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def _is_written(name: str, value: Any) -> bool:
     if name == "alarm":
         return isinstance(value, str)
-    return value is None or (isinstance(value, int | float) and not abs(value) > sys.float_info.max)
+    return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)
 
 
 def _is_step(value: Any) -> bool:
