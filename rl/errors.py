@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -13,6 +14,11 @@ REMOVED = "[removed]"
 """Stands where a secret stood."""
 
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_SAID = re.compile(
+    r"No space left on device|File too large|Disk quota exceeded|PytorchStreamWriter failed writing file"
+)
+"""What libraries say whose errors are no OSError: safetensors, torch, pyarrow."""
 _LEAST = 8
 """Characters of a secret: shorter values would be found in ordinary words."""
 
@@ -48,6 +54,30 @@ def user_errors_exit_2() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
-            print(f"error: {without_own_secrets(str(error))}", file=sys.stderr)
+        _tell(str(error), everywhere=False)
         raise SystemExit(2) from None
+    except Exception as error:
+        refused = not_written(error)
+        if refused is None:
+            raise
+        # Any rank's disk may be full, be it that of the first or not.
+        _tell(f"{refused}; what was whole before is kept: make room, and give the same command again", everywhere=True)
+        raise SystemExit(2) from None
+
+
+def not_written(error: BaseException) -> str | None:
+    """Which write the system refused, where that is what an error, or one behind it, says: a full disk, a limit."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno in _REFUSED:
+            where = behind.filename2 or behind.filename
+            return f"cannot write{f' {where}' if where else ''}: {os.strerror(behind.errno)}"
+        behind = behind.__cause__ or behind.__context__
+    said = _SAID.search(str(error))
+    return f"cannot write: {said[0]}" if said else None
+
+
+def _tell(line: str, everywhere: bool) -> None:
+    if everywhere or os.environ.get("RANK", "0") == "0":
+        with contextlib.suppress(OSError):  # the terminal's file may be on the full disk
+            print(f"error: {without_own_secrets(line)}", file=sys.stderr, flush=True)

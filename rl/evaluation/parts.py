@@ -6,13 +6,16 @@ written to a temporary file and renamed. The folder goes when FILE.parquet is th
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row
+
+_PART = re.compile(r"part-\d{6,}\.parquet(\.tmp)?")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,11 @@ class Parts:
     def finish(self, evaluation: Evaluation) -> None:
         """Write the whole, then let the parts go."""
         evaluation.save(self.out)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for path in self.folder.glob("part-*"):
+            if _PART.fullmatch(path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):  # there may be none, or something of somebody else's in it
+            self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.parquet"
