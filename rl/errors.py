@@ -14,15 +14,18 @@ REMOVED = "[removed]"
 """Stands where a secret stood."""
 
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_SAID = re.compile(
+    r"No space left on device|File too large|Disk quota exceeded|PytorchStreamWriter failed writing file"
+)
+"""What libraries say whose errors are no OSError: safetensors, torch, pyarrow."""
 _LEAST = 8
 """Characters of a secret: shorter values would be found in ordinary words."""
 _LONGEST = 1000
 """Characters of a line: less than a terminal's screen."""
 _LONGEST_WORD = 200
-_OF_THE_MACHINE = {
-    errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE,
-}  # fmt: skip
-"""Errors of the system that are nobody's slip in this code."""
+_NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP}
+"""What the system says of a path that cannot be one."""
 
 
 class UserError(Exception):
@@ -76,13 +79,35 @@ def user_errors_exit_2() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        said = str(error)
-    except OSError as error:
-        if error.errno not in _OF_THE_MACHINE:
+        _tell(str(error), everywhere=False)
+    except Exception as error:
+        refused = not_written(error)
+        if refused is not None:
+            # Any rank's disk may be full, be it that of the first or not.
+            what = f"{refused}; what was whole before is kept: make room, and give the same command again"
+            _tell(what, everywhere=True)
+        elif isinstance(error, OSError) and error.errno in _NO_PLACE:
+            _tell(f"{error.filename}: {error.strerror}", everywhere=False)
+        else:
             raise
-        said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
     else:
         return
-    if os.environ.get("RANK", "0") == "0":
-        print(f"error: {one_line(without_own_secrets(said))}", file=sys.stderr)
     raise SystemExit(2) from None
+
+
+def not_written(error: BaseException) -> str | None:
+    """Which write the system refused, where that is what an error, or one behind it, says: a full disk, a limit."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, OSError) and behind.errno in _REFUSED:
+            where = behind.filename2 or behind.filename
+            return f"cannot write{f' {where}' if where else ''}: {os.strerror(behind.errno)}"
+        behind = behind.__cause__ or behind.__context__
+    said = _SAID.search(str(error))
+    return f"cannot write: {said[0]}" if said else None
+
+
+def _tell(line: str, everywhere: bool) -> None:
+    if everywhere or os.environ.get("RANK", "0") == "0":
+        with contextlib.suppress(OSError):  # the terminal's file may be on the full disk
+            print(f"error: {one_line(without_own_secrets(line))}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import sys
@@ -193,6 +194,10 @@ class Handler(BaseHTTPRequestHandler):
                 os._exit(9)
             elif mode == "error":
                 self._reply(500, {"error": {"message": "CUDA error: an illegal memory access"}})
+            elif mode == "401":
+                self._reply(401, {"error": "wrong API key"})
+            elif mode == "nested":
+                self._reply(200, b"[" * 20000)
             elif mode == "text":
                 self._reply(200, b"<html>it works</html>")
             else:
@@ -217,6 +222,10 @@ WRONG: dict[str, Any] = {
     "aborted": _choice(finish_reason="abort"),
     "stale": _choice(weight_versions=[{"version": "7", "start": 0, "end": 1}]),
     "other logprobs": _choice(logprobs={"content": [{"token_id": 3, "logprob": -1.0}]}),
+    "infinite version": _choice(weight_versions=[{"version": math.inf, "start": 0, "end": 1}]),
+    "400 digits": lambda answer: _choice(
+        logprobs={"content": [{**e, "logprob": -(10**400)} for e in answer["choices"][0]["logprobs"]["content"]]}
+    )(answer),
     "huge": lambda answer: {**answer, "more": "x" * (1 << 22)},
 }
 

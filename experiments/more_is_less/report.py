@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from data_synth.steps import OPERATORS, STEP_SIZES
 from experiments.more_is_less.theory import Cell, fit, likeliest, predict
 from rl.folders.run import write_text
+from rl.folders.written import require_same_kind
 from rl.report.plots import COLORS, GREY, STYLE
 
 Measured = Mapping[str, Any]
@@ -223,6 +224,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def write_report(results: Measured, folder: Path) -> None:
     """results.json, REPORT.md and figure.png."""
+    require_same_kind(folder / "REPORT.md", TEXT.partition("\n")[0])
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
     with plt.rc_context(STYLE):

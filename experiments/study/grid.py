@@ -13,6 +13,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rl.errors import UserError
+from rl.folders.written import require_same_kind
 from rl.recipe.files import load_yaml
 from rl.recipe.parts import Recipe, SourcePart
 from rl.recipe.values import merge, parse_recipe
@@ -139,7 +140,8 @@ def write_recipes(grid: Grid, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in (name for name, arm in grid.all_arms().items() if arm.trained):
-        path = folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(grid.values(name), sort_keys=False, allow_unicode=True))
+        path, recipe = folder / f"{name}.yaml", yaml.safe_dump(grid.values(name), sort_keys=False, allow_unicode=True)
+        require_same_kind(path, recipe.partition("\n")[0])
+        path.write_text(recipe)
         written.append(path)
     return written

@@ -16,6 +16,7 @@ from experiments.study.contrasts import Difference
 from experiments.study.grid import HERE, Grid
 from experiments.study.measured import Measured
 from rl.folders.run import write_text
+from rl.folders.written import require_same_kind
 from rl.report.pareto import front
 from rl.report.plots import COLORS, GREY, MARKERS, STYLE
 
@@ -24,12 +25,19 @@ EQUAL = 1.0
 
 
 def write_report(grid: Grid, folder: Path) -> None:
-    """REPORT.md, report.html, results.md and the figure in a folder, from the result files there."""
+    """REPORT.md, report.html, results.md and the figure in a folder, from the result files there.
+
+    Errors: UserError where a file of one of these names is no earlier report.
+    """
+    template, heading = (HERE / "report.md.j2").read_text(), "# Results of the study\n"
+    require_same_kind(folder / "REPORT.md", template.partition("\n")[0])
+    require_same_kind(folder / "results.md", heading)
+    require_same_kind(folder / "report.html", (HERE / "page.html.j2").read_text().partition("{{")[0])
     measured = Measured.read(grid, folder)
     folder.mkdir(parents=True, exist_ok=True)
     if measured.arms:
         draw(measured, folder)
-    text = Template((HERE / "report.md.j2").read_text(), trim_blocks=True, lstrip_blocks=True).render(
+    text = Template(template, trim_blocks=True, lstrip_blocks=True).render(
         grid=grid,
         measured=measured,
         runs=len(grid.runs()),
@@ -39,7 +47,7 @@ def write_report(grid: Grid, folder: Path) -> None:
         findings=[claim.found(measured) for claim in read_claims(HERE / "claims.yaml")],
         hours=sum(r.cpu_seconds or 0.0 for runs in measured.results.values() for r in runs) / 3600,
     )
-    write_text(folder / "results.md", f"# Results of the study\n\n{results_table(measured)}\n")
+    write_text(folder / "results.md", f"{heading}\n{results_table(measured)}\n")
     write_text(folder / "REPORT.md", text)
     write_text(folder / "report.html", page(text, folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ def demo(
     json_file: Json = None,
 ) -> None:
     """Train a small reasoning model to think shorter, beside plain GRPO, and show it. Minutes on two cores."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for its runs, which are processes of their own
     from rl.demo.demo import demo as run_demo
     from rl.demo.demo import shortened
 

@@ -102,11 +102,13 @@ def evaluate(
 
     from rl.models import quieten_libraries
     from rl.ranks import is_main_process
+    from rl.scratch import clear_left
 
     quieten_libraries()
     PartialState(cpu=not torch.cuda.is_available())  # not told, ranks without a GPU would not find each other
     require_place(json_file)
     require_place(plot)
+    clear_left()
     changes, choice = asking.changes(), answering.choice()
     if run is not None:
         if model or data or asking.protocol or asking.verifier or out or asking.columns:

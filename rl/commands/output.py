@@ -9,11 +9,33 @@ from pathlib import Path
 
 from rl.errors import UserError
 
+PICTURES = {".png": b"\x89PNG", ".svg": b"<?xml"}
+MOST = 1 << 26
+"""Bytes of a file of numbers: more than any command writes."""
+
 
 def require_place(path: Path | None) -> None:
-    """Errors: UserError when a file cannot be written because its folder is not there."""
-    if path is not None and not path.parent.is_dir():
+    """Errors: UserError when a file cannot be written because its folder is not there, or one of another kind is."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: its folder does not exist")
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder")
+    if path.is_file() and path.stat().st_size and not _is_of_kind(path):
+        raise UserError(f"{path} is there already and is not what this command writes; move it, or give another name")
+
+
+def _is_of_kind(path: Path) -> bool:
+    """Whether a file is a picture where one is to be written; else whether it is one JSON value."""
+    begins = PICTURES.get(path.suffix.lower())
+    with path.open("rb") as file:
+        if begins is not None:
+            return file.read(len(begins)) == begins
+        try:
+            return isinstance(json.loads(file.read(MOST)), dict | list)
+        except (ValueError, RecursionError):
+            return False
 
 
 def write_json(path: Path | None, values: object) -> None:
@@ -21,17 +43,27 @@ def write_json(path: Path | None, values: object) -> None:
     text = json.dumps(values, indent=None if path else 2, allow_nan=False)
     if path is None:
         print(text)
-        return
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    else:
+        _write(path, text)
 
 
 def write_summary(path: Path | None, values: object) -> None:
     """What a training comes to, in the form of its own summary.json, to a file if one is asked for."""
     if path:
-        path.write_text(json.dumps(values, indent=2))
+        _write(path, json.dumps(values, indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    """A file whole or not at all; to a pipe or a terminal, as it is."""
+    from rl.folders.run import write_text
+
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text)
+        else:
+            write_text(path, text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextmanager

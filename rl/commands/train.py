@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import Annotated
 
 import typer
@@ -37,6 +38,7 @@ def train(
 
     SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
     """
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until the run hears it: what is imported here takes seconds
     from rl.estimates import read_rates
     from rl.launch.configuration import read_launch
     from rl.ranks import is_main_process

@@ -13,7 +13,7 @@ from torch import Tensor
 from rl.credit.load import KIND, load_advantage
 from rl.credit.types import Remembering
 from rl.errors import UserError
-from rl.plugins.blame import raised
+from rl.plugins.guard import guarded
 
 
 class Estimator:
@@ -38,10 +38,11 @@ class Estimator:
         rewards = terms if self.apart else totals
         further = {"weights": list(self.weights)} if self.apart else {}
         try:
-            # Copies: an estimator that works in place would change what is logged.
-            advantages = self.estimate(rewards.clone(), group_size, lengths.clone(), **further)
-        except Exception as error:
-            raise UserError(f"{raised(self, error, KIND)}; its options are {self.options}") from error
+            with guarded(self, KIND):
+                # Copies: an estimator that works in place would change what is logged.
+                advantages = self.estimate(rewards.clone(), group_size, lengths.clone(), **further)
+        except UserError as error:
+            raise UserError(f"{error}; its options are {self.options}") from error
         return self._checked(advantages, len(totals)).to(rewards)
 
     def state_dict(self) -> dict[str, Any]:

@@ -10,11 +10,14 @@ import json
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, unknown
+from rl.folders.lock import LOCK, locked
 from rl.folders.run import RunFolder, write_text
+from rl.folders.written import MARK, Mark
 from rl.recipe.files import load_recipe, shipped_recipes
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
@@ -48,11 +51,36 @@ def demo(
         "control": load_recipe(CONTROL, [*common, "evaluation.before=false"]),
     }
     runs = {label: RunFolder(out / label) for label in recipes}
-    if overwrite:
-        for run in runs.values():
+    _require_place(out)
+    with locked(out):
+        _begin(out, runs, overwrite)
+        return _demo(out, method, recipes, runs, 0.0 if overwrite else _seconds_before(out / "report" / SUMMARY))
+
+
+def _require_place(out: Path) -> None:
+    """Errors: UserError where `out` is there and is no demo's folder; those of older demos have no mark."""
+    if not out.exists() or Mark(out).kind == "demo" or RunFolder(out / "control").recipe.is_file():
+        return
+    if not out.is_dir() or any(path.name not in (LOCK, f"{MARK}.tmp") for path in out.iterdir()):
+        raise UserError(f"{out} exists and is not a demo's folder; choose another --out")
+
+
+def _begin(out: Path, runs: Mapping[str, RunFolder], overwrite: bool) -> None:
+    """Mark a new folder. With `overwrite`, delete both runs: neither where one is trained, or is not all ours."""
+    if not any(path.name != LOCK for path in out.iterdir()):
+        Mark(out).write("demo")
+    there = [run for run in runs.values() if overwrite and run.clearable()]
+    with ExitStack() as held:
+        for run in there:
+            held.enter_context(locked(run.path))
+        for run in there:
             run.clear()
+
+
+def _demo(
+    out: Path, method: str, recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder], seconds: float
+) -> dict[str, Any]:
     summary_file = out / "report" / SUMMARY
-    seconds = _seconds_before(summary_file) if not overwrite else 0.0
     started = time.monotonic()
     waiting = {label: recipe for label, recipe in recipes.items() if runs[label].status(recipe) != "finished"}
     if waiting:
@@ -64,7 +92,7 @@ def demo(
     text = verdict(summary)
     write_page(comparison, out / "report", "Thinking shorter: the demo", text)
     write_text(summary_file, json.dumps(summary, indent=2))
-    print_table(comparison, f"demo, seed {seed}")
+    print_table(comparison, f"demo, seed {trained.recipe['seed']}")
     print(text)
     print(f"report: {out / 'report' / PAGE}")
     return summary

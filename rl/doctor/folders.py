@@ -44,8 +44,9 @@ def check_locks(folder: Path, kind: str) -> Finding:
 def check_run(folder: Path) -> list[Finding]:
     """Whether another process trains in a run's folder, and whether its checkpoints are whole."""
     from rl.folders import checkpoints
-    from rl.folders.lock import holder
+    from rl.folders.lock import LOCK, holder
     from rl.folders.run import RunFolder
+    from rl.folders.written import MARK
 
     run = RunFolder(folder)
     if not folder.exists():
@@ -55,9 +56,9 @@ def check_run(folder: Path) -> list[Finding]:
     found = []
     if (held := holder(folder)) is not None:
         found.append(fail(f"{folder} is being trained by {held}", "wait for it, end it, or choose another --out"))
-    elif any(path.name != ".lock" for path in folder.iterdir()) and not run.recipe.is_file():
+    elif any(path.name not in (LOCK, MARK) for path in folder.iterdir()) and not run.recipe.is_file():
         found.append(fail(f"{folder} is there and is no run's folder", "choose another --out"))
-    elif run.summary.is_file():
+    elif run.is_finished():
         found.append(ok(f"{folder} holds a finished run"))
     elif run.recipe.is_file():
         whole = checkpoints.find(run.checkpoints)

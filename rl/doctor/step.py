@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rl.doctor.finding import ELSE, Finding, fail, ok
+from rl.scratch import Scratch
 
 RECIPE = "demo-grpo"
 SMALL = (
@@ -33,7 +33,7 @@ def one_step() -> tuple[float, float]:
 
     quieten_libraries()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lengthwise-doctor-") as folder, _alone(), warnings.catch_warnings():
+    with Scratch("doctor") as folder, _alone(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # alarms about a run that is none
         prepared = prepare(load_recipe(RECIPE, SMALL), Path(folder))
         try:

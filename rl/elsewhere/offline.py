@@ -13,7 +13,7 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Te
 from rewards.types import Values
 from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 from rl.errors import UserError
-from rl.plugins import FunctionReward, function_values, number, raised, score_one
+from rl.plugins import FunctionReward, function_values, guarded, number, raised, score_one
 from rl.reading import json_of
 from rl.recipe.files import load_yaml
 
@@ -65,7 +65,8 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
                 terms[index] = _terms(reward, group, history)
             if isinstance(reward, Observer):
                 for group in sorted(groups, key=_sampled_at):
-                    reward.observe(group, history)
+                    with guarded(reward):
+                        reward.observe(group, history)
         names = dict.fromkeys(name for found in terms or [_terms(reward, NOBODY, history)] for name in found)
     except UserError:
         raise
@@ -183,12 +184,10 @@ def budgets(schedule: BudgetSchedule, steps: int, accuracy: float | None = None)
     """The budget of each of `steps` optimiser steps; of a group with this accuracy, where one is given."""
     if accuracy is not None and not isinstance(schedule, GroupBudget):
         raise UserError("this schedule does not look at accuracy; remove --accuracy")
-    try:
+    with guarded(schedule, "budget"):
         if accuracy is not None and isinstance(schedule, GroupBudget):
             return [schedule.for_group(step, accuracy) for step in range(steps)]
         return [schedule.at(step) for step in range(steps)]
-    except Exception as error:
-        raise raised(schedule, error, "budget") from error
 
 
 def spans(values: Sequence[int], most: int) -> list[tuple[int, int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from rl.rollouts.vllm.engine import VllmEngine, require_vllm
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker, require_address
+from rl.scratch import Scratch
 
 GPU_SHARE = 0.85
 """Of the device's memory that vLLM may take: nothing is trained beside it."""
@@ -107,10 +107,11 @@ def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int)
 def _workers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
     """vLLM on servers, which get the model's weights first."""
     vocabulary = model.config.get_text_config().vocab_size
-    folder = [tempfile.mkdtemp(prefix="lengthwise-weights-") if PartialState().is_main_process else ""]
+    scratch = Scratch("weights") if PartialState().is_main_process else None
+    folder = [str(scratch.path) if scratch else ""]
     broadcast_object_list(folder)
     workers = [HttpWorker(address, vocabulary, choice.api_key) for address in choice.workers]
-    engine = WorkersEngine(workers, Path(folder[0]), MINUTES)
+    engine = WorkersEngine(workers, Path(folder[0]), MINUTES, scratch=scratch)
     engine.load_weights(lambda: nullcontext(model), 0)
     return engine
 

@@ -6,7 +6,8 @@ written to a temporary file and renamed. The folder goes when FILE.parquet is th
 
 from __future__ import annotations
 
-import shutil
+import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from rl.evaluation.rows import KINDS, Evaluation, Row
 
 WHOLE = KINDS.keys() - {"sample", "lead"}
 """Columns that this version needs of answers to go on with; the others have come later."""
+
+_PART = re.compile(r"part-\d{6,}\.parquet(\.tmp)?")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,11 @@ class Parts:
     def finish(self, evaluation: Evaluation) -> None:
         """Write the whole, then let the parts go."""
         evaluation.save(self.out)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for path in self.folder.glob("part-*"):
+            if _PART.fullmatch(path.name):
+                path.unlink()
+        with contextlib.suppress(OSError):  # there may be none, or something of somebody else's in it
+            self.folder.rmdir()
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.parquet"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,11 @@ class Found:
         return start + (f"; {skipped}" if skipped else "")
 
 
-def find(root: Path) -> Found:
-    """The newest whole checkpoint below `root`."""
+def find(root: Path, spoiled: Callable[[Path], str | None] = lambda checkpoint: None) -> Found:
+    """The newest whole checkpoint below `root` of which `spoiled` says nothing."""
     skipped = {path.name: "it was still being written" for path in _all(root / WRITING)}
     for path in sorted(_all(root), key=step, reverse=True):
-        wrong = fault(path)
+        wrong = fault(path) or spoiled(path)
         if wrong is None:
             return Found(path, skipped)
         skipped[path.name] = wrong
@@ -79,11 +80,13 @@ def latest(root: Path) -> Path | None:
     return find(root).used
 
 
-def remove_torn(root: Path) -> None:
-    """Delete what `find` skips: the run writes those steps again."""
+def remove_torn(root: Path, found: Found | None = None) -> None:
+    """Delete what `find` skips, or did: the run writes those steps again."""
     shutil.rmtree(root / WRITING, ignore_errors=True)
-    for name in find(root).skipped:
-        shutil.rmtree(root / name)
+    found = found or find(root)
+    for name in found.skipped:
+        if root / name != found.used:  # it was being written a second time
+            shutil.rmtree(root / name, ignore_errors=True)
 
 
 def fault(checkpoint: Path) -> str | None:

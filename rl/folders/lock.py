@@ -1,4 +1,8 @@
-"""One process group a run folder: two would spoil it."""
+"""One process group a run folder: two would spoil it.
+
+What is held is the folder itself, not a name in it: a lock file can be deleted, and whoever makes it anew would hold
+another one. The file says who holds the folder, and stands in for it where a file system locks files alone.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,8 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from accelerate.utils import broadcast_object_list
 
@@ -26,59 +29,86 @@ def locked(folder: Path) -> Iterator[None]:
     The kernel lets go of the lock when the process ends, kill -9 included; the file stays behind and
     means nothing by itself.
     """
-    held: IO[str] | None = None
-    refusal: list[str | None] = [None]
-    if is_main_process():
-        try:
-            held = _take(folder)
-        except UserError as error:
-            refusal = [str(error)]
-    broadcast_object_list(refusal)
-    if refusal[0] is not None:
-        raise UserError(refusal[0])
-    try:
+    with ExitStack() as held:
+        refusal: list[str | None] = [None]
+        if is_main_process():
+            try:
+                held.enter_context(_take(folder))
+            except UserError as error:
+                refusal = [str(error)]
+        broadcast_object_list(refusal)
+        if refusal[0] is not None:
+            raise UserError(refusal[0])
         yield
-    finally:
-        if held is not None:
-            held.close()
 
 
-def _take(folder: Path) -> IO[str]:
+def _take(folder: Path) -> ExitStack:
+    """What lets go of the folder when it is closed."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / LOCK).open("a+")
+    with ExitStack() as held:
+        place = _opened(folder, os.O_RDONLY, held)
+        whole = _flock(place, fcntl.LOCK_EX)
+        file = None if whole is False else _opened(folder / LOCK, os.O_RDWR | os.O_CREAT, held)
+        named = False if file is None else _flock(file, fcntl.LOCK_EX)
+        if file is None or named is False:
+            by = _said(folder) or "another process"
+            raise UserError(f"{folder} is being trained by {by}; wait for it, or choose another --out")
+        if whole is None and named is None:
+            warnings.warn(f"cannot lock {folder}: make sure that nothing else trains there", stacklevel=2)
+        os.ftruncate(file, 0)
+        os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        return held.pop_all()
+
+
+def require_held(folder: Path, place: os.stat_result) -> None:
+    """Errors: UserError where `folder` is not what it was at `place`: what is written by name would go elsewhere."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        file.close()
-        raise UserError(f"{folder} is being trained by {holder}; wait for it, or choose another --out") from None
-    except OSError as error:  # a file system without locks
-        warnings.warn(f"cannot lock {folder} ({error}): make sure that nothing else trains there", stacklevel=2)
-    file.seek(0)
-    file.truncate()
-    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-    file.flush()
-    return file
+        now = folder.stat()
+    except OSError:
+        now = None
+    if now is None or (now.st_dev, now.st_ino) != (place.st_dev, place.st_ino):
+        raise UserError(f"{folder} was deleted or replaced while it was being trained; nothing more is written to it")
 
 
 def holder(folder: Path) -> str | None:
-    """Who trains in a run's folder now, as its lock says; None: nobody. Does not get in the way of who starts to."""
+    """Who trains in a run's folder now; None: nobody. Does not get in the way of who starts to."""
+    with ExitStack() as held:
+        text = _said(folder)
+        for path in (folder, folder / LOCK):
+            try:
+                file = _opened(path, os.O_RDONLY, held)
+            except OSError:
+                continue
+            free = _flock(file, fcntl.LOCK_SH) if not text or _may_live(text) else True
+            if free is False:
+                return text or "another process"
+            if free is None and path.name == LOCK and _may_live(text):  # a file system without locks
+                return text
+    return None
+
+
+def _opened(path: Path, flags: int, held: ExitStack) -> int:
+    file = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    held.callback(os.close, file)
+    return file
+
+
+def _flock(file: int, kind: int) -> bool | None:
+    """Whether the lock was taken; None: there are none for such a file."""
     try:
-        file = (folder / LOCK).open("r")
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError:
         return None
-    with file:
-        text = file.read().strip()
-        if not _may_live(text):
-            return None
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return text
-        except OSError:  # a file system without locks
-            return text
-    return None
+    return True
+
+
+def _said(folder: Path) -> str:
+    try:
+        return (folder / LOCK).read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _may_live(holder: str) -> bool:
@@ -90,6 +120,6 @@ def _may_live(holder: str) -> bool:
         os.kill(int(words[1]), 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except (PermissionError, ValueError, OverflowError):
         return True
     return True

@@ -21,7 +21,8 @@ import yaml
 from rl.errors import UserError
 from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
-from rl.reading import parsed, plain_yaml_of, text_of
+from rl.folders.written import MARK, Mark, own_files, remove
+from rl.reading import object_of, parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
 
 Status = Literal["new", "unfinished", "finished"]
@@ -63,7 +64,7 @@ class RunFolder:
 
     @property
     def summary(self) -> Path:
-        """Written last: its presence marks a finished run."""
+        """Written last: a run is finished by it, unless it says that it diverged."""
         return self.report / "summary.json"
 
     def evaluation(self, when: Literal["before", "after"]) -> Path:
@@ -111,14 +112,32 @@ class RunFolder:
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""
-        started = (LOCK, _temporary(self.recipe).name)  # all that a run killed at its very start leaves
-        if not self.path.exists() or (self.path.is_dir() and all(p.name in started for p in self.path.iterdir())):
+        begun = (LOCK, MARK, f"{MARK}.tmp", _temporary(self.recipe).name)  # all that a kill at the very start leaves
+        if not self.path.exists() or (self.path.is_dir() and all(p.name in begun for p in self.path.iterdir())):
             return "new"
-        if not self.recipe.is_file():
+        if not self._is_run():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
         if _what_is_run(self.written_recipe()) != _what_is_run(yaml.safe_load(recipe.to_yaml())):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
-        return "finished" if self.summary.is_file() else "unfinished"
+        return "finished" if self.is_finished() else "unfinished"
+
+    def is_finished(self) -> bool:
+        """Whether there is a summary, and not of a run that diverged."""
+        return self.summary.is_file() and "diverged" not in object_of(self.summary)
+
+    def _is_run(self) -> bool:
+        """A recipe alone is no run; one that was begun before runs were marked has more beside it."""
+        others = (self.path / LOCK, self.metrics, self.checkpoints, self.final)
+        return self.recipe.is_file() and (self.marked or any(path.exists() for path in others))
+
+    @property
+    def marked(self) -> bool:
+        """Whether the folder is a run's and nothing else, by its mark."""
+        return Mark(self.path).kind == "run"
+
+    def clearable(self) -> list[Path]:
+        """The files that `clear` deletes. Errors: UserError where there are others, or a run that has no mark."""
+        return own_files(self.path) if self.marked or self._is_run() else []
 
     def written_recipe(self) -> dict[str, Any]:
         """The recipe that lies here, as plain YAML has it. Errors: UserError where it is damaged."""
@@ -128,20 +147,30 @@ class RunFolder:
         return found
 
     def clear(self) -> None:
-        """Delete a run, whatever its recipe, but not its lock; a folder that is no run is left alone."""
-        if not self.recipe.is_file():
-            return
-        # Interrupted, this leaves a run that counts as neither finished nor trained.
-        first, last = [self.summary, self.final], [self.recipe]
-        others = [p for p in self.path.iterdir() if p not in [*first, *last] and p.name != LOCK]
-        for path in [*first, *others, *last]:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        """Delete a run, whatever its recipe, but not its lock. Errors: UserError where more than a run lies there."""
+        # Interrupted, this leaves a run that counts as neither finished nor trained, and still is a run.
+        remove(self.path, sorted(self.clearable(), key=self._when_cleared))
+
+    def _when_cleared(self, path: Path) -> int:
+        if path == self.path / MARK:
+            return 3
+        if path.name == self.recipe.name:
+            return 2
+        return 0 if path.name == self.summary.name or self.final.name in path.relative_to(self.path).parts else 1
 
     def start(self, recipe: Recipe) -> None:
+        """Write whose run this is. A new folder is marked; one that is not, of an older run, stays as it is."""
+        if not self.recipe.is_file():
+            Mark(self.path).write("run")
+        self.summary.unlink(missing_ok=True)  # of a run that diverged and now goes on
         write_text(self.recipe, recipe.to_yaml())
+
+    def take_final(self, written: Path) -> None:
+        """Make a folder, written whole, this run's final model."""
+        if self.marked:
+            files = (path.relative_to(written).as_posix() for path in written.rglob("*") if not path.is_dir())
+            Mark(self.path).write("run", final=sorted(files))
+        written.rename(self.final)
 
     def rewind(self, step: int, rounds: int) -> None:
         """Forget the lines logged after `step` and the rollouts after the first `rounds`: they are written again."""
@@ -152,7 +181,8 @@ class RunFolder:
             said = [line for line in read_metrics(self.alarms) if line["step"] < step]
             write_text(self.alarms, "".join(json.dumps(line) + "\n" for line in said))
         for path in self.rollouts.glob("round-*"):
-            if path.suffix != ".parquet" or int(path.stem.rpartition("-")[2]) >= rounds:
+            number = path.stem.rpartition("-")[2]
+            if number.isdigit() and (path.suffix == ".tmp" or (path.suffix == ".parquet" and int(number) >= rounds)):
                 path.unlink()
 
     def log(self, line: dict[str, Any]) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from rl.errors import UserError
 from rl.folders.checkpoints import sync, sync_all
+from rl.scratch import Scratch
 
 
 def require_new(out: Path) -> None:
     """Errors: UserError when `out` is there and not an empty folder, or nothing can be made beside it."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already and not an empty folder; choose another --out")
+    if out.exists() and (out.is_mount() or out.samefile(Path.cwd())):
+        raise UserError(f"{out} cannot be put in place as a whole; choose a new folder for --out, in it for example")
     above = next(place for place in out.absolute().parents if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise UserError(f"cannot write {out}: {above} is no folder that may be written to")
@@ -29,6 +31,7 @@ def whole_folder(out: Path, needed: int = 0) -> Iterator[Path]:
     `needed` is what it will hold, in bytes. Errors: UserError when `out` is not new, or the disk
     has no room for it or refuses a write.
     """
+    out = out.absolute()  # `.` has no name
     require_new(out)
     made = [place for place in out.absolute().parents if not place.exists()]
     try:
@@ -36,15 +39,12 @@ def whole_folder(out: Path, needed: int = 0) -> Iterator[Path]:
         free = shutil.disk_usage(out.parent).free
         if free < needed:
             raise UserError(f"cannot write {out}: it takes {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free")
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
+        with Scratch(f".{out.name}", out.parent) as temporary:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             sync_all(temporary)
             temporary.rename(out)
             sync(out.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         _remove_empty(made)
         raise UserError(f"cannot write {out}: {error.strerror or error}; nothing was written") from error

@@ -2,13 +2,14 @@
 
 Read `find.py` (names to classes and functions, options checked), then `load.py` (one loader a kind), then `rewards.py`,
 `functions.py` (reward functions of TRL and of other trainers) and `verifiers.py`: how rewards and verifiers are called,
-and what of theirs is checked. `blame.py` words their errors.
+and what of theirs is checked. `guard.py` keeps their code from taking the run with it; `blame.py` words their errors.
 Advantage estimators are loaded in `rl.credit`, since they need torch, and nothing here does.
 """
 
 from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
+from rl.plugins.guard import guarded
 from rl.plugins.load import load_budget, load_order, load_reward, load_verifier
 from rl.plugins.rewards import OneTerm, number, score_one
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
@@ -18,6 +19,7 @@ __all__ = [
     "OneTerm",
     "built_in",
     "function_values",
+    "guarded",
     "judge",
     "judge_problems",
     "load_budget",

@@ -4,7 +4,9 @@ from rl.errors import UserError
 
 
 def name_of(plugin: object) -> str:
-    """What a plug-in calls itself; without a name, its class."""
+    """What a plug-in calls itself; without a name, its class. A text is a name."""
+    if isinstance(plugin, str):
+        return plugin
     return str(getattr(plugin, "name", type(plugin).__name__))
 
 

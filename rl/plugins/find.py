@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from rl.errors import UserError, unknown
+from rl.plugins.guard import bounded
 
 
 @cache
@@ -41,7 +42,8 @@ def load_object(name: str, kind: str) -> Any:
     """The object behind `module:Name` or `path/to/file.py:Name`."""
     place, _, attribute = name.rpartition(":")
     try:
-        module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        with bounded(name, kind):
+            module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except UserError:
         raise
     except Exception as error:
@@ -83,7 +85,8 @@ def build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
     """`maker` called with the options of a recipe. Errors: UserError naming an option that it does not take."""
     arguments = chosen(inspect.signature(maker).parameters, name, kind, options)
     try:
-        return maker(**arguments)
+        with bounded(name, kind):
+            return maker(**arguments)
     except (TypeError, ValueError) as error:
         raise UserError(f"{kind} {name!r}: {error}") from error
 

@@ -14,6 +14,7 @@ from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, re
 from rewards.types import Values
 from rl.errors import UserError
 from rl.plugins.blame import raised
+from rl.plugins.guard import guarded, limit, of_its_own, took_too_long
 from rl.plugins.rewards import number
 
 GIVEN = TRL_PARAMETERS | {"answer", "trainer_state", "log_extra", "log_metric"}
@@ -110,21 +111,22 @@ class FunctionReward:
         hooks: Mapping[str, Any],
     ) -> Any:
         """What the function gives, or a future of it. Errors: UserError naming a function that raises."""
-        try:
+        own = [of_its_own(problem) for problem in problems]
+        with guarded(self):
             if self.form is None:
-                said: Any = self.function(**self._arguments(problems, texts, token_ids, hooks))
+                said: Any = self.function(**self._arguments(own, texts, token_ids, hooks))
                 return self._loop.begin(said) if inspect.isawaitable(said) else said
-            samples = [Sample(t, p.answer, p.prompt, p.columns) for p, t in zip(problems, texts, strict=True)]
+            samples = [Sample(t, p.answer, p.prompt, p.columns) for p, t in zip(own, texts, strict=True)]
             values = [self.form.call(self.function, sample) for sample in samples]
             return self._loop.begin(_all_of(values)) if any(map(inspect.isawaitable, values)) else values
-        except Exception as error:
-            raise raised(self, error) from error
 
     def finish(self, begun: Any, count: int) -> Values:
         """The checked values of what was begun. Errors: UserError naming the function."""
         try:
-            values = begun.result() if isinstance(begun, Future) else begun
+            values = begun.result(limit()) if isinstance(begun, Future) else begun
             checked = [number(self.form.score(value) if self.form else value) for value in values]
+        except TimeoutError as error:
+            raise (raised(self, error) if begun.done() else took_too_long(self)) from error
         except Exception as error:
             raise raised(self, error) from error
         if len(checked) != count:

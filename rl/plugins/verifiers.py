@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rewards import Problem, Verdict
-from rewards.verifier import Verifier
+from rewards.verifier import Isolated, Verifier
 from rl.errors import UserError
-from rl.plugins.blame import name_of, raised
+from rl.plugins.blame import name_of
+from rl.plugins.guard import guarded
 
 
 def judge(verifier: Verifier, answers: Sequence[str], texts: Sequence[str]) -> list[Verdict]:
     """One verdict a completion. Errors: UserError naming a verifier that raises or miscounts."""
-    try:
-        verdicts = [Verdict(verdict) for verdict in verifier.judge(answers, texts)]
-    except Exception as error:
-        raise raised(verifier, error, "verifier") from error
+    with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
+        verdicts = [Verdict(verdict) for verdict in verifier.judge(list(answers), list(texts))]
     if len(verdicts) != len(texts):
         raise UserError(f"verifier {name_of(verifier)!r} gave {len(verdicts)} verdicts for {len(texts)} completions")
     return verdicts
@@ -37,10 +36,8 @@ def judge_problems(verifier: Verifier, problems: Sequence[Problem], texts: Seque
 
 def readable(verifier: Verifier, answers: Sequence[str]) -> list[bool]:
     """Which gold answers somebody could be right by. Errors: UserError naming a verifier that raises."""
-    try:
-        return list(verifier.readable(answers))
-    except Exception as error:
-        raise raised(verifier, error, "verifier") from error
+    with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
+        return list(verifier.readable(list(answers)))
 
 
 def raw_reward(verdict: Verdict, stop: str, truncated: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 from curricula import Admission, ProblemOrder, Uniform
 from rewards import Problem
 from rl.errors import UserError
+from rl.plugins import guarded
 
 PASS_RATE = "pass_rate"
 """The history's entry for the share of a problem's latest group that was correct, as `rate`."""
@@ -27,7 +28,7 @@ class ProblemSampler:
         """Position in the stream, problems passed over included."""
         self.skipped = 0
         """Problems that the order passed over when their turn came."""
-        self._number, self._current = 0, self.order.sequence(0, seed, self.values)
+        self._number, self._current = 0, self._sequence(0)
 
     def take(self, count: int, pass_rate: Callable[[int], float | None] = lambda _: None) -> list[int]:
         """The next `count` indices; `pass_rate` tells how often an index was solved last.
@@ -49,10 +50,14 @@ class ProblemSampler:
                 self.skipped += 1
         return taken
 
+    def _sequence(self, number: int) -> Sequence[int]:
+        with guarded(self.order, "problem order"):
+            return self.order.sequence(number, self.seed, list(self.values))
+
     def _at(self, position: int) -> int:
         number, offset = divmod(position, len(self._current))  # every pass is as long as the first
         if self._number != number:
-            self._number, self._current = number, self.order.sequence(number, self.seed, self.values)
+            self._number, self._current = number, self._sequence(number)
         return self._current[offset]
 
     def state_dict(self) -> dict[str, int]:

@@ -6,6 +6,6 @@ by `folder.py`, which is the way through; `page/` makes the page, `plots.py` the
 May import evaluation, folders, recipe and what lies below them: it reads a run's files, and trains nothing.
 """
 
-from rl.report.folder import print_run, write_run_report
+from rl.report.folder import print_run, write_diverged, write_run_report
 
-__all__ = ["print_run", "write_run_report"]
+__all__ = ["print_run", "write_diverged", "write_run_report"]

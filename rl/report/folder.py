@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import Any
 
 from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
+from rl.folders.written import files_below, require_own
 from rl.report.page.examples import examples
 from rl.report.page.figures import figures
 from rl.report.page.page import finite, render
 from rl.report.published import Published
 from rl.report.runs import Comparison, compare_runs, read_run
 from rl.report.tables import numbers, print_table
+from rl.scratch import Scratch
 
 PROBLEMS = 40
 """Held-out problems that a page shows in full, unless told otherwise."""
@@ -45,10 +46,24 @@ def write_run_report(run: RunFolder) -> None:
     write_text(run.summary, json.dumps(summary, indent=2))
 
 
+def write_diverged(run: RunFolder, step: int, metric: str, line: str) -> None:
+    """Say in the summary and among the alarms why a run ended early: it is not finished."""
+    lines = run.logged()
+    summary = {
+        "name": run.path.name,
+        "steps": lines[-1]["step"] if lines else 0,
+        "training_seconds": sum(each.get("step_time") or 0.0 for each in lines),
+        "diverged": {"step": step, "metric": metric, "what": line},
+    }
+    run.write_alarm(step, line)
+    write_text(run.summary, json.dumps(summary, indent=2))
+
+
 def write_comparison(comparison: Comparison, out: Path, problems: int, published: Published | None = None) -> None:
     """A comparison's folder: the page, plots/ for papers, summary.json. Errors: UserError."""
     from rl.report.plots import save_plots
 
+    out = out.absolute()  # `.` has no name
     check_out(out)
     drawn = figures(comparison, published)
     page = render(comparison, drawn, examples(comparison, problems), "Comparison of runs")
@@ -67,28 +82,41 @@ def check_out(out: Path) -> None:
         return
     if not out.is_dir():
         raise UserError(f"{out} is a file; give --out a folder")
-    held = {path.name for path in out.iterdir()}
-    if held and not {PAGE, SUMMARY, PLOTS} == held:
+    if not any(out.iterdir()):
+        return
+    if not _is_comparison(out):
         raise UserError(f"{out} holds something else than a comparison; choose another --out")
+    page = (out / PAGE).read_text(errors="replace")
+    drawn = {PLOTS + f"/{name}.{kind}" for name in re.findall(r'"name":"([\w-]+)"', page) for kind in ("png", "svg")}
+    known = {PAGE, SUMMARY, *drawn}
+    require_own(out, [p for p in files_below(out) if p.relative_to(out).as_posix() not in known], "a comparison")
+
+
+def _is_comparison(folder: Path) -> bool:
+    try:
+        said = json.loads((folder / SUMMARY).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and {"schema", "models", "hypervolume"} <= set(said) and (folder / PAGE).is_file()
 
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
     """A folder to write into, which takes the place of `out` at the end, or leaves no trace."""
-    new, old = (out.with_name(f".{out.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
-    new.mkdir(parents=True)
-    try:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with Scratch(f".{out.name}", out.parent) as beside:
+        new, old = beside / "new", beside / "old"
+        new.mkdir()
         yield new
+        check_out(out)  # again: that was minutes ago
         if out.exists():
             out.rename(old)
-        new.rename(out)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            new.rename(out)
+        except BaseException:
+            if old.exists():
+                old.rename(out)
+            raise
 
 
 def print_run(run: RunFolder) -> None:

@@ -6,6 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rl.errors import UserError
+
+
+class NotFinite(UserError):
+    """The weights are finite or not; what the model makes of a prompt is no distribution."""
+
 
 @dataclass(frozen=True)
 class Sampling:

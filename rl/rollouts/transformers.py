@@ -8,6 +8,7 @@ rounding of batched kernels apart.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
-from rl.rollouts.ask import Ask, Completion, Sampling
+from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
 from rl.rollouts.streams import uniform
 
 THIN_AT = 7 / 8
@@ -106,6 +107,8 @@ class _Engine:
         self.eos_ids = torch.tensor(list(first.eos_ids), device=device)
         self.seeds = torch.tensor([ask.seed for ask in asks], device=device)
         self.lengths = torch.zeros_like(self.budgets)
+        self.spoiled = torch.zeros((), dtype=torch.bool, device=device)
+        """Whether a distribution was none; looked at in the end, as each look waits for the device."""
         self.ended = torch.zeros_like(self.budgets, dtype=torch.bool)
         self.sampled = self.budgets.new_zeros((len(asks), int(self.budgets.max())))
         self.logps = torch.zeros(self.sampled.shape if self.logprobs else (len(asks), 0), device=device)
@@ -158,13 +161,16 @@ class _Engine:
     def _draw(self, scores: Tensor, rows: Tensor) -> Tensor:
         """(B,) token ids: where the row's next uniform number falls among the cumulated probabilities."""
         if self.sampling.temperature == 0.0:
+            self.spoiled |= (~(scores < math.inf)).any()
             return scores.argmax(-1)
         cumulated = scores.softmax(-1).cumsum(-1)
         total = cumulated[:, -1]
+        self.spoiled |= total.isnan().any()
         point = (uniform(self.seeds[rows], self.lengths[rows]) * total.double()).to(total)
         # Rounded up to the total, it would fall beyond the last token.
         point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
-        return torch.searchsorted(cumulated, point.unsqueeze(1), right=True).squeeze(1)
+        place = torch.searchsorted(cumulated, point.unsqueeze(1), right=True).squeeze(1)
+        return place.clamp(max=scores.shape[-1] - 1)  # beyond the last where there is no distribution
 
     def _write(self, batch: _Batch, drawn: Tensor, scores: Tensor) -> None:
         rows, tokens = batch.rows[batch.alive], drawn[batch.alive]
@@ -178,6 +184,8 @@ class _Engine:
         batch.alive = batch.alive & ~self.ended[batch.rows] & (self.budgets > self.lengths)[batch.rows]
 
     def _completions(self) -> list[Completion]:
+        if bool(self.spoiled):
+            raise NotFinite("the model's logits are not finite: nothing can be sampled from it")
         columns: tuple[Any, ...] = (self.sampled, self.logps, self.lengths, self.ended)
         return [
             Completion(tuple(row[:length]), "eos" if ended else "length", tuple(logps[:length]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +19,16 @@ from transformers.core_model_loading import revert_weight_conversion
 from rl.errors import UserError
 
 ADAPTER = "adapter_config.json"
+WEIGHTS = "weights"
+"""The folder of a run in which its workers find their weights."""
 FILE_BYTES = 4 << 30
 """Weights are written in files of about this size."""
 
 ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM makes room for."""
+
+
+_VERSION = re.compile(r"\.?weights-\d{8,}(\.writing)?")
 
 
 def is_adapter(model: PreTrainedModel | PeftModel) -> bool:
@@ -38,6 +45,20 @@ def checkpoint_tensors(model: PreTrainedModel) -> dict[str, Tensor]:
             own[name] = tensor
     converted: dict[str, Tensor] = revert_weight_conversion(model, own)
     return converted
+
+
+def folder_of(above: Path, version: int) -> Path:
+    """Where the weights of a version lie."""
+    return above / f"weights-{version:08d}"
+
+
+def clear_weights(above: Path) -> None:
+    """Delete what `write_weights` wrote for versions, or had begun to, and the folder if nothing else is in it."""
+    for path in above.glob("*") if above.is_dir() else ():
+        if _VERSION.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        above.rmdir()
 
 
 def write_weights(model: PreTrainedModel | PeftModel, folder: Path) -> Literal["model", "adapter"]:

@@ -10,7 +10,7 @@ from curricula.schedule import floored
 from rewards import Group, Problem
 from rewards.types import Prompt
 from rl.errors import UserError
-from rl.plugins import raised
+from rl.plugins import guarded
 
 _PLACES = re.compile(r"\{(prompt|budget)\}")
 
@@ -47,12 +47,10 @@ class Budgets:
 
     def of(self, step: int, problem: Problem) -> int:
         """The budget in tokens of a problem's rollouts in the round that begins with `step`."""
-        try:
+        with guarded(self.schedule, "budget"):
             if isinstance(self.schedule, ProblemBudget):
                 return self.schedule.for_problem(step, problem.id)
             return self.schedule.at(step)
-        except Exception as error:
-            raise raised(self.schedule, error, "budget") from error
 
     def cap_of(self, budget: int) -> int:
         """Where a rollout with this budget is stopped, in tokens."""
@@ -69,7 +67,8 @@ class Budgets:
         accuracy = group.accuracy()
         if accuracy is None or not isinstance(self.schedule, GroupBudget):
             return group
-        budget = self.schedule.for_group(step, accuracy)
+        with guarded(self.schedule, "budget"):
+            budget = self.schedule.for_group(step, accuracy)
         return Group(group.problem, tuple(replace(r, budget=budget) for r in group.rollouts))
 
 

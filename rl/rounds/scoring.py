@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rewards import Group, History, LengthReward, Monitor, Observer
 from rl.errors import UserError
-from rl.plugins import raised, score_one
+from rl.plugins import guarded, score_one
 from rl.rounds.round import Sampled, ScoredGroup
 
 
@@ -42,10 +42,8 @@ def observe(groups: Sequence[ScoredGroup], rewards: Sequence[LengthReward], hist
     for reward in rewards:
         if isinstance(reward, Observer):
             for scored in groups:
-                try:
+                with guarded(reward):
                     reward.observe(scored.group, history)
-                except Exception as error:
-                    raise raised(reward, error) from error
 
 
 def require_monitor(rewards: Sequence[LengthReward], given: bool) -> None:
@@ -58,10 +56,8 @@ def require_monitor(rewards: Sequence[LengthReward], given: bool) -> None:
 def look(groups: Sequence[Group], rewards: Sequence[Monitor], history: History) -> None:
     """Before a round: let the rewards that set themselves by a monitor set see its groups."""
     for reward in rewards:
-        try:
+        with guarded(reward):
             reward.monitor(groups, history)
-        except Exception as error:
-            raise raised(reward, error) from error
 
 
 def varies(scored: ScoredGroup, filter_on: str) -> bool:

@@ -6,7 +6,6 @@ change nothing (learning rate 0), so lengths and kept groups are those of the mo
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from rl.folders.run import RunFolder
 from rl.rounds.round import Round
 from rl.run.prepare import Prepared, prepare
 from rl.run.train import build_trainer
+from rl.scratch import Scratch
 
 SECONDS = 30.0
 """After which no further round is begun; the first, which warms up, is not timed where there is a second."""
@@ -94,7 +94,7 @@ class _Clock(TrainerCallback):  # type: ignore[misc]
 
 def calibrate(prepared: Prepared, shape: Shape, prompt: float, seconds: float | None = None) -> Calibration:
     """Train for about so many seconds, at least one round; `prompt` is the mean prompt in tokens."""
-    with tempfile.TemporaryDirectory(prefix="lengthwise-calibrate-") as folder:
+    with Scratch("calibrate") as folder:
         settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": [], "learning_rate": 0.0}
         recipe = replace(prepared.recipe, trainer=settings)
         own = prepare(recipe, Path(folder) / "run")

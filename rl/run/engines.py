@@ -15,6 +15,7 @@ from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
 from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
+from rl.rollouts.weights import WEIGHTS
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker, require_address
@@ -64,7 +65,7 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
     vocabulary = load_config(model, config.trust_remote_code).get_text_config().vocab_size
     return WorkersEngine(
         [HttpWorker(address, vocabulary, key) for address in part.workers],
-        Path(config.output_dir).resolve().parent / "weights",
+        Path(config.output_dir).resolve().parent / WEIGHTS,
         part.wait_minutes,
         Limits(max(1, part.pool.in_flight // PartialState().num_processes)),
         Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),

@@ -34,7 +34,7 @@ def save_final(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
         shutil.rmtree(temporary / REFERENCE, ignore_errors=True)
         _as_base(temporary, model, trainer.args.trust_remote_code)
         checkpoints.sync_all(temporary)
-        temporary.rename(run.final)
+        run.take_final(temporary)
     trainer.accelerator.wait_for_everyone()
 
 

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
 from rewards.verifier import Isolated
+from rl.errors import UserError
 from rl.evaluation import Answerer, end_ids, evaluate
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
@@ -29,16 +29,19 @@ from rl.problems.data import ProblemSet
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
-from rl.report import write_run_report
+from rl.report import write_diverged, write_run_report
 from rl.rollouts import TransformersEngine
-from rl.rounds.records import records
+from rl.rollouts.weights import WEIGHTS, clear_weights
 from rl.run.engines import build_engine, require_engine
 from rl.run.final import round_as_saved, save_final
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
+from rl.run.writing import Writer, tell_lost
+from rl.scratch import clear_left
+from rl.trainer.divergence import Diverged, not_finite, spoiled
 from rl.trainer.lora import load_options, require_continues, start_from
-from rl.trainer.signals import Stopped
+from rl.trainer.signals import Stopped, passed_over
 from rl.trainer.trainer import LengthGRPOTrainer
 
 
@@ -56,12 +59,18 @@ def train(
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
-    plan = _plan(recipe, run)
-    require_ranks()
-    # A folder that is not ours shows before a lock is put into it.
-    cleared = overwrite and run.recipe.is_file()
+    # A folder that is not ours shows before a lock is put into it, and before anything heavy is loaded.
+    cleared = overwrite and bool(run.clearable())
     if not cleared and run.status(recipe) == "finished":
         return run
+    with passed_over():
+        _train_planned(recipe, run, overwrite, quiet)
+    return run
+
+
+def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool) -> None:
+    plan = _plan(recipe, run)
+    require_ranks()
     try:
         with locked(run.path):
             _train_locked(recipe, plan, run, overwrite, quiet)
@@ -69,7 +78,6 @@ def train(
         for prepared, _ in plan:
             if isinstance(prepared.verifier, Isolated):
                 prepared.verifier.close()
-    return run
 
 
 def _train_locked(
@@ -85,10 +93,15 @@ def _train_locked(
         return
     if state.is_main_process:
         run.start(recipe)
-    if recipe.stages:
-        _train_stages(plan, run, quiet)
-    else:
-        _train_one(*plan[0], quiet)
+    try:
+        if recipe.stages:
+            _train_stages(plan, run, quiet)
+        else:
+            _train_one(*plan[0], quiet)
+    except Diverged as diverged:
+        if state.is_main_process:
+            write_diverged(run, diverged.step, diverged.metric, str(diverged))
+        raise
     if state.is_main_process:
         write_run_report(run)
     state.wait_for_everyone()
@@ -141,28 +154,41 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
 
 
 def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
-    """Errors: Stopped, on every rank, where a signal said so."""
+    """Errors, on every rank: Stopped, where a signal said so; Diverged."""
     signals = trainer.signals
     try:
         with signals.heeded():
             trainer.train(resume_from_checkpoint=_rewind(run, trainer.args.round_steps))
             if not signals.ending:
+                tell_lost(run, trainer)
                 save_final(trainer, run, model)
             signals.end_if_told()
     except Stopped as stopped:
         if trainer.accelerator.is_main_process:
             print(f"{run.path} was ended by {stopped.signal}; the same command goes on", file=sys.stderr, flush=True)
         raise
+    except Diverged as diverged:
+        raise _told(diverged, run) from None
+
+
+def _told(diverged: Diverged, run: RunFolder) -> Diverged:
+    """Has it say what is kept, and what to do."""
+    kept = checkpoints.latest(run.checkpoints)
+    diverged.args = (
+        f"{diverged}; {run.path} is kept as of {kept.name if kept else 'its start'}, where the same command goes on; "
+        "or lower trainer.learning_rate or trainer.max_grad_norm, with another --out",
+    )
+    return diverged
 
 
 def _rewind(run: RunFolder, round_steps: int) -> str | None:
     """Set a run back to its newest whole checkpoint, which the main process chooses for all, and say which."""
     chosen: list[str | None] = [None]
     if PartialState().is_main_process:
-        found = checkpoints.find(run.checkpoints)
+        found = checkpoints.find(run.checkpoints, spoiled)
         if found.used or found.skipped:
             print(f"{run.path} goes on {found}", file=sys.stderr, flush=True)
-        checkpoints.remove_torn(run.checkpoints)
+        checkpoints.remove_torn(run.checkpoints, found)
         step = checkpoints.step(found.used) if found.used else 0
         run.rewind(step, -(-step // round_steps))
         chosen = [str(found.used) if found.used else None]
@@ -174,10 +200,19 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
     """The trainer of a recipe as `train` uses it, its model loaded, its engine built."""
     source = str(run.final) if run.final.exists() else prepared.model
     model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
+    wrong = not_finite(model, trained=False)
+    if wrong is not None:
+        raise UserError(
+            f"{source}: the weights are not finite in {wrong}; start from another model, or delete that folder"
+        )
     problems = prepared.train.problems
     if prepared.recipe.data.probe and not run.final.exists():
         problems = probed(prepared, model, run)
-    callbacks: list[TrainerCallback] = [_MetricsWriter(run)]
+    if PartialState().is_main_process:
+        clear_weights(run.path / WEIGHTS)
+        clear_left()
+    writer = Writer(run)
+    callbacks: list[TrainerCallback] = [writer]
     if not quiet:
         callbacks.append(ProgressCallback(prepared.recipe.name))
     trainer = LengthGRPOTrainer(
@@ -191,7 +226,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         peft_config=adapter,
         order=prepared.order,
         monitor=prepared.monitor.problems if prepared.monitor else (),
-        on_round=lambda round_: run.write_rollouts(round_.number, records(round_)),
+        on_round=writer.write_round,
         callbacks=callbacks,
         engine=None if run.final.exists() else build_engine(prepared, source),
     )
@@ -219,14 +254,3 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
         result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
     if trainer.accelerator.is_main_process:
         result.save(target)
-
-
-class _MetricsWriter(TrainerCallback):
-    """Appends each logged step to the run's metrics.jsonl."""
-
-    def __init__(self, run: RunFolder) -> None:
-        self.run = run
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        if state.is_world_process_zero and logs and "loss" in logs:
-            self.run.log({"step": state.global_step, "time": time.time(), **logs})

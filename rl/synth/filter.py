@@ -196,6 +196,16 @@ def check_output(rows: Path, out: Path) -> None:
         raise UserError(f"cannot write {out}: its folder does not exist")
     if any(out.resolve() == file.resolve() for file in files_of(rows)):
         raise UserError(f"--out {out} is the file that is read; choose another name")
+    if out.exists() and not _is_kept(out):
+        raise UserError(f"{out} is there already and holds no rows that this command kept; choose another --out")
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file is one of rows with their pass rates."""
+    try:
+        return {*ASKED, "pass_rate"} <= set(pq.read_schema(path).names)
+    except (OSError, pa.ArrowInvalid):
+        return False
 
 
 def keep(rows: Path, out: Path, rates: Rates, above: float, below: float) -> dict[str, Any]:

@@ -11,8 +11,8 @@ at the same step, whichever of them it was sent to. The same command then goes o
 a run that never ended. Whoever sends SIGTERM should leave time for a round; without it, as after
 kill -9, what was done since the last checkpoint is done again, and nothing else is lost.
 
-Before and after training, while a model is loaded or evaluated, nothing would have to be saved, and
-signals do what they do to any process.
+Before and after training, while a model is loaded or evaluated, nothing would have to be saved: SIGUSR1
+is answered with a line, and the others do what they do to any process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+NOTHING = "SIGUSR1: nothing is being trained now, so there is nothing to save"
 SAME_PRESS = 1.0
 """Seconds in which a second SIGINT is the first one's echo: the terminal's, passed on by a launcher too."""
 
@@ -39,6 +40,19 @@ class Stopped(SystemExit):
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
         self.signal = signal.Signals(number).name
+
+
+@contextmanager
+def passed_over() -> Iterator[None]:
+    """Outlive SIGUSR1 in this block, saving nothing; only a process's main thread can hear it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: _say(NOTHING))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 class Signals(TrainerCallback):

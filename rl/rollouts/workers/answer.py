@@ -25,7 +25,7 @@ def read(answer: Any, ask: Ask, vocabulary: int) -> tuple[Completion, int | None
         completion = completion_of(ids, reason, logprobs, ask, version=None)
     except BadAnswer as error:
         raise WorkerFault(f"its answer is no rollout: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise WorkerFault(f"its answer is no rollout: {error!r}") from error
     return completion, min(versions, default=None)
 

@@ -16,11 +16,12 @@ from transformers import PreTrainedModel
 from rl.errors import UserError, without_own_secrets
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
-from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
+from rl.rollouts.weights import checkpoint_tensors, clear_weights, folder_of, is_adapter, write_weights
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Source, Timing, Worker
+from rl.scratch import Scratch
 
 PATIENCE = 5.0
 POLL = 0.2
@@ -53,7 +54,9 @@ class WorkersEngine:
         limits: Limits | None = None,
         timing: Timing | None = None,
         channels: Channels | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
+        """`scratch`: what `folder` is, if nobody else deletes it."""
         state = PartialState()
         self.workers, self.folder, self.minutes, self.channels = list(workers), folder, minutes, channels
         self.pool = Pool(workers, limits, state.process_index, timing, _say)
@@ -61,6 +64,9 @@ class WorkersEngine:
         broadcast_object_list(nonce)
         self._nonce = nonce[0]
         self._written: list[Path] = []
+        self._scratch = scratch
+        if state.is_main_process:
+            clear_weights(folder)  # a process that was killed may have left some
 
     def generate(self, asks: Sequence[Ask]) -> list[Completion]:
         pending = self.begin(asks)
@@ -113,7 +119,7 @@ class WorkersEngine:
                 self.pool.publish(self._write(model, source.version))
 
     def _write(self, model: PreTrainedModel, version: int) -> Source:
-        folder = self.folder / f"weights-{version:08d}"
+        folder = folder_of(self.folder, version)
         self._written.append(folder)
         if PartialState().is_main_process:
             write_weights(model, folder)
@@ -161,7 +167,9 @@ class WorkersEngine:
         if self.channels is not None:
             self.channels.close()
         if PartialState().is_main_process:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            clear_weights(self.folder)
+        if self._scratch is not None:
+            self._scratch.close()
 
 
 class OneWorker:

@@ -15,7 +15,7 @@ from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.vllm.wire import sampling_params
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.answer import read
-from rl.rollouts.workers.worker import NotReady, Source, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Refusal, Source, WorkerFault
 
 BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
 """What an answer may be long: so much, and so much for each token of the budget."""
@@ -95,7 +95,7 @@ class HttpWorker:
     async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
         tokens = len(ask.prompt) + ask.budget
         if self._most is not None and tokens > self._most:  # vLLM would cut it short and not say so
-            raise UserError(
+            raise Refusal(
                 f"rollout worker {self.address} takes {self._most} tokens, and a prompt with its budget has {tokens}; "
                 "start it with a larger --max-model-len"
             )
@@ -104,7 +104,7 @@ class HttpWorker:
         if status == 409:
             raise NotReady(_message(answer))
         if status in (400, 401, 403, 413):
-            raise UserError(f"rollout worker {self.address} refuses a rollout: {_message(answer)}")
+            raise Refusal(f"rollout worker {self.address} refuses a rollout: {status} {_message(answer)}")
         if status != 200:
             raise self._refusal(status, answer)
         return read(answer, ask, self.vocabulary)
@@ -135,7 +135,7 @@ class HttpWorker:
             raise WorkerFault(" ".join(str(error).split()) or type(error).__name__) from error
         try:
             return response.status_code, json.loads(received)
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status_code, received[:200].decode(errors="replace")
 
 

@@ -92,7 +92,7 @@ class Keeper:
         self.call(fail())
 
     def deserted(self) -> float:
-        """Seconds for which no worker has served."""
+        """Seconds for which no worker has served that takes every rollout."""
         since = self._deserted
         return 0.0 if since is None else time.monotonic() - since
 
@@ -101,9 +101,9 @@ class Keeper:
         return sum(standing.serves for standing in self.standings)
 
     def reasons(self) -> str:
-        """Why each worker that does not serve does not."""
+        """Why each worker that does not serve, or not take every rollout, does not."""
         pairs = zip(self.workers, self.standings, strict=True)
-        return "; ".join(f"{worker.address}: {standing.reason}" for worker, standing in pairs if not standing.serves)
+        return "; ".join(f"{worker.address}: {standing.reason}" for worker, standing in pairs if not standing.takes_all)
 
     def close(self) -> None:
         """End the thread; rollouts under way are given up."""
@@ -146,7 +146,7 @@ class Keeper:
             self._wake[place].set()
 
     def _note_desertion(self) -> None:
-        if self._deserted is None and not self.serving():
+        if self._deserted is None and not any(standing.takes_all for standing in self.standings):
             self._deserted = time.monotonic()
 
     def _join(self, place: int, version: int) -> None:
@@ -154,7 +154,8 @@ class Keeper:
         if not standing.serves and standing.failures:
             self.say(f"rollout worker {self.workers[place].address} serves again")
         standing.join(version)
-        self._deserted = None
+        if standing.takes_all:
+            self._deserted = None
         self._work.dispatch()
 
     def bring_if_idle(self, place: int) -> None:

@@ -15,7 +15,7 @@ from rl.errors import UserError
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.workers.keeper import Keeper
 from rl.rollouts.workers.spread import Job, Limits, Spread, Ticket
-from rl.rollouts.workers.worker import NotReady, Source, Timing, Worker, WorkerFault
+from rl.rollouts.workers.worker import NotReady, Refusal, Source, Timing, Worker, WorkerFault
 
 MOST_BLAMED = 10
 """Workers that one rollout may cost before it counts as the one that is wrong."""
@@ -148,13 +148,15 @@ class Pool:
             self._settle(ticket, completion, weights)
         except TimeoutError:
             self._fail(ticket.worker, f"a rollout of at most {request.budget} tokens took over {seconds:.0f} s", ticket)
-        except WorkerFault as fault:
-            self._fail(ticket.worker, str(fault), ticket)
+        except Refusal as refusal:
+            self._refuse(ticket, str(refusal))
         except NotReady:
             self._spread.give_back(ticket)
             self._keeper.step_aside(ticket.worker)
-        except Exception as error:  # a mistake of the user's, or ours
+        except UserError as error:
             self._give_up(ticket, error)
+        except Exception as error:  # one worker's, whatever it is: if it is ours, it will cost every worker
+            self._fail(ticket.worker, _line(error), ticket)
         finally:
             self._asking.pop(ticket.number, None)
         self.dispatch()
@@ -171,8 +173,10 @@ class Pool:
                 answers = await asyncio.gather(*(worker.complete(request) for request in requests))
         except NotReady:
             return None
-        except (WorkerFault, TimeoutError) as fault:
-            self._fail(place, str(fault) or "no answer in time")
+        except UserError:
+            raise
+        except Exception as fault:
+            self._fail(place, "no answer in time" if isinstance(fault, TimeoutError) else _line(fault))
             return None
         return [replace(completion, weight_version=source.version_of(id)) for completion, id in answers]
 
@@ -191,6 +195,16 @@ class Pool:
         if self._spread.settle(ticket):
             _, future = self._wanted.pop(ticket.job.number)
             future.set_exception(error)
+
+    def _refuse(self, ticket: Ticket, reason: str) -> None:
+        """A worker does not take what others may: it is left out, and the run ends if none is left."""
+        if not self._spread.is_open(ticket):
+            return
+        if self._spread.refuse(ticket):
+            self.standings[ticket.worker].refused = True
+            self._fail(ticket.worker, reason)
+        else:
+            self._give_up(ticket, UserError(reason))
 
     def _cancel(self, ticket: Ticket) -> None:
         task = self._asking.pop(ticket.number, None)
@@ -221,3 +235,8 @@ class Pool:
         self._spread.withdraw([number])
         _, future = self._wanted.pop(number)
         future.set_exception(UserError(f"rollout workers failed {MOST_BLAMED} times on one prompt, lastly: {reason}"))
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, WorkerFault) else f"{type(error).__name__}: {text}"

@@ -58,6 +58,8 @@ class Spread:
         self.workers, self.limits, self.first = workers, limits or Limits(), first
         self.blamed: Counter[int] = Counter()
         """How often a job's own answer was what its worker was dropped for, by its number."""
+        self.refused: dict[int, set[int]] = {}
+        """The workers that do not take a job, by its number."""
         self._waiting: list[tuple[int, int, int, Job]] = []
         self._open: dict[int, dict[int, Ticket]] = {worker: {} for worker in range(workers)}
         self._tokens = [0] * workers
@@ -77,11 +79,16 @@ class Spread:
         while self._waiting:
             entry = heapq.heappop(self._waiting)
             job = entry[-1]
-            able = {w for w, version in versions.items() if version >= job.needs and self._fits(w, job)}
+            never = self.refused.get(job.number, set())
+            able = {w for w, v in versions.items() if v >= job.needs and w not in never and self._fits(w, job)}
             if not able:
                 kept.append(entry)
+                if never:  # others may have a place for the next one
+                    continue
                 break
-            worker = min(able | set(coming), key=lambda w: (loads[w], w not in able, (w - self.first) % self.workers))
+            worker = min(
+                able | (set(coming) - never), key=lambda w: (loads[w], w not in able, (w - self.first) % self.workers)
+            )
             loads[worker] += job.tokens
             if worker in able:
                 tickets.append(self._begin(worker, job))
@@ -100,12 +107,19 @@ class Spread:
 
     def settle(self, ticket: Ticket) -> bool:
         """The job is done, if the ticket is still open; else its answer is not to be used."""
+        self.refused.pop(ticket.job.number, None)
         return self._close(ticket)
 
     def give_back(self, ticket: Ticket) -> None:
         """The job waits again, if the ticket is still open."""
         if self._close(ticket):
             self.add([ticket.job])
+
+    def refuse(self, ticket: Ticket) -> bool:
+        """Its worker does not take the job, which waits for others; False where none is left that may."""
+        refused = self.refused.setdefault(ticket.job.number, set())
+        refused.add(ticket.worker)
+        return len(refused) < self.workers
 
     def drop(self, worker: int, blame: Ticket | None = None) -> list[Ticket]:
         """The worker failed, by its answer to `blame` if that is given: all that it had waits again."""

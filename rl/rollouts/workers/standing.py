@@ -21,6 +21,8 @@ class Standing:
     """The weights it is known to hold; None: not known, or not ours."""
     failures: int = 0
     """In a row, without a rollout between them."""
+    refused: bool = False
+    """It did not take a rollout that others do, and is asked more and more seldom."""
     missed: int = 0
     retry_at: float = 0.0
     reason: str = "not reached yet"
@@ -34,7 +36,12 @@ class Standing:
 
     def join(self, version: int) -> None:
         """It answers, and holds this version."""
-        self.serves, self.coming, self.version, self.missed, self.reason = True, False, version, 0, ""
+        self.serves, self.coming, self.version, self.missed = True, False, version, 0
+        self.reason = self.reason if self.refused else ""
+
+    @property
+    def takes_all(self) -> bool:
+        return self.serves and not self.refused
 
     def step_aside(self, until: float) -> None:
         """Nothing is wrong with it, but it is to be asked which weights it holds."""
@@ -43,7 +50,7 @@ class Standing:
 
     def answered(self) -> None:
         """It made a rollout."""
-        self.failures = self.missed = 0
+        self.failures, self.missed = self.failures if self.refused else 0, 0
 
     def miss(self) -> bool:
         """It did not answer a heartbeat; whether that was one too many."""

@@ -13,6 +13,10 @@ class WorkerFault(Exception):
     """What a worker did wrong, in a few words."""
 
 
+class Refusal(WorkerFault):
+    """A worker does not take a rollout as it is asked for; another one may."""
+
+
 class NotReady(Exception):
     """A worker is taking in weights, or has none: it is to be asked again."""
 
@@ -57,7 +61,7 @@ class Timing:
 
 
 class Worker(Protocol):
-    """One server. Each call may raise WorkerFault, or UserError where what it was asked for cannot be had of anyone."""
+    """One server. Each call may raise WorkerFault; whatever else it raises counts as one, too."""
 
     address: str
     dtype: str

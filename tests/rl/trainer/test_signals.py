@@ -75,6 +75,19 @@ def test_sigusr1_saves_a_checkpoint_and_changes_nothing_else(unbroken: RunFolder
     assert differences(unbroken, run) == []
 
 
+def test_sigusr1_while_a_model_is_loaded_or_evaluated_does_not_end_the_run(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    import_ahead()
+    process = Command("demo-dler", [*SMALL, "trainer.max_steps=2"]).start(run)
+    assert process.pid is not None
+    for there in (run.recipe, run.evaluation("before"), run.final):
+        wait(there.exists)
+        os.kill(process.pid, signal.SIGUSR1)
+    process.join()
+    assert process.exitcode == 0
+    assert log_of(run).read_text().count("SIGUSR1: nothing is being trained now") >= 1
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
     unbroken: RunFolder, number: int, code: int, tmp_path: Path

@@ -186,10 +186,13 @@ def test_a_line_of_metrics_comes_before_the_checkpoint_of_its_step() -> None:
 
 def test_a_step_ends_for_callbacks_before_it_is_saved_and_training_ends_after_that() -> None:
     source = inspect.getsource(Trainer._run_epoch)
-    ended, saved, left = (
-        source.index(part) for part in ("on_step_end(", "self._maybe_log_save_evaluate(", "self.control.should_training_stop")
+    normed, stepped, ended, saved, left = (
+        source.index(part)
+        for part in ("self._get_grad_norm(", "self.optimizer.step()", "on_step_end(", "self._maybe_log_save_evaluate(",
+                     "self.control.should_training_stop")
     )  # fmt: skip
     assert ended < saved < left, "rl.trainer.signals sets should_save and should_training_stop in on_step_end"
+    assert normed < stepped < ended, "rl.trainer.divergence looks at the gradient before the step, at weights after it"
 
 
 def test_torchrun_passes_sigterm_on_and_waits_as_long_as_it_is_told() -> None:

@@ -87,7 +87,7 @@ def test_rollouts_come_in_the_order_of_their_prompts_and_all_workers_make_some(m
 
 WRONG = (
     "error", "text", "unknown tokens", "too long", "no tokens", "missing", "two", "aborted", "other logprobs", "huge",
-    "stale", "die",
+    "stale", "die", "infinite version", "400 digits", "401", "nested",
 )  # fmt: skip
 
 
@@ -256,6 +256,23 @@ def test_a_request_that_no_worker_can_serve_ends_with_its_reason(make_pool: Any)
         with pytest.raises(UserError, match="takes 30 tokens, and a prompt with its budget has 104"):
             answers(pool, [request(0, budget=100)])
         assert_right(answers(pool, REQUESTS[:1]), REQUESTS[:1])
+
+
+def test_a_worker_with_less_room_is_left_out_for_what_it_cannot_make_and_the_other_makes_it(make_pool: Any) -> None:
+    with fake_workers(1, "--max-model-len", "30") as small, fake_workers(1) as large:
+        pool = make_pool([*small, *large])
+        while pool.serving() < 2:
+            time.sleep(0.02)
+        assert_right(answers(pool, REQUESTS), REQUESTS)
+        told = [line for line in pool.said if small[0].address in line and "is left out" in line]
+        assert "takes 30 tokens" in told[0]
+        assert "start it with a larger --max-model-len" in told[0]
+        large[0].kill()
+        futures = pool.submit([request(0, budget=100)], 0)
+        time.sleep(2)
+        assert pool.deserted() > 0.5  # although the small one is there
+        assert "takes 30 tokens" in pool.reasons()
+        assert not futures[0].done()
 
 
 def test_a_rollout_that_costs_worker_after_worker_ends_the_run(make_pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:

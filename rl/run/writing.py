@@ -1,0 +1,59 @@
+"""What a run writes as it trains: each round's rollouts, each logged step; and what of that is there in the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+from rl.folders.lock import require_held
+from rl.folders.run import RunFolder, read_metrics
+from rl.rounds.records import records
+from rl.rounds.round import Round
+from rl.trainer.trainer import LengthGRPOTrainer
+
+
+class Writer(TrainerCallback):
+    """Writes to one run's folder, as long as it is the one that the run began in. Errors: UserError."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self._place = run.path.stat() if run.path.exists() else None
+
+    def write_round(self, round_: Round) -> None:
+        self._require_held()
+        self.run.write_rollouts(round_.number, records(round_))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self._require_held()
+            self.run.log({"step": state.global_step, "time": time.time(), **logs})
+
+    def _require_held(self) -> None:
+        if self._place is not None:
+            require_held(self.run.path, self._place)
+
+
+def tell_lost(run: RunFolder, trainer: LengthGRPOTrainer) -> None:
+    """Say which rounds and logged steps of a trained run have no file or line any more: somebody deleted them."""
+    if not trainer.accelerator.is_main_process:
+        return
+    step = trainer.state.global_step
+    logged = {entry["step"] for entry in trainer.state.log_history if "loss" in entry}
+    there = {line["step"] for line in read_metrics(run.metrics)} if run.metrics.is_file() else set()
+    rounds = -(-step // trainer.args.round_steps)
+    kept = sum((run.rollouts / f"round-{number:06d}.parquet").is_file() for number in range(rounds))
+    lost = [
+        f"{count} of {all_} {what}"
+        for count, all_, what in (
+            (len(logged - there), len(logged), f"lines of {run.metrics.name}"),
+            (rounds - kept, rounds, f"files of {run.rollouts.name}/"),
+        )
+        if count
+    ]
+    if lost:
+        line = f"{' and '.join(lost)} were deleted while the run trained: its report lacks them"
+        print(f"{run.path}: {line}", file=sys.stderr, flush=True)
+        run.write_alarm(step, line)
