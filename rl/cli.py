@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -67,6 +68,9 @@ _ClickError: Any = next(base for base in typer.BadParameter.__mro__ if base.__na
 
 def run_command(arguments: Sequence[str] | None = None) -> None:
     """Run `lengthwise` with these arguments, or the process's own; the entry point of the package."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what is shown may hold what the terminal cannot
     with user_errors_exit_2():
         try:
             given = list(arguments if arguments is not None else sys.argv[1:])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from places import ROOT
+from processes import PATIENCE
 
 from rl.cli import run_command
 
@@ -116,7 +117,7 @@ def test_the_installed_wheel_runs_the_demo_far_from_the_checkout(
 
     def lengthwise(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(home / "bin/lengthwise"), *arguments]
-        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=500)
+        return subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
     assert lengthwise("--version").stdout == f"lengthwise {VERSION}\n"
     assert "release" in lengthwise("--help").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,9 @@ from rewards import Group, Problem
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import guarded
+
+MOST = 2**31 - 1
+"""Tokens of a rollout that a file of rollouts can count."""
 
 _PLACES = re.compile(r"\{(prompt|budget)\}")
 
@@ -37,8 +41,10 @@ class Budgets:
             raise UserError(
                 f"budget.cap ({self.cap}) lies below the schedule's largest budget ({self.schedule.maximum}); raise it"
             )
-        if not self.cap_factor >= 1:
+        if not 1 <= self.cap_factor < math.inf:
             raise UserError(f"budget.cap_factor must be at least 1, not {self.cap_factor}")
+        if max(self.schedule.maximum, self.cap or 0) > MOST / self.cap_factor:
+            raise UserError(f"budget: more tokens than any model's context ({MOST}); lower the schedule, or its cap")
 
     @property
     def maximum(self) -> int:

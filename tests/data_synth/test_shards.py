@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from processes import PATIENCE
 
 from data_synth.errors import SynthError
 from data_synth.rows import SCHEMA
@@ -54,7 +55,7 @@ def test_bytes_do_not_depend_on_workers_or_the_hash_seed(tmp_path: Path) -> None
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path, workers: int) -> None:
     generate(SETTINGS, tmp_path / "whole")
     running = started(tmp_path / "killed", workers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not list((tmp_path / "killed").glob("*-00001-*.parquet")):
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from places import ROOT
+from processes import PATIENCE
 
 FEW = (
     "rollouts.engine=vllm",
@@ -30,7 +31,7 @@ def train(folder: Path, ranks: int, *overrides: str) -> list[tuple[int, ...]]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=400,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     rows = pq.read_table(folder / "rollouts/round-000000.parquet").to_pylist()

@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import pyarrow.parquet as pq
 import pytest
+from processes import PATIENCE
 
 from rl.folders.run import RunFolder
 from rl.run.train import train
@@ -49,7 +50,7 @@ class Worker:
         self.process = subprocess.Popen(command, env=environment, start_new_session=True)
 
     def ready(self) -> Worker:
-        last = time.monotonic() + 240
+        last = time.monotonic() + PATIENCE
         while time.monotonic() < last:
             assert self.process.poll() is None, "the worker ended while it started"
             try:

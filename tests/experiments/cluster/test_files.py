@@ -14,6 +14,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from dockerfile_parse import DockerfileParser
 from places import ROOT
+from processes import PATIENCE
 
 from rl.estimates import estimate, known_config, lines, read_rates, shape_of
 from rl.launch.configuration import Launch, read_launch
@@ -58,7 +59,7 @@ def test_accelerate_reads_each_configuration_as_we_do(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["train.slurm", "torchrun.sh", "gpu_tests.sh"])
 def test_bash_reads_each_script(name: str) -> None:
-    subprocess.run(["bash", "-n", str(CLUSTER / name)], check=True, timeout=20)
+    subprocess.run(["bash", "-n", str(CLUSTER / name)], check=True, timeout=PATIENCE)
 
 
 def test_the_container_is_built_from_what_the_checkout_has() -> None:
@@ -102,7 +103,7 @@ def test_the_slurm_job_launches_trainers_and_servers_on_their_nodes(workers: int
     settings: dict[str, Any] = {"SLURM_JOB_NODELIST": "x", "SLURM_JOB_NAME": "n", "SLURM_JOB_ID": "7", "MODEL": "m"}
     settings |= {"TRAINERS": str(2 - workers), "GPUS": "2", "PATH": f"{tmp_path}:/usr/bin:/bin"}
     command = ["bash", str(CLUSTER / "train.slurm"), "dler", "seed=1"]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     said = calls.read_text()
     assert "--nodelist=a" in said

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from places import ROOT
+from processes import PATIENCE
 
 from rl.models import load_model, resolve_model
 
@@ -44,7 +45,7 @@ def launch(config: str, ranks: int, out: Path) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=900,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout

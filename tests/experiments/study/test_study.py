@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from processes import PATIENCE
 
 from experiments.study.__main__ import main, missing
 from experiments.study.claims import read_claims
@@ -168,13 +169,13 @@ def test_a_run_that_was_killed_ends_with_the_result_of_one_that_was_not(tmp_path
         places = ["--runs", str(tmp_path / name), "--to", str(tmp_path / f"{name}-results")]
         return subprocess.Popen([*command, *places])
 
-    assert run("whole").wait(timeout=200) == 0
+    assert run("whole").wait(timeout=PATIENCE) == 0
     broken = run("broken")
     while not list((tmp_path / "broken").glob("dler-0/checkpoints/checkpoint-*")):
         assert broken.poll() is None
     broken.kill()
     broken.wait()
-    assert run("broken").wait(timeout=200) == 0
+    assert run("broken").wait(timeout=PATIENCE) == 0
     whole, again = (
         json.loads((tmp_path / f"{name}-results/results/dler-0.json").read_text()) for name in ("whole", "broken")
     )

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from places import ROOT
+from processes import PATIENCE
 
 from experiments.benchmarks import memory_estimate
 from rl.run.dry_run import dry_run
@@ -24,7 +25,7 @@ def test_a_runs_peak_above_its_process_at_rest_is_estimated_within_a_fifth(setti
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     measured = json.loads(done.stdout)["measured"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from commands import run
 from places import ROOT
+from processes import PATIENCE
 
 from rl.evaluation import Evaluation
 
@@ -23,7 +24,7 @@ def test_two_ranks_give_what_one_does_and_one_of_them_speaks(tmp_path: Path, mon
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.count("accuracy") == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from processes import PATIENCE
 
 from rl.errors import UserError
 from rl.launch.check import launched_ranks, require_ranks, require_sharding
@@ -98,7 +99,7 @@ def test_accelerate_launch_on_a_cpu_starts_one_rank_of_two_and_is_told_so(tmp_pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=PATIENCE,
     )
     assert "error: accelerate launch was asked for 2 ranks, and this launch has 1" in done.stderr, done.stderr[-2000:]
     assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from places import ROOT
+from processes import PATIENCE
 
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
@@ -46,7 +47,7 @@ def start(out: Path, ranks: int, environment: dict[str, str] | None = None, step
 
 def train(out: Path, ranks: int = 1, environment: dict[str, str] | None = None, steps: int = 8) -> str:
     process = start(out, ranks, environment, steps)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said[-3000:]
     return said
 
@@ -83,7 +84,7 @@ def test_a_job_that_is_preempted_and_requeued_ends_as_if_it_had_not_been(tmp_pat
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     assert not (tmp_path / "run/final").exists()
     said = train(tmp_path / "run", environment={**queue, "SLURM_RESTART_COUNT": "1"})

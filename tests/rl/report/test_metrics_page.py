@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from places import ROOT
+from processes import PATIENCE
 from trl import GRPOTrainer
 from workers import fake_workers
 
@@ -105,7 +106,7 @@ def test_an_installed_reporter_takes_our_names(name: str, tmp_path: Path) -> Non
         env={**os.environ, **folders, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         check=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     written = [path for path in tmp_path.rglob("*") if re.search(r"tfevents|\.wandb$|\.db", path.name)]
     assert b"train/length/truncated" in b"".join(path.read_bytes() for path in written)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from peft import PeftModel
 from places import ROOT
+from processes import PATIENCE
 from workers import fake_workers
 
 from rl.models import load_model, resolve_model
@@ -58,7 +59,7 @@ def launch(out: Path, *overrides: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=600,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout

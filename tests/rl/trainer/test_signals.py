@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from places import ROOT
-from processes import offspring
+from processes import PATIENCE, offspring
 from workers import fake_workers
 
 from experiments.kill_and_resume import Command, differences, import_ahead, log_of
@@ -31,7 +31,7 @@ SMALL = [
 """16 steps, 8 rounds; a checkpoint at the end only."""
 
 
-def wait(until: Callable[[], object], seconds: float = 120.0) -> None:
+def wait(until: Callable[[], object], seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from makers import parameters
+from processes import PATIENCE
 from safetensors.torch import save_file
 from workers import FakeWorker, fake_workers
 
@@ -224,7 +225,9 @@ class ByHand:
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
         body = {"path": str(folder), "version": version}
-        httpx2.post(f"{self.address}/lengthwise/weights", json=body, trust_env=False, timeout=60).raise_for_status()
+        httpx2.post(
+            f"{self.address}/lengthwise/weights", json=body, trust_env=False, timeout=PATIENCE
+        ).raise_for_status()
 
     def close(self) -> None:
         pass

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from places import ROOT
+from processes import PATIENCE
 
 from rl.run.train import train
 
@@ -26,7 +27,7 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = (json.loads((tmp_path / f"run-rank{rank}.json").read_text()) for rank in (0, 1))

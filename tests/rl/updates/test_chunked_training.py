@@ -12,6 +12,7 @@ from accelerate import ParallelismConfig
 from commands import refused
 from peft import LoraConfig, get_peft_model
 from places import ROOT
+from processes import PATIENCE
 from torch import Tensor
 from transformers import MixtralConfig, PreTrainedTokenizerBase, TrainerCallback
 
@@ -98,7 +99,7 @@ def test_lora_trains_with_the_same_gradients(
 def test_two_ranks_average_the_ordinary_gradients(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([*command, str(tmp_path / "error")], env=environment, check=True, timeout=300)
+    subprocess.run([*command, str(tmp_path / "error")], env=environment, check=True, timeout=PATIENCE)
     ranks, parameters, error = (tmp_path / "error").read_text().split()
     assert (ranks, parameters) == ("2", "21")
     assert float(error) < 1e-5

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from fixed_rounds import assert_same
 from places import ROOT
+from processes import PATIENCE
 
 SCRIPT = Path(__file__).with_name("packed_ranks.py")
 HALF = {"gradient_accumulation_steps": 2, "steps_per_generation": 4}
@@ -44,7 +45,7 @@ def test_two_ranks_with_half_the_accumulation_give_the_gradient_of_one(tmp_path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     sys.path.append(str(SCRIPT.parent))

@@ -18,6 +18,7 @@ import run_folders
 from hypothesis import given
 from hypothesis import strategies as st
 from places import ROOT
+from processes import PATIENCE
 from rich.console import Console
 
 from rl.cli import run_command
@@ -142,7 +143,7 @@ def test_on_a_terminal_it_goes_on_until_q(run: RunFolder) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80", "LINES": "30"}
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    seen, end = b"", time.monotonic() + 60
+    seen, end = b"", time.monotonic() + PATIENCE
     while seen.count(b"95th percentile") < 3:  # drawn again and again
         assert select.select([ours], [], [], end - time.monotonic())[0]
         seen += os.read(ours, 4096)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fake_worker import EOS, VOCABULARY, echo
+from processes import PATIENCE
 from workers import FakeWorker, fake_workers
 
 from rl.errors import UserError
@@ -58,7 +59,7 @@ def request(number: int, budget: int = 20) -> Ask:
     return Ask([4, 5, 6 + number % 8, number % 3], budget, 1000 + number, Sampling(), [EOS], True)
 
 
-def answers(pool: Pool, requests: list[Ask], needs: int = 0, seconds: float = 30.0) -> list[Completion]:
+def answers(pool: Pool, requests: list[Ask], needs: int = 0, seconds: float = PATIENCE) -> list[Completion]:
     return [future.result(timeout=seconds) for future in pool.submit(requests, needs)]
 
 
@@ -119,7 +120,7 @@ def test_a_frozen_worker_is_found_by_its_heartbeat_long_before_a_long_rollout_is
         futures = pool.submit(REQUESTS, 0)
         time.sleep(0.3)
         workers[1].stop()
-        assert_right([future.result(timeout=20) for future in futures], REQUESTS)
+        assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS)
         assert "no sign of life" in " ".join(pool.said)
 
 
@@ -134,7 +135,7 @@ def test_rollouts_of_a_worker_that_is_left_out_go_to_one_that_has_nothing_to_do(
             time.sleep(0.02)
         time.sleep(0.2)
         pool.leave_out(0, "it is told to")
-        assert_right([future.result(timeout=20) for future in futures], REQUESTS[:8])
+        assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS[:8])
 
 
 def test_a_killed_worker_comes_back_with_the_current_weights_first(make_pool: Any, tmp_path: Path) -> None:
@@ -145,11 +146,11 @@ def test_a_killed_worker_comes_back_with_the_current_weights_first(make_pool: An
         futures = pool.submit(REQUESTS, 0)
         time.sleep(0.3)
         workers[0].kill()
-        assert_right([future.result(timeout=30) for future in futures], REQUESTS)
+        assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS)
         assert pool.counts["worker_failures"] == 1
         pool.publish(source(tmp_path, 1))
         workers[0].start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while pool.serving() < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         assert any("serves again" in line for line in pool.said)
@@ -187,7 +188,7 @@ def test_another_rank_waits_until_rank_0_has_brought_the_weights(make_pool: Any)
         time.sleep(1)
         assert not any(future.done() for future in futures)
         make_pool(workers, rank=0)
-        assert_right([future.result(timeout=20) for future in futures], REQUESTS[:3])
+        assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS[:3])
         assert workers[0].seen()["loads"] == 1
         assert not second.counts["worker_failures"]
 
@@ -210,7 +211,7 @@ def test_a_worker_that_was_started_anew_while_idle_gets_the_weights_again(make_p
         answers(pool, REQUESTS[:1])
         workers[0].kill()
         workers[0].start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not workers[0].seen()["loads"] and time.monotonic() < deadline:
             time.sleep(0.1)
         assert_right(answers(pool, REQUESTS), REQUESTS)
@@ -292,7 +293,7 @@ def test_while_nobody_serves_rollouts_wait_and_the_pool_says_for_how_long(make_p
         assert pool.deserted() > 0.2
         assert workers[0].address in pool.reasons()
         workers[0].start()
-        assert_right([future.result(timeout=20) for future in futures], REQUESTS)
+        assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS)
         assert pool.deserted() == 0
 
 

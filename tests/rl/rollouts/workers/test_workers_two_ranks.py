@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from places import ROOT
+from processes import PATIENCE
 from workers import FakeWorker, fake_workers
 
 from rl.folders.run import RunFolder
@@ -79,7 +80,7 @@ def test_two_ranks_share_the_workers_and_lose_no_rollout_with_one(
     wait_for(workers[1], process, **{"under way": 2})
     workers[1].kill()
     workers[1].start()
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     rounds = rows_of(tmp_path / "two")
     assert [len(rows) for rows in rounds] == [32] * 3
@@ -102,7 +103,7 @@ def test_two_ranks_that_lose_all_workers_are_saved_and_end_and_go_on(
     wait_for(workers[0], process, loads=2)
     for worker in workers:
         worker.kill()
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
     assert "no rollout worker serves" in line
@@ -110,7 +111,7 @@ def test_two_ranks_that_lose_all_workers_are_saved_and_end_and_go_on(
     for worker in workers:
         worker.start()
     process = launch("run", "rollouts.wait_minutes=1")
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert "goes on from checkpoint-2" in said
     assert [len(rows) for rows in rows_of(tmp_path / "run")] == [32] * 3
