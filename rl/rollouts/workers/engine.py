@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from pathlib import Path
 
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from rl.errors import UserError, without_own_secrets
+from rl.ranks import is_main_process, launched
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, write_weights
@@ -54,7 +54,7 @@ class WorkersEngine:
         timing: Timing | None = None,
         channels: Channels | None = None,
     ) -> None:
-        state = PartialState()
+        state = launched()
         self.workers, self.folder, self.minutes, self.channels = list(workers), folder, minutes, channels
         self.pool = Pool(workers, limits, state.process_index, timing, _say)
         nonce = [secrets.randbits(30)]
@@ -115,7 +115,7 @@ class WorkersEngine:
     def _write(self, model: PreTrainedModel, version: int) -> Source:
         folder = self.folder / f"weights-{version:08d}"
         self._written.append(folder)
-        if PartialState().is_main_process:
+        if is_main_process():
             write_weights(model, folder)
             for old in self._written[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
@@ -125,7 +125,7 @@ class WorkersEngine:
     def _send(self, model: PreTrainedModel, source: Source) -> None:
         """While no rank has anything under way; a worker that does not take them is left out."""
         assert self.channels is not None
-        state = PartialState()
+        state = launched()
         self.pool.hold()
         state.wait_for_everyone()
         if state.is_main_process:
@@ -160,7 +160,7 @@ class WorkersEngine:
         self.pool.close()
         if self.channels is not None:
             self.channels.close()
-        if PartialState().is_main_process:
+        if is_main_process():
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -192,6 +192,6 @@ class OneWorker:
 
 
 def _say(line: str) -> None:
-    state = PartialState()
+    state = launched()
     rank = f"rank {state.process_index}: " if state.num_processes > 1 else ""
     print(rank + without_own_secrets(line), file=sys.stderr, flush=True)
