@@ -1,8 +1,22 @@
-"""Which rank of a launch this is."""
+"""The ranks of a launch, and which of them this is."""
 
+import os
+
+import torch
 from accelerate import PartialState
+
+RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher tells each rank; with less there is nobody to wait for."""
+
+
+def launched() -> PartialState:
+    """All ranks of this launch, which have found each other.
+
+    Without CUDA, accelerate lets each rank believe that it is alone unless the first to ask says that it is on a CPU.
+    """
+    return PartialState(cpu=not torch.cuda.is_available() and all(name in os.environ for name in RENDEZVOUS))
 
 
 def is_main_process() -> bool:
     """Whether this rank speaks for the launch."""
-    return bool(PartialState().is_main_process)
+    return bool(launched().is_main_process)

@@ -47,6 +47,11 @@ def test_trl_and_vllm_are_imported_where_the_table_says(graph: Graph) -> None:
     assert strangers(ROOT, graph, ROOMS) == []
 
 
+def test_nobody_asks_accelerate_for_the_ranks_but_the_one_who_knows_how(graph: Graph) -> None:
+    asked = [m for m in graph if m.startswith("rl.") and "PartialState" in files(ROOT)[m].read_text()]
+    assert asked == ["rl.ranks"]
+
+
 def test_a_round_is_made_without_trl_whatever_its_modules_import(graph: Graph) -> None:
     reached, left = set[str](), ["rl.rounds.maker"]
     while left:

@@ -97,15 +97,12 @@ def evaluate(
 
     One sampling is scored at every cap. With --out, finished batches are kept: the same command goes on.
     """
-    import torch
-    from accelerate import PartialState
-
     from rl.models import quieten_libraries
-    from rl.ranks import is_main_process
+    from rl.ranks import is_main_process, launched
     from rl.scratch import clear_left
 
     quieten_libraries()
-    PartialState(cpu=not torch.cuda.is_available())  # not told, ranks without a GPU would not find each other
+    launched()  # before a library asks for the ranks in its own way
     require_place(json_file)
     require_place(plot)
     clear_left()

@@ -8,11 +8,10 @@ fresh problems, and does not save the history (`state_dict` and `load_state_dict
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedTokenizerBase, TrainerState
 
@@ -21,23 +20,32 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Ro
 from rewards.thinking import read
 from rewards.types import Prompt
 from rewards.verifier import MathVerifier, Verifier
+from rl.elsewhere.trl_columns import Golds, caller, declared_ends
 from rl.errors import UserError
 from rl.plugins import function_values, judge_problems, raw_reward, score_one
 from rl.problems.prompts import problem_id
 from rl.prompts import encode_prompts
+from rl.ranks import launched
 from rl.rounds.budgets import Budgets
 from rl.thinking import leads
+
+Member = tuple[Problem, Rollout]
 
 
 class TRLReward:
     """A reward function of TRL's kind around one of our rewards.
 
-    The data set needs a column `answer`. A row whose column `evaluation` is true is scored but not
-    remembered: TRL does not tell a reward whether it is evaluating. Every rank must call it, as
+    The data set needs a column `answer`, which is read as in recipes: a number, a text, a worked solution with `####`
+    or a box. A row with none that the verifier can read gets None, and is told of. A row whose column `evaluation` is
+    true is scored but not remembered: TRL does not tell a reward whether it is evaluating. Every rank must call it, as
     every rank of a launch does, since groups may lie across ranks.
 
     `budget` is in tokens, or a schedule over optimiser steps; `truncated` says what a completion
     without an end counts as: `wrong`, or `judge` its text. `chat_options` are the trainer's `chat_template_kwargs`.
+
+    A completion ends with what the trainer that calls says, with what the generation config beside the tokenizer
+    says, or with one of `eos_ids`. `num_generations` rows make a group: by default the trainer's, and where no trainer
+    calls, all neighbours that ask the same.
     """
 
     def __init__(
@@ -49,13 +57,15 @@ class TRLReward:
         truncated: str = "wrong",
         eos_ids: Sequence[int] = (),
         chat_options: Mapping[str, Any] | None = None,
+        num_generations: int | None = None,
     ) -> None:
         if isinstance(reward, Monitor):
             raise UserError(f"reward {reward.name!r} sets itself by a monitor set, which a stock trainer does not have")
         self.reward, self.verifier, self.truncated = reward, verifier or MathVerifier(), truncated
         self.budgets = Budgets(Constant(budget) if isinstance(budget, int) else budget)
         self.tokenizer, self.chat_options = tokenizer, chat_options
-        self.eos_ids = {tokenizer.eos_token_id, *eos_ids}
+        self.eos_ids = {tokenizer.eos_token_id, *declared_ends(tokenizer.name_or_path), *eos_ids}
+        self.num_generations, self.golds = num_generations, Golds(self.verifier)
         self.history = History()
         self.__name__ = reward.name
 
@@ -64,7 +74,7 @@ class TRLReward:
         prompts: Sequence[Prompt],
         completions: Sequence[Any],
         completion_ids: Sequence[Sequence[int]],
-        answer: Sequence[str] | None = None,
+        answer: Sequence[Any] | None = None,
         trainer_state: TrainerState | None = None,
         evaluation: Sequence[bool] | None = None,
         **columns: Any,
@@ -75,23 +85,27 @@ class TRLReward:
         step = trainer_state.global_step if trainer_state else 0
         rows = {name: values for name, values in columns.items() if _one_a_row(values, len(prompts))}
         hooks = {name: value for name, value in columns.items() if name not in rows} | {"trainer_state": trainer_state}
+        golds = self.golds.of(answer)
+        judged = [i for i, gold in enumerate(golds) if gold is not None]
         problems = [
-            Problem(problem_id(prompt, gold), prompt, gold, {name: values[i] for name, values in rows.items()})
-            for i, (prompt, gold) in enumerate(zip(prompts, answer, strict=True))
+            Problem(problem_id(prompts[i], gold), prompts[i], gold, {name: values[i] for name, values in rows.items()})
+            for i, gold in enumerate(golds)
+            if gold is not None
         ]
-        local = list(zip(problems, self._rollouts(problems, completions, completion_ids, step, hooks), strict=True))
-        start = sum(gather_object([len(local)])[: PartialState().process_index])
+        said, ids = [completions[i] for i in judged], [completion_ids[i] for i in judged]
+        local = list(zip(problems, self._rollouts(problems, said, ids, step, hooks), strict=True))
+        start = sum(gather_object([len(local)])[: launched().process_index])
         values: list[float | None] = []
         groups = []
-        for _, members in groupby(gather_object(local), key=lambda member: member[0].id):
-            pairs = list(members)
+        for pairs in _groups(gather_object(local), self.num_generations or _group_size(caller(hooks))):
             group = self.budgets.rescored(Group(pairs[0][0], tuple(rollout for _, rollout in pairs)), step)
             values += score_one(self.reward, group, self.history)
             groups.append(group)
         if isinstance(self.reward, Observer) and not any(evaluation or ()):
             for group in groups:
                 self.reward.observe(group, self.history)
-        return values[start : start + len(local)]
+        own = dict(zip(judged, values[start : start + len(local)], strict=True))
+        return [own.get(i) for i in range(len(golds))]
 
     def _rollouts(
         self,
@@ -108,9 +122,10 @@ class TRLReward:
         whole = [read(begun[problem.id], text) for problem, text in zip(problems, texts, strict=True)]
         verdicts = judge_problems(self.verifier, problems, whole)
         given = function_values([self.reward], problems, texts, ids, hooks)
+        ends = self.eos_ids | set(getattr(caller(hooks), "eos_token_ids", ()))
         found = []
         for problem, text, token_ids, verdict, said in zip(problems, texts, ids, verdicts, given, strict=True):
-            ended = bool(token_ids) and token_ids[-1] in self.eos_ids
+            ended = bool(token_ids) and token_ids[-1] in ends
             found.append(
                 Rollout(
                     problem_id=problem.id,
@@ -133,6 +148,20 @@ class TRLReward:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.history.load_state_dict(state)
+
+
+def _group_size(trainer: Any) -> int | None:
+    """Rows that a trainer asks of a problem, as it trains or evaluates; None without one."""
+    if trainer is None:
+        return None
+    return int(trainer.num_generations if trainer.model.training else trainer.num_generations_eval)
+
+
+def _groups(members: Sequence[Member], size: int | None) -> Iterator[list[Member]]:
+    """Neighbours of one problem, at most `size`: two copies of a problem that follow one another are two groups."""
+    for _, run in groupby(members, key=lambda member: member[0].id):
+        pairs = list(run)
+        yield from (pairs[i : i + (size or len(pairs))] for i in range(0, len(pairs), size or len(pairs)))
 
 
 def _one_a_row(values: Any, rows: int) -> bool:

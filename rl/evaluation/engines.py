@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -17,6 +16,7 @@ from rl.errors import UserError, unknown
 from rl.evaluation.measuring import Asked, Measured
 from rl.evaluation.sampling import Answerer, end_ids
 from rl.models import base_of, load_model, load_tokenizer
+from rl.ranks import is_main_process, launched
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
@@ -61,7 +61,7 @@ def open_answerer(
 
     Errors: UserError for a model or an engine that cannot be loaded.
     """
-    on_gpu = PartialState().device.type == "cuda"
+    on_gpu = launched().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
     return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
 
@@ -88,7 +88,7 @@ def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path 
 
 
 def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
-    return TransformersEngine(model.to(PartialState().device), choice.batch_size)
+    return TransformersEngine(model.to(launched().device), choice.batch_size)
 
 
 def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
@@ -107,7 +107,7 @@ def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int)
 def _workers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
     """vLLM on servers, which get the model's weights first."""
     vocabulary = model.config.get_text_config().vocab_size
-    scratch = Scratch("weights") if PartialState().is_main_process else None
+    scratch = Scratch("weights") if is_main_process() else None
     folder = [str(scratch.path) if scratch else ""]
     broadcast_object_list(folder)
     workers = [HttpWorker(address, vocabulary, choice.api_key) for address in choice.workers]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -18,6 +17,7 @@ from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
 from rl.plugins import judge_problems
 from rl.prompts import encode_prompts
+from rl.ranks import is_main_process, launched
 from rl.rollouts import Ask, Engine, Sampling, stable_seed
 from rl.rounds.judging import rollouts as as_rollouts
 from rl.thinking import leads, texts
@@ -68,10 +68,10 @@ def evaluate(
     found: dict[tuple[int, int], Row] = {}
     for number, chunk in enumerate(_chunks(asked, batch or max(1, len(asked)))):
         rows = parts.load(number) if parts else None
-        PartialState().wait_for_everyone()  # none may see a part that another has only just written
+        launched().wait_for_everyone()  # none may see a part that another has only just written
         if rows is None:
             rows = _answer(answerer, chunk, problems, verifier, protocol)
-            if parts and PartialState().is_main_process:
+            if parts and is_main_process():
                 parts.save(number, rows)
         found.update(((one.place, one.sample), row) for one, row in zip(chunk, rows, strict=True))
     return Evaluation([found[key] for key in sorted(found)], protocol, answerer.name)
@@ -86,7 +86,7 @@ def _answer(
     answerer: Answerer, chunk: Sequence[_Asked], problems: Sequence[Problem], verifier: Verifier, protocol: Protocol
 ) -> list[Row]:
     """The rows of a chunk, on every rank."""
-    state = PartialState()
+    state = launched()
     share = math.ceil(len(chunk) / state.num_processes)
     local = chunk[share * state.process_index :][:share]
     sampling = Sampling(protocol.temperature, protocol.top_p)

@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import psutil
-from accelerate import PartialState
 from accelerate.commands.config.config_args import default_config_file, load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 from accelerate.utils import DistributedType
 
 from rl.errors import UserError
+from rl.ranks import launched
 
 MPI_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 SHARDED = {"ACCELERATE_USE_FSDP": DistributedType.FSDP, "ACCELERATE_USE_DEEPSPEED": DistributedType.DEEPSPEED}
@@ -22,7 +22,7 @@ NEAR = 4
 
 def require_ranks() -> None:
     """Refuse a launch of fewer ranks than were asked for. Errors: UserError, on every rank."""
-    ranks = PartialState().num_processes
+    ranks = launched().num_processes
     for count, asked, remedy in _asked(os.environ, _command_lines()):
         if count != ranks:
             raise UserError(f"{asked} for {count} ranks, and this launch has {ranks}: {remedy}")
@@ -52,7 +52,7 @@ def _asked(environment: Mapping[str, str], commands: Sequence[Sequence[str]]) ->
                 yield int(environment[name]), f"{name} asks", with_torchrun
     for command in commands:
         if (count := launched_ranks(command)) is not None:
-            on_cpus = "accelerate launch starts one without GPUs; there, use torchrun --nproc_per_node"
+            on_cpus = "without GPUs it starts more for a file such as experiments/cluster/ddp.yaml alone; use one"
             yield count, "accelerate launch was asked", on_cpus
             return
 

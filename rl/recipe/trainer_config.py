@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from rl.errors import UserError, unknown
+from rl.ranks import launched
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
@@ -141,7 +141,7 @@ def batch_settings(recipe: Recipe, ranks: int | None = None) -> dict[str, int | 
     batch = recipe.batch
     if batch is None:
         return {}
-    ranks = ranks or PartialState().num_processes
+    ranks = ranks or launched().num_processes
     rollouts = batch.groups * int(recipe.trainer.get("num_generations", 8))
     share, odd = divmod(rollouts, batch.updates * ranks)
     size = batch.per_device or share

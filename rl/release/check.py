@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from rl.errors import UserError
 from rl.evaluation import Protocol, encode_prompts, end_ids
 from rl.models import load_generation_config, load_tokenizer
+from rl.ranks import launched
 from rl.rollouts import Ask, Sampling, TransformersEngine
 
 TOKENS = 8
@@ -34,7 +34,7 @@ def require_loads(folder: Path, base: str | None = None) -> None:
 
             model = PeftModel.from_pretrained(model, folder)
         tokenizer = load_tokenizer(str(folder))
-        _answer(model.to(PartialState().device).eval(), tokenizer)
+        _answer(model.to(launched().device).eval(), tokenizer)
     except UserError as error:
         raise UserError(f"the checkpoint cannot be released: {error}") from error
     except Exception as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from rewards.types import Prompt
 from rl.errors import UserError
+from rl.ranks import launched
 from rl.rollouts import Answers, Ask, Completion, Sampling
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, completions_of, plain
@@ -114,5 +114,5 @@ class Asker:
 
 def share(draw: Draw) -> slice:
     """The rows of a draw that are this rank's to sample."""
-    state = PartialState()
+    state = launched()
     return draw.share(state.process_index, state.num_processes)

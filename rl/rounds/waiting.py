@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from rl.errors import UserError
+from rl.ranks import is_main_process
 from rl.rollouts import Completion
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 
@@ -66,5 +66,5 @@ def _try(engine: WorkersEngine, pending: Pending, patience: float) -> tuple[list
 
 
 def _say(line: str) -> None:
-    if PartialState().is_main_process:
+    if is_main_process():
         print(line, file=sys.stderr, flush=True)

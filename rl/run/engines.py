@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import base_of, load_config
+from rl.ranks import launched
 from rl.recipe.rollout_parts import RolloutPart
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
@@ -39,7 +39,7 @@ def require_engine(prepared: Prepared) -> None:
     require_vllm("rollouts.engine: vllm")
     if part.vllm.sleep and not torch.cuda.is_available():
         raise UserError("rollouts.vllm.sleep needs CUDA; set it to 0")
-    ranks, size = PartialState().num_processes, part.vllm.tensor_parallel_size
+    ranks, size = launched().num_processes, part.vllm.tensor_parallel_size
     if ranks % size:
         raise UserError(
             f"rollouts.vllm.tensor_parallel_size {size} does not divide the launch's {ranks} ranks; change either, or "
@@ -67,14 +67,14 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
         [HttpWorker(address, vocabulary, key) for address in part.workers],
         Path(config.output_dir).resolve().parent / WEIGHTS,
         part.wait_minutes,
-        Limits(max(1, part.pool.in_flight // PartialState().num_processes)),
+        Limits(max(1, part.pool.in_flight // launched().num_processes)),
         Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),
         _channels(part, key) if part.pool.weights == "nccl" else None,
     )
 
 
 def _channels(part: RolloutPart, key: str | None) -> Channels:
-    device = PartialState().device
+    device = launched().device
     return Channels(lambda place: NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device))
 
 

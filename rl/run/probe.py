@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from accelerate import PartialState
 from transformers import PreTrainedModel
 
 from rewards import Problem
 from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
 from rl.folders.run import RunFolder
+from rl.ranks import is_main_process, launched
 from rl.recipe.parts import ProbePart
 from rl.rollouts import TransformersEngine
 from rl.run.prepare import PROBED, Prepared
@@ -39,9 +39,9 @@ def probed(prepared: Prepared, model: PreTrainedModel, run: RunFolder) -> list[P
     problems = prepared.train.problems
     if not run.probe.is_file():
         answers = _answer(prepared, part, model, problems)
-        if PartialState().is_main_process:
+        if is_main_process():
             answers.save(run.probe)
-        PartialState().wait_for_everyone()
+        launched().wait_for_everyone()
     measured = measure(Evaluation.load(run.probe).rows, prepared.config.truncated)
     kept = keep(problems, measured, part)
     prepared.config.require_problems(len(kept), f"{prepared.train.source}, after the probe")
@@ -62,7 +62,7 @@ def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problem
         chat_options=config.chat_template_kwargs or {},
         thinking=described(prepared.tokenizer, written, config.chat_template_kwargs),
     )
-    model.to(PartialState().device)
+    model.to(launched().device)
     engine = TransformersEngine(model, config.rollout_batch_size or prepared.recipe.evaluation.batch_size)
     answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), prepared.recipe.model)
     return evaluate(answerer, written, prepared.verifier, protocol)

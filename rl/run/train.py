@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
@@ -26,12 +25,14 @@ from rl.folders.run import RunFolder
 from rl.launch.check import require_ranks, require_sharding
 from rl.models import quieten_libraries
 from rl.problems.data import ProblemSet
+from rl.ranks import is_main_process, launched
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.report import write_diverged, write_run_report
 from rl.rollouts import TransformersEngine
 from rl.rollouts.weights import WEIGHTS, clear_weights
+from rl.run.course import keep_course
 from rl.run.engines import build_engine, require_engine
 from rl.run.final import round_as_saved, save_final
 from rl.run.prepare import Prepared, prepare
@@ -59,6 +60,7 @@ def train(
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
+    require_ranks()
     # A folder that is not ours shows before a lock is put into it, and before anything heavy is loaded.
     cleared = overwrite and bool(run.clearable())
     if not cleared and run.status(recipe) == "finished":
@@ -70,7 +72,6 @@ def train(
 
 def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool) -> None:
     plan = _plan(recipe, run)
-    require_ranks()
     try:
         with locked(run.path):
             _train_locked(recipe, plan, run, overwrite, quiet)
@@ -83,7 +84,7 @@ def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool)
 def _train_locked(
     recipe: Recipe, plan: list[tuple[Prepared, RunFolder]], run: RunFolder, overwrite: bool, quiet: bool
 ) -> None:
-    state = PartialState()
+    state = launched()
     if overwrite and state.is_main_process:
         run.clear()
     state.wait_for_everyone()
@@ -121,7 +122,7 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
     """One run after the other, each from the model before it; the whole then shows the last one's results."""
-    state = PartialState()
+    state = launched()
     before: RunFolder | None = None
     for prepared, stage in plan:
         if before is not None:
@@ -158,7 +159,10 @@ def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None
     signals = trainer.signals
     try:
         with signals.heeded():
-            trainer.train(resume_from_checkpoint=_rewind(run, trainer.args.round_steps))
+            checkpoint = _rewind(run, trainer.args.round_steps)
+            if checkpoint is not None:
+                keep_course(trainer, Path(checkpoint))
+            trainer.train(resume_from_checkpoint=checkpoint)
             if not signals.ending:
                 tell_lost(run, trainer)
                 save_final(trainer, run, model)
@@ -184,7 +188,7 @@ def _told(diverged: Diverged, run: RunFolder) -> Diverged:
 def _rewind(run: RunFolder, round_steps: int) -> str | None:
     """Set a run back to its newest whole checkpoint, which the main process chooses for all, and say which."""
     chosen: list[str | None] = [None]
-    if PartialState().is_main_process:
+    if is_main_process():
         found = checkpoints.find(run.checkpoints, spoiled)
         if found.used or found.skipped:
             print(f"{run.path} goes on {found}", file=sys.stderr, flush=True)
@@ -208,7 +212,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
     problems = prepared.train.problems
     if prepared.recipe.data.probe and not run.final.exists():
         problems = probed(prepared, model, run)
-    if PartialState().is_main_process:
+    if is_main_process():
         clear_weights(run.path / WEIGHTS)
         clear_left()
     writer = Writer(run)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
@@ -17,6 +16,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 
 from rl.errors import UserError
 from rl.models import base_of, load_config, load_model
+from rl.ranks import launched
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import LoraPart, Recipe
 from rl.rollouts.weights import room_for
@@ -163,7 +163,7 @@ def load_options(recipe: Recipe, config: LengthGRPOConfig) -> dict[str, Any]:
         options["dtype"] = "bfloat16"
     if part is not None and part.quantize is not None:
         options["quantization_config"] = _quantization(part.quantize, config)
-        options["device_map"] = {"": PartialState().local_process_index}
+        options["device_map"] = {"": launched().local_process_index}
     return options | (config.model_init_kwargs or {})
 
 

@@ -187,6 +187,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         return self.rounds.state_dict() | {
             "alarms": self.teller.alarms.state_dict(),
             "unlogged": self.unlogged.state_dict(),
+            "groups_per_round": self.args.groups_per_round,
         }
 
     def _get_output_dir(self, trial: Any) -> str:

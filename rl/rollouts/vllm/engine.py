@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from accelerate import DistributedType, PartialState
+from accelerate import DistributedType
 
 from rl.errors import UserError
+from rl.ranks import launched
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
@@ -144,12 +145,12 @@ class VllmEngine:
 
 def _launched() -> bool:
     """Whether the trainer has a process group, be it of one rank."""
-    return bool(PartialState().distributed_type != DistributedType.NO)
+    return bool(launched().distributed_type != DistributedType.NO)
 
 
 def _tensor_parallel_group(size: int) -> Any:
     """The ranks that share this rank's engine; None where it has one of its own."""
-    ranks = PartialState().num_processes
+    ranks = launched().num_processes
     if size == 1:
         return None
     subgroups: Any = dist.new_subgroups_by_enumeration
@@ -165,7 +166,7 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM
 
-    state = PartialState()
+    state = launched()
     cuda = torch.cuda.is_available()
     settings: dict[str, Any] = {}
     if _launched():

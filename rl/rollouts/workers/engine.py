@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from pathlib import Path
 
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from rl.errors import UserError, without_own_secrets
+from rl.ranks import is_main_process, launched
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.weights import checkpoint_tensors, clear_weights, folder_of, is_adapter, write_weights
@@ -57,7 +57,7 @@ class WorkersEngine:
         scratch: Scratch | None = None,
     ) -> None:
         """`scratch`: what `folder` is, if nobody else deletes it."""
-        state = PartialState()
+        state = launched()
         self.workers, self.folder, self.minutes, self.channels = list(workers), folder, minutes, channels
         self.pool = Pool(workers, limits, state.process_index, timing, _say)
         nonce = [secrets.randbits(30)]
@@ -121,7 +121,7 @@ class WorkersEngine:
     def _write(self, model: PreTrainedModel, version: int) -> Source:
         folder = folder_of(self.folder, version)
         self._written.append(folder)
-        if PartialState().is_main_process:
+        if is_main_process():
             write_weights(model, folder)
             for old in self._written[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
@@ -131,7 +131,7 @@ class WorkersEngine:
     def _send(self, model: PreTrainedModel, source: Source) -> None:
         """While no rank has anything under way; a worker that does not take them is left out."""
         assert self.channels is not None
-        state = PartialState()
+        state = launched()
         self.pool.hold()
         state.wait_for_everyone()
         if state.is_main_process:
@@ -166,7 +166,7 @@ class WorkersEngine:
         self.pool.close()
         if self.channels is not None:
             self.channels.close()
-        if PartialState().is_main_process:
+        if is_main_process():
             clear_weights(self.folder)
         if self._scratch is not None:
             self._scratch.close()
@@ -200,6 +200,6 @@ class OneWorker:
 
 
 def _say(line: str) -> None:
-    state = PartialState()
+    state = launched()
     rank = f"rank {state.process_index}: " if state.num_processes > 1 else ""
     print(rank + without_own_secrets(line), file=sys.stderr, flush=True)

@@ -1,19 +1,21 @@
 from pathlib import Path
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
 from curricula.stages import Stages
-from rewards import Group, History, Problem, Rollout, Verdict
+from rewards import Group, History, HistoryView, Problem, Rollout, Verdict
 from rewards.length.hapo import Hapo
 from rewards.length.laser import LaserD
 from rewards.length.truncation import Truncation
+from rl.elsewhere.trl_columns import caller
 from rl.elsewhere.trl_reward import TRLReward
 from rl.errors import UserError
-from rl.models import load_model, resolve_model
+from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_reward
 
 
@@ -30,8 +32,7 @@ def call(
         prompts=["1+1=?"] * len(ids),
         completions=tokenizer.batch_decode(ids, skip_special_tokens=True),
         completion_ids=ids,
-        answer=["2"] * len(ids),
-        **columns,
+        **{"answer": ["2"] * len(ids), **columns},
     )
 
 
@@ -43,6 +44,8 @@ def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
 
     def spy(**arguments: Any) -> list[float | None]:
         assert arguments["trainer_state"].global_step == len(seen)
+        assert caller(arguments).num_generations == 4
+        assert caller(arguments).eos_token_ids == [tokenizer.eos_token_id]
         seen.append(adapter(**arguments))
         return seen[-1]
 
@@ -134,3 +137,59 @@ def test_an_async_function_of_another_trainer_is_a_reward_there_too(
     assert call(adapter, tokenizer, ["22", "2"]) == [0.5, -0.5]
     adapter = TRLReward(load_reward(f"{tmp_path}/mine.py:g", {}), tokenizer, budget=60)
     assert call(adapter, tokenizer, ["22", "2"], level=[3, 5]) == [6, 10]
+
+
+@pytest.mark.parametrize("gold", ["1 + 1 is two.\n#### 2", "So it is $\\boxed{2}$.", 2, 2.0, ["2"], " 2 "])
+def test_golds_are_read_as_in_recipes(tokenizer: PreTrainedTokenizerBase, gold: Any) -> None:
+    adapter = TRLReward(Truncation(), tokenizer, budget=60)
+    assert call(adapter, tokenizer, ["2", "3"], answer=[gold, gold]) == [1.0, 0.0]
+
+
+def test_a_row_without_a_gold_is_told_of_and_gets_no_reward_and_others_theirs(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    adapter = TRLReward(Hapo(), tokenizer, budget=60)
+    with pytest.warns(UserWarning, match="get no reward") as told:
+        assert call(adapter, tokenizer, ["2", "2", "2"], answer=[None, "2", {"a": 1}]) == [None, 1.0, None]
+    assert [str(warning.message).partition(" get no reward: ")[0] for warning in told] == [
+        "rows with the answer None", "rows with the answer {'a': 1}",
+    ]  # fmt: skip
+    assert adapter.history.size() == 1
+
+
+def test_two_copies_of_a_problem_one_after_the_other_are_two_groups(tokenizer: PreTrainedTokenizerBase) -> None:
+    groups: list[int] = []
+
+    class Counted:
+        name = "counted"
+
+        def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+            groups.append(len(group.rollouts))
+            return [0.0] * len(group.rollouts)
+
+    trainer: Any = SimpleNamespace(
+        num_generations=2, num_generations_eval=4, eos_token_ids=[], model=SimpleNamespace(training=True)
+    )
+    hook = MethodType(lambda self, name, value: None, trainer)  # as TRL gives its own
+    call(TRLReward(Counted(), tokenizer, 60), tokenizer, ["2"] * 4, log_metric=hook)
+    trainer.model.training = False
+    call(TRLReward(Counted(), tokenizer, 60), tokenizer, ["2"] * 4, log_metric=hook)
+    call(TRLReward(Counted(), tokenizer, 60, num_generations=2), tokenizer, ["2"] * 4)
+    assert groups == [2, 2, 4, 2, 2]
+
+
+def test_every_end_of_the_models_generation_config_ends_a_completion(
+    tokenizer: PreTrainedTokenizerBase, tmp_path: Path
+) -> None:
+    ids = boxed("2", tokenizer, ended=False)
+    second = ids[0]
+    given: Any = {"prompts": ["1+1=?"], "completions": [tokenizer.decode(ids)], "completion_ids": [[*ids, second]]}
+    assert TRLReward(Truncation(), tokenizer, 60)(**given, answer=["2"]) == [0.0]
+    trainer: Any = SimpleNamespace(
+        num_generations=2, eos_token_ids=[tokenizer.eos_token_id, second], model=SimpleNamespace(training=True)
+    )
+    hook = MethodType(lambda self, name, value: None, trainer)
+    assert TRLReward(Truncation(), tokenizer, 60)(**given, answer=["2"], log_metric=hook) == [1.0]
+    tokenizer.save_pretrained(tmp_path)
+    GenerationConfig(eos_token_id=[tokenizer.eos_token_id, second]).save_pretrained(tmp_path)
+    assert TRLReward(Truncation(), load_tokenizer(str(tmp_path)), 60)(**given, answer=["2"]) == [1.0]

@@ -1,5 +1,6 @@
 """A launch that has fewer ranks than it asked for."""
 
+import json
 import os
 import subprocess
 import sys
@@ -103,3 +104,31 @@ def test_accelerate_launch_on_a_cpu_starts_one_rank_of_two_and_is_told_so(tmp_pa
     )
     assert "error: accelerate launch was asked for 2 ranks, and this launch has 1" in done.stderr, done.stderr[-2000:]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param(["torch.distributed.run", "--standalone", "--nproc_per_node", "2"], id="torchrun"),
+        pytest.param(
+            ["accelerate.commands.launch", "--config_file", "experiments/cluster/ddp.yaml", "--num_processes", "2"],
+            id="accelerate",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_the_batch_is_the_recipes_on_two_ranks_without_cuda(launcher: list[str], tmp_path: Path) -> None:
+    module = [sys.executable, "-m", launcher[0], *launcher[1:]]
+    done = subprocess.run(
+        [*module, str(Path(__file__).with_name("batch_ranks.py")), str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    # 2 groups of 4 rollouts: 8, of which each rank takes 4.
+    expected = {"seen_first": 4, "ranks": 2, "groups": 2, "per_device": 4}
+    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [expected, expected]

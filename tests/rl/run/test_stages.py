@@ -115,7 +115,7 @@ def test_a_batch_holds_on_any_number_of_ranks_or_is_refused(monkeypatch: pytest.
     class State:
         num_processes = 1
 
-    monkeypatch.setattr(trainer_config, "PartialState", State)
+    monkeypatch.setattr(trainer_config, "launched", State)
     recipe = parse_recipe(
         {
             "name": "r", "model": "demo", "data": {"train": "demo"}, "rewards": ["correct"],
