@@ -1,6 +1,7 @@
 """Functions that were written for other trainers: told by their parameters, called as those trainers call them.
 
-Each judges one sample. verl's `compute_score(data_source, solution_str, ground_truth, extra_info)`, OpenRLHF's
+Each judges one sample. verl's `compute_score(data_source, solution_str, ground_truth, extra_info)`, also with
+`predict_str`, as earlier, or in the plural, for a batch; EasyR1's `compute_score(predict, ground_truth)`; OpenRLHF's
 `reward_func(queries, prompts, labels)` and the rubric functions of verifiers, `f(completion, answer, …)`.
 """
 
@@ -51,6 +52,9 @@ class Form:
 
     def score(self, value: Any) -> float | None:
         """The number in what a function gave; None: not judged. Errors: TypeError, ValueError where there is none."""
+        value = value.tolist() if hasattr(value, "tolist") else value
+        if isinstance(value, list | tuple):
+            (value,) = value
         if isinstance(value, Mapping):
             if self.key not in value:
                 raise ValueError(f"a result without {self.key!r}: {', '.join(map(str, value)) or 'an empty dict'}")
@@ -90,9 +94,22 @@ def _verl(sample: Sample) -> dict[str, Any]:
     return {
         "data_source": columns.get("data_source"),
         "solution_str": sample.text,
+        "predict_str": sample.text,
         "ground_truth": sample.gold,
         "extra_info": columns.get("extra_info"),
     }
+
+
+def _verl_batch(sample: Sample) -> dict[str, Any]:
+    """A batch of one."""
+    names = {"data_sources": "data_source", "solution_strs": "solution_str", "ground_truths": "ground_truth",
+             "extra_infos": "extra_info"}  # fmt: skip
+    one = _verl(sample)
+    return {many: [one[name]] for many, name in names.items()}
+
+
+def _easyr1(sample: Sample) -> dict[str, Any]:
+    return {"predict": sample.text, "ground_truth": sample.gold}
 
 
 def _openrlhf(sample: Sample) -> dict[str, Any]:
@@ -115,6 +132,9 @@ def _verifiers(sample: Sample) -> dict[str, Any]:
 
 
 VERL = Form("verl's compute_score", frozenset({"solution_str", "ground_truth"}), _verl, "score")
+VERL_OLDER = Form(VERL.name, frozenset({"predict_str", "ground_truth"}), _verl, "score")
+VERL_BATCH = Form("verl's batched compute_score", frozenset({"solution_strs", "ground_truths"}), _verl_batch, "score")
+EASYR1 = Form("EasyR1's compute_score", frozenset({"predict", "ground_truth"}), _easyr1, "overall")
 OPENRLHF = Form("OpenRLHF's reward_func", frozenset({"queries", "labels"}), _openrlhf, "rewards")
 VERIFIERS = Form("a rubric function of verifiers", frozenset({"completion"}), _verifiers, "reward")
-FORMS = (VERL, OPENRLHF, VERIFIERS)
+FORMS = (VERL, VERL_OLDER, VERL_BATCH, EASYR1, OPENRLHF, VERIFIERS)

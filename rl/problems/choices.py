@@ -15,6 +15,10 @@ _OWN_LETTER = re.compile(r"\s*\(?([A-Z])[).:]\s*(?=\S)")
 _LETTER = re.compile(r"\(?\s*([A-Za-z])\s*[).:]?")
 
 
+class FromOne(Refused):
+    """An index that would be the last one if they began at 1: where none is 0, all of them are off by one."""
+
+
 @dataclass(frozen=True)
 class Choices:
     """The texts to choose from; the first is A."""
@@ -37,9 +41,14 @@ class Choices:
 
     def letter(self, answer: Any, path: str) -> str:
         """The letter of an answer: a letter, a text of a choice, or an index from 0. Errors: Refused."""
-        answer = whole_number(answer)
+        answer = whole_number(answer[0] if isinstance(answer, list) and len(answer) == 1 else answer)
         if isinstance(answer, Mapping | list | bool):
             raise Refused(f"column {path!r} holds no letter, index or text of a choice")
+        if str(answer).strip() == str(len(self.texts)) and str(answer).strip() not in (*self.texts, *self.labels):
+            raise FromOne(
+                f"column {path!r}: {answer!r} is no index from 0 of the {len(self.texts)} choices; do they begin at 1? "
+                "then map a column of letters or texts"
+            )
         found = self._readings(answer)
         if len(found) == 1:
             return ascii_uppercase[found.pop()]
@@ -52,7 +61,8 @@ class Choices:
         )
 
     def _readings(self, answer: Any) -> set[int]:
-        text = final_answer(str(answer))
+        text = str(answer).strip()
+        text = text if text in self.texts else final_answer(text)
         number = isinstance(answer, int)
         texts = {i for i, choice in enumerate(self.texts) if choice == text} if not number or self.numeric else set()
         if not number and text in self.labels:
@@ -66,9 +76,11 @@ class Choices:
 
 
 def choices_of(value: Any) -> Choices | None:
-    """The choices that a column holds: a list, an object by letter, or ARC's `{text: […], label: […]}`."""
+    """The choices that a column holds: a list, an object by letter, or ARC's `text` and `label` in either form."""
     value = opened(value) if isinstance(value, str) else value
     labels: Sequence[str] = ()
+    if isinstance(value, list) and all(isinstance(part, Mapping) and "text" in part for part in value):
+        value = {key: [part.get(key) for part in value] for key in ("text", "label") if value and key in value[0]}
     if isinstance(value, Mapping) and isinstance(value.get("text"), list):
         labels, value = [str(label) for label in value.get("label") or ()], value["text"]
     elif isinstance(value, Mapping):

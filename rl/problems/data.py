@@ -13,8 +13,9 @@ from rewards.verifier.gym import ReasoningGym, gold
 from rewards.verifier.numeric import NumericTolerance
 from rl.errors import UserError
 from rl.plugins import readable
+from rl.problems.choices import FromOne
 from rl.problems.files import Row, rows_of
-from rl.problems.golds import NoAnswer, Refused
+from rl.problems.golds import NOTHING, NoAnswer, Refused
 from rl.problems.layouts import Layout, layout_of
 from rl.problems.paths import opened, value_at
 from rl.problems.prompts import made, problem_id
@@ -91,6 +92,9 @@ def problems_of(
             columns.setdefault(role, Counter())[column] += 1
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
+    off_by_one = next((error for error, reason in without if isinstance(reason, FromOne)), None)
+    if off_by_one and not any(read.problem.answer == "A" for read in found.values()):
+        raise off_by_one
     if not found:
         raise without[0][0]
     kept = _readable(list(found.values()), source, verifier)
@@ -140,6 +144,8 @@ def _read(
             f"{where}: a problem with choices is answered by a letter, which verifier {verifier.name!r} does not "
             "judge; write `verifier: choice`"
         )
+    if answer in NOTHING and isinstance(verifier, NO_LETTERS):
+        raise NoAnswer(f"column {layout.answer!r} holds {answer!r}")
     prompt = made(layout.asked, form, chat, layout.shown)
     prose = layout.is_prose(row) and not isinstance(verifier, FunctionVerifier)
     asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)

@@ -15,8 +15,10 @@ from itertools import pairwise
 from rewards import Problem, Verdict
 from rewards.verifier import MathVerifier, Verifier
 from rewards.verifier.function import FunctionVerifier
+from rewards.verifier.latex import read
 from rl.plugins import judge
 from rl.problems.data import NO_LETTERS
+from rl.problems.layouts import CONTEXTS
 from rl.problems.paths import is_missing
 
 PAIRS = 200
@@ -25,6 +27,12 @@ FEW = 5
 """Problems below which nothing is said of all of them."""
 
 _CODE = re.compile(r"```|^\s*(?:def|class|import|from|return|assert)\s|[{,]\s*['\"]\w+['\"]\s*:|</?\w+>", re.MULTILINE)
+_MARK = re.compile(
+    r"<\|(?:im_start|start_header_id|user|assistant|eot_id|start)\|>|<start_of_turn>|\[INST\]|<｜User｜>"
+)
+"""Special tokens that begin or end a turn."""
+_LONE = (re.compile(r"\$([^$]+)\$"), re.compile(r"(?<![\w.^{])(-?[0-9]+(?:[.,][0-9]+)*)(?!\w)"))
+"""A formula in a text, and a number."""
 _LETTER = re.compile(r"\(?[A-J]\)?")
 _SHOWN = re.compile(r"(?:^|[\s(\[*$])[AB]\s*[).:\]]|\\text\w*\{\(?[AB]\)?", re.MULTILINE)
 
@@ -33,9 +41,11 @@ def doubts_of(problems: Sequence[Problem], verifier: Verifier) -> list[str]:
     """A line each, with what to do; none where nothing is doubtful."""
     if not problems:
         return []
-    lines = [_constant(problems), _letters(problems, verifier), _errors(problems, verifier)]
+    lines = [_constant(problems), _letters(problems, verifier), _errors(problems, verifier), *_prompts(problems)]
     if not isinstance(verifier, FunctionVerifier):  # whose golds may be anything
         lines += [_code(problems), _by_itself(problems, verifier), _each_other(problems, verifier)]
+    if isinstance(verifier, MathVerifier):
+        lines.append(_worded(problems, verifier))
     return [line for line in lines if line]
 
 
@@ -90,6 +100,39 @@ def _each_other(problems: Sequence[Problem], verifier: Verifier) -> str | None:
     if len(pairs) < FEW or right <= 0.1 * len(pairs):
         return None
     return f"{right} of {len(pairs)} golds are right for another problem: the verifier hardly tells these answers apart"
+
+
+def _worded(problems: Sequence[Problem], verifier: Verifier) -> str | None:
+    """Golds with words around their only number or formula, by which that alone is wrong."""
+    lone = {problem.id: found for problem in problems if (found := _alone(problem.answer))}
+    looked = [problem for problem in problems if problem.id in lone][:PAIRS]
+    verdicts = judge(verifier, [p.answer for p in looked], [boxed(lone[p.id]) for p in looked])
+    wrong = {p.id for p, verdict in zip(looked, verdicts, strict=True) if verdict is not Verdict.CORRECT}
+    words = "have words or signs around an answer that is wrong without them: map a column of bare answers"
+    return _some(problems, lambda p: p.id in wrong, words)
+
+
+def _alone(gold: str) -> str | None:
+    """The only formula or number of a gold that is no expression as a whole."""
+    if read(gold.strip()) is not None:
+        return None
+    found = next((found for pattern in _LONE if (found := pattern.findall(gold))), [])
+    return found[0] if len(found) == 1 and found[0] != gold.strip("$ ") else None
+
+
+def _prompts(problems: Sequence[Problem]) -> list[str]:
+    """Chats that a template would wrap wrongly, and questions about something that they do not show."""
+    chats = [p.prompt for p in problems if not isinstance(p.prompt, str)]
+    marked = [found[0] for chat in chats for turn in chat if (found := _MARK.search(turn["content"]))]
+    ended = sum(chat[-1]["role"] == "assistant" for chat in chats)
+    bare = [name for p in problems for name in CONTEXTS if not is_missing(value := p.columns.get(name))
+            if not isinstance(value, str) or value not in text_of(p)]  # fmt: skip
+    counts = (
+        (len(marked), f"prompts hold a template's marks as text, such as {marked[:1]}: map a column of bare questions"),
+        (ended, "prompts end with an answer of the assistant's: map a column of what comes before it"),
+        (len(bare), f"prompts do not show what stands in their column {bare[:1]}: map a column of whole prompts"),
+    )
+    return [f"{count} of {len(problems)} {words}" for count, words in counts if count]
 
 
 def _some(problems: Sequence[Problem], is_one: Callable[[Problem], bool], words: str) -> str | None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rl.errors import OutOfReach, UserError, first_line
 from rl.plugins import load_object
 from rl.problems.benchmarks import BENCHMARKS
+from rl.problems.prompts import turns_of
 from rl.reading import UNREADABLE
 from rl.recipe.parts import SourcePart
+
+_SPLIT = re.compile(r"(?:^|[/._-])(train|test|validation|valid|val|dev|eval)(?=[/._-])")
 
 Row = Mapping[str, Any]
 
@@ -28,14 +34,14 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
     path = Path(name)
     if name in BENCHMARKS and not path.exists():
         return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **source.options})
-    if path.suffix in FILE_KINDS and not path.is_dir():
+    if path.suffix.lower() in FILE_KINDS and not path.is_dir():
         return _file_rows(path)
     if path.is_dir():
         return _folder_rows(path, source.options)
     if ":" in name:
         rows = load_object(name, "data factory")
         try:
-            return list(rows(**source.options))
+            return [_plain(row) for row in rows(**source.options)]
         except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:
@@ -44,7 +50,10 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
 
 
 def _folder_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
-    """What `datasets.save_to_disk` wrote, or the rows of all parquet shards below, in the order of their paths."""
+    """What `datasets.save_to_disk` wrote, or the rows of parquet shards below, in the order of their paths.
+
+    Of shards of several splits, as a data set of the hub has them, those of one: `train`, or the one of `options`.
+    """
     if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
         return _saved_rows(path, options)
     shards = sorted(path.rglob("*.parquet"))
@@ -52,7 +61,25 @@ def _folder_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
         raise UserError(
             f"data folder {str(path)!r} holds no .parquet file, nor is it of `save_to_disk`; check `data` in the recipe"
         )
+    splits = {shard: _split_of(shard.relative_to(path)) for shard in shards}
+    if "split" in options or len(set(splits.values())) > 1:
+        wanted = _one_of(dict.fromkeys(name for name in splits.values() if name), path, options)
+        shards = [shard for shard in shards if splits[shard] == wanted]
     return chain.from_iterable(map(_file_rows, shards))
+
+
+def _split_of(shard: Path) -> str | None:
+    found = _SPLIT.search(shard.as_posix())
+    return found[1] if found else None
+
+
+def _one_of(splits: Iterable[str], path: Path, options: Mapping[str, Any]) -> str:
+    names = list(splits)
+    split = str(options.get("split", names[0] if len(names) == 1 else "train"))
+    if split not in names:
+        write = f"write `options: {{split: …}}` with one of {', '.join(names)}" if names else "leave `split` out"
+        raise UserError(f"{path} has no split {split!r}; {write}")
+    return split
 
 
 def _saved_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
@@ -64,32 +91,31 @@ def _saved_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
         raise UserError(f"cannot read {path}: {first_line(error)}") from error
     if not isinstance(saved, DatasetDict):
         return saved  # type: ignore[no-any-return]
-    split = options.get("split", next(iter(saved)) if len(saved) == 1 else "train")
-    if split not in saved:
-        raise UserError(f"{path} has no split {split!r}; write `options: {{split: …}}` with one of {', '.join(saved)}")
-    return saved[split]  # type: ignore[no-any-return]
+    return saved[_one_of(saved, path, options)]  # type: ignore[no-any-return]
 
 
 def _file_rows(path: Path) -> Iterable[Row]:
     if not path.is_file():
         raise UserError(f"data file {str(path)!r} does not exist; check `data` in the recipe")
     try:
-        if path.suffix == ".parquet":
+        kind = path.suffix.lower()
+        if kind == ".parquet":
             import pyarrow.parquet as pq
 
             rows = pq.read_table(path).to_pylist()
         else:
-            read = {".json": _json_rows, ".jsonl": _json_lines, ".csv": _csv_rows}[path.suffix]
+            read = {".json": _json_rows, ".jsonl": _json_lines, ".csv": _csv_rows}[kind]
             rows = read(path, _text(path))
     except (*UNREADABLE, OSError) as error:
         raise UserError(f"cannot read {path}: {first_line(error)}") from error
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of objects, one a problem, not one {_kind(rows)}")
     # A row that is the turns of a chat and nothing else.
-    rows = [{"conversations": row} if isinstance(row, list) else row for row in rows]
+    rows = [{"conversations": row} if isinstance(row, list) and turns_of(row) else row for row in rows]
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise UserError(f"{path}: expected a list of objects, one a problem; row {number} is a {_kind(row)}")
+            whole = "; is it one list over all lines? then name it .json" if kind == ".jsonl" and len(rows) == 1 else ""
+            raise UserError(f"{path}: expected a list of objects, one a problem; row {number} is a {_kind(row)}{whole}")
     return rows
 
 
@@ -121,8 +147,9 @@ def _json_lines(path: Path, text: str) -> list[Any]:
             try:
                 rows.append(json.loads(line, strict=False))
             except json.JSONDecodeError as error:
+                whole = "; is it one list over all lines? then name it .json" if line.strip() == "[" else ""
                 where = f"line {number}, column {error.colno}"
-                raise UserError(f"cannot read {path}: {error.msg} in {where}") from error
+                raise UserError(f"cannot read {path}: {error.msg} in {where}{whole}") from error
     return rows
 
 
@@ -131,6 +158,7 @@ def _csv_rows(path: Path, text: str) -> list[Any]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)  # a newline inside quotes stays as it is
     rows = []
     try:
+        _require_head(path, reader.fieldnames or ())
         for row in reader:
             if None in row or None in row.values():
                 count = len(reader.fieldnames or ())
@@ -139,6 +167,24 @@ def _csv_rows(path: Path, text: str) -> list[Any]:
     except csv.Error as error:
         raise UserError(f"cannot read {path}: {error} in line {reader.line_num}") from error
     return rows
+
+
+def _require_head(path: Path, names: Sequence[str]) -> None:
+    """Errors: UserError where other marks than commas stand between the names, or one stands twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"cannot read {path}: two columns are called {twice!r}; name them apart")
+    if len(names) == 1 and (mark := next((mark for mark in ";\t|" if mark in names[0]), None)):
+        raise UserError(f"cannot read {path}: {mark!r} stands between its columns; write it with commas")
+
+
+def _plain(value: Any) -> Any:
+    """A value with Python's own lists and numbers where it has those of numpy, as pandas gives them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return _plain(value.tolist()) if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Row]:

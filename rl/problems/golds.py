@@ -1,15 +1,19 @@
 r"""Gold answers: what stands in a column becomes the text that a completion is judged by, or is refused.
 
-An object or a list is no answer. A list of one is; texts are read for `####` and `\boxed{}` first.
+An object or a list is no answer. A list of one is; texts are read for what marks an answer first.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
+from numbers import Number
 from typing import Any
 
-from rewards.verifier import boxed_answer
+from rewards.thinking import read
+from rewards.verifier import Reading, boxed_answer
 from rl.problems.paths import a_path_into, opened
 
 LONG = 10
@@ -17,6 +21,14 @@ LONG = 10
 LONG_SOLUTION = 3
 """The same in a column of worked solutions."""
 
+NOTHING = {"None", "none", "nan", "NaN", "null", "NULL", "N/A", "n/a", "#N/A", "<NA>"}
+"""What Python, pandas and databases write where there is no answer."""
+
+_TAGGED = re.compile(r".*<answer>(.*?)</answer>", re.DOTALL)
+_SAID = re.compile(
+    r"(?i)(?:.*[\s.,*])?(?:the\s+)?(?:final\s+)?answer\**(?:\s+is\b\s*:?|\s*[:=])\**\s*(\S[^\n]*)", re.DOTALL
+)
+_FLOAT = re.compile(r"-?[0-9](\.[0-9]+)?e[-+][0-9]{2,3}")
 _FORMULA = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\[A-Za-z]+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
@@ -47,7 +59,20 @@ def gold_text(value: Any, path: str, joined: bool = False) -> str:
         if len(parts) > 1 and not joined:
             raise Refused(f"column {path!r} holds {len(parts)} answers; {_write(value, path)}")
         value = ", ".join(final_answer(str(part)).replace("$", "") for part in parts) if joined else parts[0]
-    return final_answer(str(value))
+    return _written(value, path)
+
+
+def _written(value: Any, path: str) -> str:
+    """A text, a number or a truth as a final answer. Errors: Refused for anything else."""
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise Refused(f"column {path!r} holds {value}; write infinity as a text, such as '\\infty'")
+        value = repr(float(value))
+    if not isinstance(value, str | Number):
+        raise Refused(f"column {path!r} holds a {type(value).__name__}, not a text or a number; write it as a text")
+    text = final_answer(str(value))
+    # 1e-05 is Python's 0.00001, and to a judge of formulas it is the number e, less 5.
+    return format(Decimal(text), "f") if _FLOAT.fullmatch(text) else text
 
 
 def _scalars(value: list[Any], path: str) -> list[Any]:
@@ -71,16 +96,35 @@ def without_units(text: str) -> str:
 
 
 def final_answer(answer: str) -> str:
-    r"""The final answer of a worked solution: after GSM8K's `####`, in MATH's `\boxed{}`, or all of it."""
-    _, marker, tail = answer.rpartition("####")
-    if marker:
+    """The final answer of a worked solution: what is marked as it, or all of it."""
+    found = marked(answer)
+    return answer.strip() if found is None else found
+
+
+def marked(text: str) -> str | None:
+    r"""What a text marks as its answer; None where nothing does.
+
+    After GSM8K's `####`, in MATH's `\boxed{}`, in `<answer>` tags, or at the end after "the answer is" or "answer:".
+    """
+    text = (Reading().after_thinking(read("", text)) or "").strip()
+    _, mark, tail = text.rpartition("####")
+    if mark and "\n" not in tail.strip() and _words(tail) < LONG:  # and no heading in Markdown
         return re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", tail.strip())
-    boxed = boxed_answer(answer)
-    return answer.strip() if boxed is None else boxed
+    boxed = boxed_answer(text)
+    if boxed is not None:
+        return boxed
+    tagged = _TAGGED.match(text)
+    if tagged:
+        return tagged[1].strip()
+    said = _SAID.fullmatch(text)
+    return None if said is None or _words(said[1]) >= LONG_SOLUTION else said[1].strip().removesuffix(".").strip("* ")
 
 
 def is_prose(value: Any, most: int = LONG) -> bool:
     """Whether a text is sentences in which nothing marks an answer."""
-    if not isinstance(value, str) or "####" in value or boxed_answer(value) is not None:
-        return False
-    return len(_WORD.findall(_FORMULA.sub(" ", value))) >= most
+    return isinstance(value, str) and marked(value) is None and _words(value) >= most
+
+
+def _words(text: str) -> int:
+    """Words outside of formulas."""
+    return len(_WORD.findall(_FORMULA.sub(" ", text)))

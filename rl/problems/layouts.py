@@ -15,11 +15,15 @@ from rl.problems.choices import Choices, choices_of
 from rl.problems.files import Row
 from rl.problems.golds import LONG, LONG_SOLUTION, NoAnswer, gold_text, is_prose, whole_number, without_units
 from rl.problems.paths import a_path_into, is_missing, opened, paths_of, value_at
-from rl.problems.prompts import turns_of
+from rl.problems.prompts import has_other_parts, turns_of
 
 ROLES = ("problem", "answer", "choices")
 STORIES = (("Body", "Question"), ("body", "question"))
 """SVAMP and ASDiv: the story and its question are two columns."""
+CONTEXTS = ("context", "passage")
+"""Texts that a question is about; they go before it."""
+ASKS = ("question", "Question")
+JOINED = " + "
 PROBLEMS = ("problem", "question", "prompt", "Problem", "Question")
 TURNS = ("messages", "conversations", "conversation")
 ANSWERS = ("answer", "ground_truth", "Answer", "final_answer", "expected_answer", "solution", "Solution")
@@ -95,8 +99,8 @@ def layout_of(row: Row, columns: Mapping[str, str], where: str) -> Layout:
         if role not in ROLES:
             raise unknown("column role", role, ROLES, where)
     asked, problem = _problem(row, columns.get("problem"), where)
-    choices, shown = _choices(row, columns.get("choices"))
-    story = " + " in problem
+    choices, shown = _choices(row, columns.get("choices"), where)
+    story = tuple(problem.split(JOINED)) in STORIES
     if "answer" in columns:
         names: tuple[str, ...] = (columns["answer"],)
     elif shown is not None:
@@ -121,7 +125,7 @@ def _problem(row: Row, mapped: str | None, where: str) -> tuple[str | list[dict[
     if mapped is None:
         for story in STORIES:
             if set(story) <= row.keys() and all(not is_missing(row[name]) for name in story):
-                return " ".join(str(row[name]).strip() for name in story), " + ".join(story)
+                return " ".join(str(row[name]).strip() for name in story), JOINED.join(story)
     # Turns of a chat are what a model is given, whatever a `question` beside them says.
     chat = ("prompt",) if turns_of(row.get("prompt")) else ()
     names = (mapped,) if mapped else (*chat, *PROBLEMS, *TURNS)
@@ -136,20 +140,34 @@ def _problem(row: Row, mapped: str | None, where: str) -> tuple[str | list[dict[
     turns = turns_of(value)
     if turns is not None:
         return turns, found
+    if has_other_parts(value):
+        raise UserError(f"{where}: column {found!r} holds parts that are no text, such as images; models here get text")
     if not isinstance(value, str) or isinstance(opened(value), dict):
         inside = opened(value) if isinstance(value, str) else value
         path = a_path_into(inside, found)
         write = "map another" if path == found else f"write a path, such as `columns: {{problem: '{path}'}}`"
         raise UserError(f"{where}: column {found!r} holds neither a text nor turns of a chat; {write}")
-    context = None if mapped or found != "question" or "final_answer" not in row else row.get("context")
-    return (f"{context}\n{value}" if context else value), found
+    before = None if mapped or found not in ASKS else next((n for n in CONTEXTS if _adds(row.get(n), value)), None)
+    return (value, found) if before is None else (f"{row[before]}\n{value}", f"{before}{JOINED}{found}")
 
 
-def _choices(row: Row, mapped: str | None) -> tuple[str | None, Choices | None]:
+def _adds(context: Any, question: str) -> bool:
+    return isinstance(context, str) and not is_missing(context) and opened(context) is None and context not in question
+
+
+def _choices(row: Row, mapped: str | None, where: str) -> tuple[str | None, Choices | None]:
+    if mapped == "":
+        return None, None
     for name in (mapped,) if mapped else CHOICES:
-        found = choices_of(value_at(row, name))
+        value = value_at(row, name)
+        found = choices_of(value)
         if found is not None:
             return name, found
+        if mapped or not is_missing(value):
+            raise UserError(
+                f"{where}: column {name!r} holds no choices that can be read; make it a list of two to 26 texts, "
+                "or write `columns: {choices: ''}` where there are none"
+            )
     return None, None
 
 

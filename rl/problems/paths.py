@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?[0-9]+)\]")
+_PATH = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[-?[0-9]+\])*")
+_AS_NUMPY = re.compile(r"""(?<=['"])\s+(?=['"])""")
+"""Between two texts of a list that numpy prints; Python would read them as one text."""
 _LONGEST = 100_000
 """Characters of a text that may be taken for an object or a list."""
 
@@ -18,6 +21,8 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     """What stands at a path, None where nothing does. A column of just that name goes before a path."""
     if path in row:
         return row[path]
+    if not _PATH.fullmatch(path):
+        return None
     value: Any = row
     for name, place in _STEP.findall(path):
         value = opened(value) if isinstance(value, str) else value
@@ -30,13 +35,13 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
 
 
 def opened(text: str) -> Any:
-    """The object or list that a text is, as JSON or as Python prints it; None where it is neither."""
+    """The object or list that a text is, as JSON, or as Python or numpy prints it; None where it is neither."""
     text = text.strip()
     if not text or text[0] + text[-1] not in ("{}", "[]") or len(text) > _LONGEST:
         return None
     for read in (json.loads, ast.literal_eval):
         try:
-            value = read(text)
+            value = read(text if read is json.loads else _AS_NUMPY.sub(", ", text))
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         return value if isinstance(value, dict | list) else None

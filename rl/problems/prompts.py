@@ -41,6 +41,13 @@ def turns_of(value: Any) -> list[dict[str, str]] | None:
     return None if None in turns else [turn for turn in turns if turn is not None]
 
 
+def has_other_parts(value: Any) -> bool:
+    """Whether turns of a chat hold parts that are no text."""
+    turns = value if isinstance(value, list) else []
+    contents = [turn.get("content") for turn in turns if isinstance(turn, Mapping)]
+    return any(isinstance(c, list) and any(isinstance(p, Mapping) and "text" not in p for p in c) for c in contents)
+
+
 def _turn(turn: Any) -> dict[str, str] | None:
     if not isinstance(turn, Mapping):
         return None

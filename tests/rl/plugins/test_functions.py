@@ -143,9 +143,74 @@ def test_a_rubric_function_gets_turns_where_prompts_are_chats_and_what_it_names(
     assert values(reward, CHATS) == [2, 1]
 
 
+PUBLIC = [
+    ("completions, solution, log_extra=None, log_metric=None, **kwargs", "a TRL reward function", ["solution"]),
+    ("completions, **kwargs", "a TRL reward function", []),
+    ("prompts, completions, completion_ids, trainer_state, **kwargs", "a TRL reward function", []),
+    ("prompts, completions, answer, **kwargs", "a TRL reward function", []),
+    ("completions, num_parallel=2, provider_type='e2b', **kwargs", "a TRL reward function", []),
+    ("self, completions, solution, **kwargs", "a TRL reward function", ["solution"]),
+    ("data_source, solution_str, ground_truth, extra_info=None", "verl's compute_score", []),
+    ("solution_str, ground_truth, method='strict', format_score=0.0, score=1.0", "verl's compute_score", []),
+    (
+        "data_source, solution_str, ground_truth, extra_info, sandbox_fusion_url=None, **kwargs",
+        "verl's compute_score",
+        [],
+    ),
+    ("predict_str, ground_truth, use_boxed=True", "verl's compute_score", []),
+    ("data_sources, solution_strs, ground_truths, extra_infos, **kwargs", "verl's batched compute_score", []),
+    ("predict, ground_truth, format_weight=0.1", "EasyR1's compute_score", []),
+    ("queries, prompts, labels, **kwargs", "OpenRLHF's reward_func", []),
+    ("prompt, completion, answer, state", "a rubric function of verifiers", []),
+    ("completion, answer, info, **kwargs", "a rubric function of verifiers", []),
+]
+"""Parameters of public functions; what each is taken for; the columns of the data that it needs."""
+
+
+@pytest.mark.parametrize(("parameters", "taken", "columns"), PUBLIC)
+def test_a_public_function_is_told_by_its_parameters(
+    parameters: str, taken: str, columns: list[str], tmp_path: Path
+) -> None:
+    many = "[1.0] * len(completions)" if "TRL" in taken else "[1.0]" if "batched" in taken or "RLHF" in taken else "1.0"
+    source = f"def f({parameters}): return {many}\n"
+    if parameters.startswith("self"):  # a class that ms-swift calls so
+        source = f"class f:\n    def __init__(self, args=None): ...\n    def __call__({parameters}): return {many}\n"
+    reward = loaded(tmp_path, source)
+    assert (reward.describe(), reward.columns) == (taken, columns)
+    assert values(reward, CHATS) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "missing"),
+    [
+        ("prompt, completions, prompt_ids, completion_ids, answer, **kwargs", "'prompt', 'prompt_ids'"),  # AReaL
+        ("samples, prompts, outputs, **kwargs", "'samples', 'outputs'"),  # trlX
+        ("args, sample, **kwargs", "'args', 'sample'"),  # slime
+        ("completions, target, nums, **kwargs", "'target', 'nums'"),  # a column that other data has
+    ],
+)
+def test_a_function_that_asks_for_what_no_column_holds_is_refused_before_a_run(
+    parameters: str, missing: str, tmp_path: Path
+) -> None:
+    reward = loaded(tmp_path, f"def f({parameters}): ...")
+    with pytest.raises(UserError, match=f"reward 'f' asks for {missing}, not a column of rows.jsonl"):
+        reward.require(["question", "answer"], "rows.jsonl")
+
+
+def test_results_of_verls_and_easyr1s_functions_are_read(tmp_path: Path) -> None:
+    batched = (
+        "def f(data_sources, solution_strs, ground_truths, extra_infos): return [{'score': float(ground_truths[0])}]"
+    )
+    assert values(loaded(tmp_path, batched), PLAIN) == [2, 3]
+    easy = "def f(predict, ground_truth): return {'overall': float(ground_truth in predict), 'format': 9}"
+    assert values(loaded(tmp_path, easy), PLAIN) == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
+        ("def f(task_info, action): ...", "nobody gives task_info, action to a reward function"),
+        ("def f(min_value=0.0, max_len=1000): ...", "nobody gives min_value, max_len to a reward function"),
         ("def f(text, gold): ...", "nobody gives text, gold to a reward function, which takes completions"),
         ("def f(solution_str, ground_truth, tokenizer): ...", "nobody gives tokenizer to verl's compute_score"),
         ("def f(completion, parser, **kw): ...", "nobody gives parser to a rubric function of verifiers"),

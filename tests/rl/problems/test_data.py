@@ -60,6 +60,13 @@ def test_a_worked_solution_stays_a_column_beside_the_answer_found_in_it(tmp_path
         (r"so it is $\boxed{\left(3, \frac{\pi}{2}\right)}$.", r"\left(3, \frac{\pi}{2}\right)"),
         ("42", "42"),
         (" x+1 ", "x+1"),
+        ("The answer is 3.", "3"),
+        ("We add them. The final answer is: $3$.", "$3$"),
+        ("**Answer:** 3", "3"),
+        ("<answer> 3 </answer>", "3"),
+        (r"<think>Is the answer 4? \boxed{4}</think>The answer is 3", "3"),
+        ("#### Step 1\nAdd.\n#### Step 2\nSo it is \\boxed{3}", "3"),
+        ("The answer is no prime number at all", "The answer is no prime number at all"),
     ],
 )
 def test_the_final_answer_of_a_worked_solution_is_found(text: str, expected: str) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
 
@@ -48,6 +50,10 @@ def test_a_csv_field_may_hold_commas_quotes_and_newlines(tmp_path: Path) -> None
         ("a.jsonl", b'{"a": 1}\n{"b": "\xff"}', "no UTF-8 in line 2, column 8"),
         ("a.jsonl", b'{"a": 1}\n7\n', "row 2 is a number"),
         ("a.csv", b"problem,answer\n1,2\n1,2,3\n", "line 3 has not the 2 fields"),
+        ("a.csv", b"problem,answer,answer\n1,2,3\n", "two columns are called 'answer'"),
+        ("a.csv", b"problem;answer\n1+1;2,5\n", "';' stands between its columns; write it with commas"),
+        ("a.jsonl", b'[{"problem": "1+1", "answer": "2"}]', "row 1 is a list; is it one list over all lines"),
+        ("a.jsonl", b'[\n {"problem": "1+1"}\n]', "line 1, column 2; is it one list over all lines"),
     ],
 )
 def test_a_file_that_cannot_be_read_names_line_and_column(name: str, data: bytes, message: str, tmp_path: Path) -> None:
@@ -55,6 +61,30 @@ def test_a_file_that_cannot_be_read_names_line_and_column(name: str, data: bytes
     with pytest.raises(UserError, match=message) as error:
         rows_of(SourcePart(str(tmp_path / name)))
     assert "\n" not in str(error.value)
+
+
+def test_of_a_folder_with_several_splits_one_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for place, name in enumerate(("test-00000-of-00001", "train-00000-of-00002", "train-00001-of-00002")):
+        pq.write_table(pa.Table.from_pylist([{"problem": f"{place}?"}]), tmp_path / "data" / f"{name}.parquet")
+
+    def problems(**options: str) -> list[str]:
+        return [row["problem"] for row in rows_of(SourcePart(str(tmp_path), options=options))]
+
+    assert (problems(), problems(split="test")) == (["1?", "2?"], ["0?"])
+    with pytest.raises(UserError, match=r"no split 'val'; .* test, train"):
+        problems(split="val")
+
+
+def test_a_python_source_may_give_what_pandas_does(tmp_path: Path) -> None:
+    code = "import numpy as np\ndef rows(): return [{'a': np.array([{'b': np.int64(3)}], dtype=object), 'c': ('d',)}]"
+    (tmp_path / "mine.py").write_text(code)
+    assert list(rows_of(SourcePart(f"{tmp_path}/mine.py:rows"))) == [{"a": [{"b": 3}], "c": ["d"]}]
+
+
+def test_an_ending_in_capitals_is_one_too(tmp_path: Path) -> None:
+    (tmp_path / "A.JSONL").write_text("\n".join(map(json.dumps, ROWS)))
+    assert list(rows_of(SourcePart(str(tmp_path / "A.JSONL")))) == ROWS
 
 
 def test_what_datasets_saved_to_disk_is_read_with_its_split(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Layouts that people's files have: rows written by hand with the columns of each."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rewards.verifier import MathVerifier
+from rewards.verifier.exact import ExactMatch
 from rl.errors import UserError
 from rl.plugins import load_verifier
-from rl.problems.data import ProblemSet, load_problems
+from rl.problems.data import ProblemSet, load_problems, problems_of
 from rl.recipe.parts import PromptPart, SourcePart
 
 ASKED = [{"role": "user", "content": "2+3?"}]
@@ -72,6 +74,20 @@ LAYOUTS: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "sentences beside an answer": (
         {"question": "2+3?", "answer": PROOF, "ground_truth": "5"}, "5", {"problem": "question", "answer": "ground_truth"},
     ),
+    "a text as a context": (
+        {"context": "Ann has 2 pens and gets 3.", "question": "How many?", "answer": "5"},
+        "5",
+        {"problem": "context + question", "answer": "answer"},
+    ),
+    "a list as numpy prints it": (
+        {"problem": "2+3?", "answer": "['5']", "choices": None}, "5", {"problem": "problem", "answer": "answer"},
+    ),
+    "a small number": (
+        {"problem": "2+3?", "answer": 5e-05}, "0.00005", {"problem": "problem", "answer": "answer"},
+    ),
+    "a large number in a table of texts": (
+        {"problem": "2+3?", "answer": "-2.5e+16"}, "-25000000000000000", {"problem": "problem", "answer": "answer"},
+    ),
     "ASDiv": (
         {"body": "Ann has 2 pens and gets 3.", "question": "How many?", "answer": "5 (pens)", "formula": "2+3=5"},
         "5",
@@ -88,7 +104,11 @@ def test_a_layout_is_read_as_it_is_and_says_which_columns_were_taken(
     found = load([row], tmp_path, verifier)
     assert [p.answer for p in found.problems] == [answer]
     assert found.columns == columns
-    text = "Ann has 2 pens and gets 3. How many?" if name == "ASDiv" else "2+3?"
+    told = {
+        "ASDiv": "Ann has 2 pens and gets 3. How many?",
+        "a text as a context": "Ann has 2 pens and gets 3.\nHow many?",
+    }
+    text = told.get(name, "2+3?")
     assert found.problems[0].prompt == [{"role": "user", "content": text}]
 
 
@@ -119,6 +139,9 @@ def test_a_path_leads_to_a_value_inside_a_row(path: str, answer: str, verifier: 
         ({"problem": "?", "answer": [["5"]]}, r"holds a list of lists .*'answer\[0\]\[0\]'"),
         ({"problem": {"text": "?"}, "answer": "5"}, r"neither a text nor turns .*problem: 'problem\.text'"),
         ({"problem": ["?"], "answer": "5"}, r"neither a text nor turns .*problem: 'problem\[0\]'"),
+        ({"problem": "?", "answer": "['5' '6']"}, r"holds 2 answers; .*answer: 'answer\[0\]'"),
+        ({"problem": "?", "answer": float("inf")}, "holds inf; write infinity as a text"),
+        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}], "answer": "5"}, "parts that are no text"),
         ({"problem": 5, "answer": "5"}, "neither a text nor turns of a chat; map another"),
         ({"prompt": ASKED, "reward_model": {"ground_truth": {"target": 9, "numbers": [3, 3]}}}, "ground_truth.target"),
     ],
@@ -128,6 +151,28 @@ def test_an_object_or_a_list_is_never_a_problem_or_an_answer(
 ) -> None:
     with pytest.raises(UserError, match=rf"row 1: .*{message}"):
         load([row], tmp_path, verifier)
+
+
+def test_what_is_no_text_or_number_is_refused_by_its_kind(verifier: MathVerifier) -> None:
+    rows = [
+        {"problem": "When?", "answer": date(2020, 1, 3)},
+        {"problem": "1+1", "answer": b"2"},
+        {"problem": "2", "answer": 2},
+    ]
+    found = problems_of(rows, SourcePart("mine"), PromptPart(), verifier)
+    assert ([p.answer for p in found.problems], found.unreadable) == (["2"], 2)
+    with pytest.raises(UserError, match="row 1: column 'answer' holds a date, not a text or a number"):
+        problems_of(rows, SourcePart("mine", strict=True), PromptPart(), verifier)
+
+
+def test_words_for_nothing_are_answers_to_verifiers_of_texts(tmp_path: Path) -> None:
+    assert load([{"problem": "Which?", "answer": "None"}], tmp_path, ExactMatch()).problems[0].answer == "None"
+
+
+@pytest.mark.parametrize("path", ["answer[", "answer[x]", "answer..b", "answer]", ".answer"])
+def test_a_path_that_is_none_leads_nowhere(path: str, verifier: MathVerifier, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="row 1: a problem without answer"):
+        load([{"problem": "?", "answer": ["5"]}], tmp_path, verifier, columns={"answer": path})
 
 
 def test_a_role_that_does_not_exist_is_named(verifier: MathVerifier, tmp_path: Path) -> None:
@@ -154,7 +199,7 @@ def test_an_object_among_answers_is_left_out_as_unreadable(verifier: MathVerifie
     assert load(rows, tmp_path, verifier).left_out == {"unreadable answer": 1}
 
 
-@pytest.mark.parametrize("answer", [None, "", "  ", float("nan"), "proof", "notfound"])
+@pytest.mark.parametrize("answer", [None, "", "  ", float("nan"), "proof", "notfound", "None", "nan"])
 def test_a_row_without_an_answer_is_left_out_and_counted_or_with_strict_an_error(
     answer: Any, verifier: MathVerifier, tmp_path: Path
 ) -> None:

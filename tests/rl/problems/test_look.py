@@ -100,6 +100,28 @@ def test_a_gold_that_is_not_right_in_a_box_is_doubted() -> None:
     assert line.startswith("1 of 2 golds are not right by themselves in a box")
 
 
+@pytest.mark.parametrize("golds", [("It is 3", "5"), ("(A) 3", "5"), ("`3`", "5"), ("we get $x^2$", "5")])
+def test_golds_with_words_around_them_by_which_the_bare_answer_is_wrong_are_doubted(
+    golds: tuple[str, ...], verifier: MathVerifier
+) -> None:
+    (line,) = doubts_of(problems(*golds), verifier)
+    assert line.startswith("1 of 2 golds have words or signs around an answer that is wrong without them")
+    assert doubts_of(problems("3 apples", "$5$", "-1,000", r"\sin^2 t", r"2\sqrt{3}", "even"), verifier) == []
+
+
+def test_prompts_that_a_template_would_wrap_wrongly_or_that_hide_their_context_are_doubted(
+    verifier: MathVerifier,
+) -> None:
+    def doubts(*turns: tuple[str, str], **columns: Any) -> list[str]:
+        prompt = [{"role": role, "content": content} for role, content in turns]
+        return doubts_of([Problem("p", prompt, "5", columns)], verifier)
+
+    assert doubts(("user", "2+3?")) == doubts(("user", "Of pens. 2+3?"), context="Of pens.") == []
+    assert doubts(("user", "<|im_start|>user\n2+3?"))[0].startswith("1 of 1 prompts hold a template's marks as text")
+    assert doubts(("user", "2+3?"), ("assistant", "5"))[0].startswith("1 of 1 prompts end with an answer")
+    assert doubts(("user", "Who?"), context={"title": ["a"]})[0].startswith("1 of 1 prompts do not show")
+
+
 def test_errors_that_the_verifier_does_not_allow_are_doubted(verifier: MathVerifier) -> None:
     assert doubts_of(problems("1.5", "2.5", error="0.1"), verifier)[0].startswith("2 problems allow an error")
     assert doubts_of(problems("1.5", "2.5", error=None), verifier) == []
