@@ -20,7 +20,7 @@ class FunctionVerifier(InWorkers):
     `completion` after its thinking, or the `whole` of it. A function of another trainer (`rewards.signatures`)
     is known by its parameters and gets the whole, others the answer, unless `of` says otherwise; its score of
     1 is correct. It runs in a fresh process that imports the function and nothing of the trainer's, within
-    `seconds` and `memory` (MB) an item; `options` are passed on to it.
+    `seconds` of the processor (ten times that on the clock) and `memory` (MB) an item; `options` are passed on to it.
 
     Errors: ValueError naming parameters that nobody gives.
     """
