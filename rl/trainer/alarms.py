@@ -147,8 +147,8 @@ def timed_out(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) ->
     if tally["timed_out"] <= MOST_TIMED_OUT * tally["rollouts"]:
         return None
     return (
-        f"{_share(tally, 'timed_out')} are timed_out: their answers are too large to be checked in time, or the "
-        "machine is too busy for `verifier.seconds`"
+        f"{_share(tally, 'timed_out')} are timed_out: their answers are too large to be checked in "
+        "`verifier.seconds`, or the judge waits for something"
     )
 
 
