@@ -40,6 +40,7 @@ def examine(asked: Asked) -> Iterator[Finding]:
     yield from _checked(shadows.examine)
     yield from _checked(lambda: device.examine(hidden))
     yield from found
+    yield from _checked(lambda: _model(recipe))
     yield from _checked(lambda: machine.examine(out, _weight(recipe), _has_device()))
     yield from _checked(lambda: folders.examine(out, asked.out is not None or recipe is not None))
     yield from _checked(lambda: environment.check_environment(os.environ, os.cpu_count() or 1, _missing(recipe)))
@@ -109,6 +110,17 @@ def _longest(recipe: Recipe) -> int:
         Budgets(load_budget(b.name, b.options, t.get("max_steps")), b.in_prompt, b.cap, b.cap_factor).maximum
         for b, t in parts
     )
+
+
+def _model(recipe: Recipe | None) -> list[Finding]:
+    """Whether a model that is at hand is one that can be sampled and trained; nothing where it is."""
+    if recipe is None or _missing(recipe):
+        return []
+    from rl.models import load_config, resolve_model
+    from rl.rollouts.rows import require_rows
+
+    require_rows(load_config(resolve_model(recipe.model), bool(recipe.trainer.get("trust_remote_code"))), recipe.model)
+    return []
 
 
 def _weight(recipe: Recipe | None) -> machine.Weight | None:

@@ -15,10 +15,11 @@ from rewards.verifier import Isolated
 from rl.errors import UserError, unknown
 from rl.evaluation.measuring import Asked, Measured
 from rl.evaluation.sampling import Answerer, end_ids
-from rl.models import base_of, load_model, load_tokenizer
+from rl.models import base_of, load_config, load_model, load_tokenizer
 from rl.ranks import is_main_process, launched
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Engine, TransformersEngine
+from rl.rollouts.rows import require_rows
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.engine import WorkersEngine
@@ -61,6 +62,8 @@ def open_answerer(
 
     Errors: UserError for a model or an engine that cannot be loaded.
     """
+    if choice.name == "transformers":
+        require_rows(load_config(path), name)
     on_gpu = launched().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
     return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)

@@ -12,13 +12,13 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import Cache, PreTrainedModel
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     MinPLogitsWarper,
@@ -28,6 +28,7 @@ from transformers.generation.logits_process import (
 )
 
 from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
+from rl.rollouts.rows import can_join, choose, empty, join, keeps_tokens, require_rows, stateful
 from rl.rollouts.streams import uniform
 
 THIN_AT = 7 / 8
@@ -66,13 +67,18 @@ class _Batch:
     """(B, W) 1 for what is no padding, the new ids included."""
     positions: Tensor
     """(B, new)."""
-    cache: DynamicCache
+    past: dict[str, Cache]
+    """What the model keeps, by the name that it takes it by."""
     alive: Tensor
     """(B,) False for a row that has ended and not yet left."""
 
+    @property
+    def cache(self) -> Cache:
+        return next(iter(self.past.values()))
+
     def keep(self, rows: Tensor) -> None:
         """Let the other rows go."""
-        self.cache.batch_select_indices(rows)
+        choose(self.cache, rows)
         self.rows, self.ids, self.mask = self.rows[rows], self.ids[rows], self.mask[rows]
         self.positions, self.alive = self.positions[rows], self.alive[rows]
 
@@ -81,18 +87,10 @@ class _Batch:
         unused = min(int(self.mask.argmax(1).min()), self.mask.size(1) - 1)
         self.mask = self.mask[:, unused:]
         short = self.mask.size(1) - other.mask.size(1)
-        for ours, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
-            for name in ("keys", "values"):
-                mine, new = getattr(ours, name)[:, :, unused:], getattr(theirs, name)
-                setattr(ours, name, torch.cat([_widen(mine, -short), _widen(new, short)]))
+        join(self.cache, other.cache, unused, short)
         self.mask = torch.cat([pad(self.mask, (max(0, -short), 0)), pad(other.mask, (max(0, short), 0))])
         for name in ("rows", "ids", "positions", "alive"):
             setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
-
-
-def _widen(states: Tensor, by: int) -> Tensor:
-    """Keys or values (B, heads, W, size) with `by` more padding on the left, if that is any."""
-    return pad(states, (0, 0, max(0, by), 0))
 
 
 class _Engine:
@@ -101,6 +99,8 @@ class _Engine:
     def __init__(self, model: PreTrainedModel, asks: Sequence[Ask]) -> None:
         first, device = asks[0], model.device
         self.model, self.sampling, self.logprobs = model, first.sampling, first.logprobs
+        require_rows(model.config, model.config.name_or_path)
+        self.even = stateful(model.config)
         self.prompts = [ask.prompt for ask in asks]
         self.warpers = _warpers(self.sampling)
         self.budgets = torch.tensor([ask.budget for ask in asks], device=device)
@@ -119,8 +119,8 @@ class _Engine:
         batch: _Batch | None = None
         while waiting or batch is not None:
             running = 0 if batch is None else len(batch.rows)
-            if waiting and running <= THIN_AT * size and (batch is None or _can_join(batch.cache)):
-                new = self._advance(self._begin([waiting.popleft() for _ in range(min(size - running, len(waiting)))]))
+            if waiting and running <= THIN_AT * size and (batch is None or can_join(batch.cache)):
+                new = self._advance(self._begin(self._next(waiting, size - running)))
                 if batch is None or new is None:
                     batch = batch or new
                 else:
@@ -129,20 +129,28 @@ class _Engine:
                 batch = self._advance(batch)
         return self._completions()
 
+    def _next(self, waiting: deque[int], most: int) -> list[int]:
+        """The prompts that begin together, out of those that wait: of one length where padding leaves a mark."""
+        length = len(self.prompts[waiting[0]])
+        fit = (i for i in waiting if not self.even or len(self.prompts[i]) == length)
+        found = list(islice(fit, most))
+        for i in found:
+            waiting.remove(i)
+        return found
+
     def _begin(self, rows: Sequence[int]) -> _Batch:
         ids, mask = _left_pad([self.prompts[i] for i in rows], self.model.device)
         index = torch.tensor(rows, device=self.model.device)
-        cache = DynamicCache(config=self.model.config)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        return _Batch(index, ids, mask, positions, cache, torch.ones_like(index, dtype=torch.bool))
+        return _Batch(index, ids, mask, positions, empty(self.model.config), torch.ones_like(index, dtype=torch.bool))
 
     def _advance(self, batch: _Batch) -> _Batch | None:
         """One token more for every row; None once all have ended."""
         logits = self.model(
             input_ids=batch.ids,
-            attention_mask=batch.mask,
+            attention_mask=batch.mask if keeps_tokens(batch.cache) else None,
             position_ids=batch.positions,
-            past_key_values=batch.cache,
+            **batch.past,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
@@ -191,11 +199,6 @@ class _Engine:
             Completion(tuple(row[:length]), "eos" if ended else "length", tuple(logps[:length]))
             for row, logps, length, ended in zip(*(column.tolist() for column in columns), strict=True)
         ]
-
-
-def _can_join(cache: DynamicCache) -> bool:
-    """Whether rows can be added: a sliding window or a recurrent state has no place for padding."""
-    return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 def _left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

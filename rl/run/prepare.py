@@ -21,6 +21,7 @@ from rl.problems.sampler import ProblemSampler
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import Recipe, SourcePart
 from rl.recipe.trainer_config import trainer_config
+from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
 from rl.secrecy import require_no_secrets
@@ -127,6 +128,7 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
         require_proven(load_config(model, config.trust_remote_code))
     require_lora(recipe, config, model)
     tokenizer = load_tokenizer(model, config.trust_remote_code)
+    require_rows(load_config(model, config.trust_remote_code), recipe.model)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded

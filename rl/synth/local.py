@@ -9,9 +9,10 @@ import torch
 from rewards import Problem
 from rewards.thinking import read
 from rl.evaluation import end_ids
-from rl.models import load_model, load_tokenizer, quieten_libraries, resolve_model
+from rl.models import load_config, load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.prompts import encode_prompts
 from rl.rollouts import Ask, Sampling, generate, stable_seed
+from rl.rollouts.rows import require_rows
 from rl.synth.filter import Sampled, seed_of
 from rl.thinking import leads, texts
 
@@ -24,6 +25,7 @@ class LocalModel:
         path = resolve_model(model)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer = load_tokenizer(path)
+        require_rows(load_config(path), model)
         self.model = load_model(path, dtype="auto" if device == "cuda" else "float32").to(device)
         self.options = options
         self.ends = end_ids(self.model, self.tokenizer)

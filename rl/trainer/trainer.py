@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from rewards.verifier import Isolated, Verifier
 from rl.folders import checkpoints
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Engine, TransformersEngine
+from rl.rollouts.rows import shifts
 from rl.rounds.budgets import Budgets
 from rl.rounds.round import Round
 from rl.trainer.divergence import Divergence
@@ -47,6 +49,7 @@ from rl.trainer.unlogged import Unlogged
 from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
 from rl.updates.chunked import chunk_sequence
+from rl.updates.right_padded import right_padded
 
 
 class LengthGRPOTrainer(GRPOTrainer):
@@ -178,7 +181,10 @@ class LengthGRPOTrainer(GRPOTrainer):
         return self.updates.loss(super()._compute_loss, model, inputs)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.updates.log_probs(super()._get_per_token_logps_and_entropies, model, *args, **kwargs)
+        theirs = super()._get_per_token_logps_and_entropies
+        if shifts(self.model.config):
+            theirs = partial(right_padded, theirs)
+        return self.updates.log_probs(theirs, model, *args, **kwargs)
 
     # Its checkpoint, and going on from one -------------------------------------------------------
 

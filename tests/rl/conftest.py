@@ -59,7 +59,7 @@ TrainerMaker = Callable[..., LengthGRPOTrainer]
 def make_trainer(
     tmp_path: Path, tokenizer: PreTrainedTokenizerBase, problems: list[Problem], verifier: MathVerifier
 ) -> TrainerMaker:
-    """A trainer of the demo model, small enough for a test: 4 groups of 4, two updates a round."""
+    """A trainer of the demo model, or another, small enough for a test: 4 groups of 4, two updates a round."""
 
     def make(
         rewards: list[LengthReward] | None = None,
@@ -73,6 +73,7 @@ def make_trainer(
         peft_config: Any = None,
         engine: Engine | None = None,
         processing_class: PreTrainedTokenizerBase = tokenizer,
+        model: PreTrainedModel | None = None,
         **settings: Any,
     ) -> LengthGRPOTrainer:
         config = {
@@ -94,7 +95,7 @@ def make_trainer(
             **settings,
         }
         return LengthGRPOTrainer(
-            model=load_model(DEMO),
+            model=model or load_model(DEMO),
             args=LengthGRPOConfig(**config),
             problems=problems_ or problems,
             rewards=rewards or [Correct()],

@@ -1,6 +1,7 @@
 """One run on one, two and four ranks, and in a queue that takes its machine away: the results are one run's."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,12 +33,14 @@ FEW = (
 )
 
 
-def start(out: Path, ranks: int, environment: dict[str, str] | None = None, steps: int = 8) -> "subprocess.Popen[str]":
+def start(
+    out: Path, ranks: int, environment: dict[str, str] | None = None, steps: int = 8, recipe: Path | None = None
+) -> "subprocess.Popen[str]":
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(ranks)] if ranks > 1 else []
     size = f"trainer.per_device_train_batch_size={ROLLOUTS // ranks}"
-    recipe = ["demo-dler", *FEW, f"trainer.max_steps={steps}", size, "--quiet", "--out", str(out)]
+    given = [str(recipe)] if recipe else ["demo-dler", *FEW, f"trainer.max_steps={steps}", size]
     return subprocess.Popen(
-        [sys.executable, *launcher, "-m", "rl.train", *recipe],
+        [sys.executable, *launcher, "-m", "rl.train", *given, "--quiet", "--out", str(out)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -45,8 +48,10 @@ def start(out: Path, ranks: int, environment: dict[str, str] | None = None, step
     )
 
 
-def train(out: Path, ranks: int = 1, environment: dict[str, str] | None = None, steps: int = 8) -> str:
-    process = start(out, ranks, environment, steps)
+def train(
+    out: Path, ranks: int = 1, environment: dict[str, str] | None = None, steps: int = 8, recipe: Path | None = None
+) -> str:
+    process = start(out, ranks, environment, steps, recipe)
     said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said[-3000:]
     return said
@@ -74,6 +79,28 @@ def test_two_and_four_ranks_end_with_the_model_of_one(tmp_path: Path) -> None:
         train(run, ranks, steps=4)
         assert drawn(run)[0] == drawn(tmp_path / "1")[0]
         assert apart(run, tmp_path / "1") < 1e-3
+
+
+def test_a_run_of_epochs_goes_on_with_two_ranks_to_the_step_and_by_the_rates_of_one(tmp_path: Path) -> None:
+    recipe = tmp_path / "epochs.yaml"
+    for batch, rollouts in (("batch: {groups: 2}", 8), ("", 16)):  # without it, 8 of each rank
+        size = "" if batch else ", per_device_train_batch_size: 8, steps_per_generation: 1"
+        recipe.write_text(
+            "name: epochs\nmodel: demo\ndata: {train: {source: demo, options: {n: 12}}}\nrewards: [correct]\n"
+            f"budget: {{name: constant, tokens: 20}}\n{batch}\ntrainer: {{num_generations: 4, save_steps: 4, "
+            f"gradient_checkpointing: false, num_train_epochs: 1, learning_rate: 1.0e-4{size}}}\n"
+        )
+        whole, broken = tmp_path / f"whole-{rollouts}", tmp_path / f"broken-{rollouts}"
+        train(whole, recipe=recipe)
+        shutil.copytree(whole, broken)
+        for lost in ("final", "report", "checkpoints/checkpoint-6"):
+            shutil.rmtree(broken / lost)
+        said = train(broken, ranks=2, recipe=recipe)
+        assert ("goes on with 4 groups a round, not 2" in said) == (not batch)
+        rates = [[line["learning_rate"] for line in RunFolder(run).logged()] for run in (whole, broken)]
+        assert len(rates[0]) == 6
+        assert rates[0] == rates[1]
+        assert [len(rows) for rows in drawn(broken)] == [8, 8, 8, 8, rollouts, rollouts]
 
 
 def test_a_job_that_is_preempted_and_requeued_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
