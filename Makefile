@@ -14,7 +14,7 @@ demo: $(VENV)/installed
 	$(BIN)/lengthwise demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow and not gpu and not hub and not vllm"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not hub and not vllm"
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest
