@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from rl.errors import UserError
-from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
+from rl.folders.whole import whole_file
 from rl.folders.written import MARK, Mark, own_files, remove
 from rl.recipe.parts import Recipe
 
@@ -110,14 +110,22 @@ class RunFolder:
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""
-        begun = (LOCK, MARK, f"{MARK}.tmp", _temporary(self.recipe).name)  # all that a kill at the very start leaves
+        begun = (LOCK, MARK, f"{MARK}.tmp", f"{self.recipe.name}.tmp")  # all that a kill at the very start leaves
         if not self.path.exists() or (self.path.is_dir() and all(p.name in begun for p in self.path.iterdir())):
             return "new"
         if not self._is_run():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
-        if _what_is_run(self.recipe.read_text()) != _what_is_run(recipe.to_yaml()):
+        if self._what_it_is() != _what_is_run(recipe.to_yaml()):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
         return "finished" if self.is_finished() else "unfinished"
+
+    def _what_it_is(self) -> Any:
+        try:
+            return _what_is_run(self.recipe.read_text())
+        except (ValueError, AttributeError, yaml.YAMLError) as error:
+            raise UserError(
+                f"{self.recipe} is damaged ({' '.join(str(error).split())[:80]}); put it back, or --overwrite the run"
+            ) from error
 
     def is_finished(self) -> bool:
         """Whether there is a summary, and not of a run that diverged."""
@@ -198,10 +206,8 @@ class RunFolder:
         """The rollouts that round `number`, counted from 0, is done with, whole or not at all; one a row."""
         target = self.rollouts / f"round-{number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
-        temporary = target.with_suffix(".tmp")
-        pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
-        sync(temporary)
-        temporary.rename(target)
+        with whole_file(target, f"{target.stem}.tmp") as temporary:
+            pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
 
 
 def _what_is_run(recipe: str) -> Any:
@@ -213,28 +219,24 @@ def _what_is_run(recipe: str) -> Any:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line that a crash cut short is left out."""
+    """The lines of a metrics.jsonl; one that a crash cut short, or that is none, is left out."""
     lines = []
-    for text in path.read_text().splitlines():
+    for text in path.read_text(errors="replace").splitlines():
         try:
-            lines.append(json.loads(text))
-        except ValueError:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(line, dict) and type(line.get("step")) is int:
+            lines.append(line)
     return lines
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    temporary.write_text(text)
-    sync(temporary)
-    temporary.rename(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
 
 
 def _stage_place(path: Path) -> int:
     return int(path.name.split("-")[0])
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")

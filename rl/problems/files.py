@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import OutOfReach, UserError
-from rl.plugins import load_object
+from rl.plugins import bounded, load_object
 from rl.problems.benchmarks import BENCHMARKS
 from rl.recipe.parts import SourcePart
 
@@ -34,7 +34,8 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
     if ":" in name:
         rows = load_object(name, "data factory")
         try:
-            return list(rows(**source.options))
+            with bounded(name, "data factory"):
+                return list(rows(**source.options))
         except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:
