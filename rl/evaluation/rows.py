@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from rewards import Problem, Rollout, Verdict
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
-from rl.folders.checkpoints import sync
+from rl.folders.whole import whole_file
 from rl.reading import Kind, require_columns, table_of
 from rl.statistics import Estimate, bootstrap_mean
 
@@ -83,10 +83,8 @@ class Evaluation:
         if self.protocol:
             metadata[PROTOCOL] = json.dumps(self.protocol.to_dict()).encode()
         table = pa.Table.from_pylist(self.rows, schema=SCHEMA).replace_schema_metadata(metadata)
-        temporary = path.with_name(path.name + ".tmp")
-        pq.write_table(table, temporary)
-        sync(temporary)
-        temporary.rename(path)
+        with whole_file(path) as temporary:
+            pq.write_table(table, temporary)
 
     @staticmethod
     def load(path: Path, columns: Collection[str] | None = None, required: Collection[str] = LEAST) -> Evaluation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,8 @@ from rl.errors import UserError
 from rl.ranks import is_main_process
 
 LOCK = ".lock"
+GLANCES, GLANCE = 4, 0.05
+"""How often, and seconds."""
 
 
 @contextmanager
@@ -48,6 +51,10 @@ def _take(folder: Path) -> ExitStack:
     with ExitStack() as held:
         place = _opened(folder, os.O_RDONLY, held)
         whole = _flock(place, fcntl.LOCK_EX)
+        for _ in range(GLANCES):  # somebody may only be looking who holds it
+            if whole is False:
+                time.sleep(GLANCE)
+                whole = _flock(place, fcntl.LOCK_EX)
         file = None if whole is False else _opened(folder / LOCK, os.O_RDWR | os.O_CREAT, held)
         named = False if file is None else _flock(file, fcntl.LOCK_EX)
         if file is None or named is False:

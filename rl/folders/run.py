@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from rl.errors import UserError
-from rl.folders.checkpoints import sync
 from rl.folders.lock import LOCK
+from rl.folders.whole import whole_file
 from rl.folders.written import MARK, Mark, own_files, remove
 from rl.reading import object_of, parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
@@ -112,7 +112,7 @@ class RunFolder:
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""
-        begun = (LOCK, MARK, f"{MARK}.tmp", _temporary(self.recipe).name)  # all that a kill at the very start leaves
+        begun = (LOCK, MARK, f"{MARK}.tmp", f"{self.recipe.name}.tmp")  # all that a kill at the very start leaves
         if not self.path.exists() or (self.path.is_dir() and all(p.name in begun for p in self.path.iterdir())):
             return "new"
         if not self._is_run():
@@ -143,7 +143,7 @@ class RunFolder:
         """The recipe that lies here, as plain YAML has it. Errors: UserError where it is damaged."""
         found = plain_yaml_of(self.recipe)
         if not isinstance(found, dict):
-            raise UserError(f"{self.recipe} holds no recipe; restore it")
+            raise UserError(f"{self.recipe} is damaged: it holds no recipe; put it back, or --overwrite the run")
         return found
 
     def clear(self) -> None:
@@ -204,10 +204,8 @@ class RunFolder:
         """The rollouts that round `number`, counted from 0, is done with, whole or not at all; one a row."""
         target = self.rollouts / f"round-{number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
-        temporary = target.with_suffix(".tmp")
-        pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
-        sync(temporary)
-        temporary.rename(target)
+        with whole_file(target, f"{target.stem}.tmp") as temporary:
+            pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
 
 
 def _what_is_run(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,15 +250,9 @@ def _is_step(value: Any) -> bool:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    temporary.write_text(text)
-    sync(temporary)
-    temporary.rename(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text)
 
 
 def _stage_place(path: Path) -> int:
     return int(path.name.split("-")[0])
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".tmp")

@@ -1,4 +1,4 @@
-"""A folder that is there whole or not at all: written under another name beside it, then moved to its place."""
+"""A file or folder that is there whole or not at all: written under another name beside it, then moved to its place."""
 
 from __future__ import annotations
 
@@ -22,6 +22,23 @@ def require_new(out: Path) -> None:
     above = next(place for place in out.absolute().parents if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise UserError(f"cannot write {out}: {above} is no folder that may be written to")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, beside: str | None = None) -> Iterator[Path]:
+    """Gives a path to write that becomes `path` at the end, on the disk; an error on the way leaves neither.
+
+    What is written is named `beside`, or as `path` with `.tmp`: what a kill leaves is written over by the next.
+    """
+    temporary = path.with_name(beside or path.name + ".tmp")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 @contextlib.contextmanager

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError
-from rl.folders.checkpoints import STATE_FILE, sync
+from rl.folders.checkpoints import STATE_FILE
 from rl.folders.lock import LOCK
+from rl.folders.whole import whole_file
 
 MARK = ".lengthwise"
 SHOWN = 3
@@ -71,10 +72,8 @@ class Mark:
     def write(self, kind: str, **files: list[str]) -> None:
         """Say what the folder is, and which files of any name in it are ours; what it said else stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(MARK + ".tmp")
-        temporary.write_text(json.dumps({**self.read(), "kind": kind, **files}) + "\n")
-        sync(temporary)
-        temporary.rename(self.path)
+        with whole_file(self.path) as temporary:
+            temporary.write_text(json.dumps({**self.read(), "kind": kind, **files}) + "\n")
 
 
 def own_files(run: Path) -> list[Path]:

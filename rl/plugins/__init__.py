@@ -9,7 +9,7 @@ Advantage estimators are loaded in `rl.credit`, since they need torch, and nothi
 from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
-from rl.plugins.guard import guarded
+from rl.plugins.guard import bounded, guarded
 from rl.plugins.load import load_budget, load_order, load_reward, load_verifier
 from rl.plugins.rewards import OneTerm, number, score_one
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
@@ -17,6 +17,7 @@ from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 __all__ = [
     "FunctionReward",
     "OneTerm",
+    "bounded",
     "built_in",
     "function_values",
     "guarded",

@@ -14,7 +14,7 @@ from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, re
 from rewards.types import Values
 from rl.errors import UserError
 from rl.plugins.blame import raised
-from rl.plugins.guard import guarded, limit, of_its_own, took_too_long
+from rl.plugins.guard import bounded, guarded, limit, of_its_own, took_too_long
 from rl.plugins.rewards import number
 
 GIVEN = TRL_PARAMETERS | {"answer", "trainer_state", "log_extra", "log_metric"}
@@ -124,7 +124,10 @@ class FunctionReward:
         """The checked values of what was begun. Errors: UserError naming the function."""
         try:
             values = begun.result(limit()) if isinstance(begun, Future) else begun
-            checked = [number(self.form.score(value) if self.form else value) for value in values]
+            with bounded(self, "reward"):  # it may be a generator
+                checked = [number(self.form.score(value) if self.form else value) for value in values]
+        except UserError:
+            raise
         except TimeoutError as error:
             raise (raised(self, error) if begun.done() else took_too_long(self)) from error
         except Exception as error:

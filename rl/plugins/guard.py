@@ -1,7 +1,7 @@
 """A plug-in's own code, called so that it cannot take the run with it: named where it fails, or takes for ever.
 
-What such code changes of the process is put back: the folder, standard output and error, torch's gradient mode and
-default dtype. A child that it forks, and that comes back here, ends.
+What such code changes of the process is put back: the folder, standard output and error, what signals do, torch's
+gradient mode and default dtype. A child that it forks, and that comes back here, ends.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ VARIABLE = "LENGTHWISE_PLUGIN_SECONDS"
 SECONDS = 300.0
 """What one call may take, unless the environment variable says otherwise: for a judge that is asked over a network, all
 completions of a round."""
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""What a run is saved and ended by."""
 AGAIN = 5.0
 """Seconds after which a plug-in that passed over its end has the process end."""
 
@@ -127,6 +129,10 @@ def _put_back() -> Iterator[None]:
         _folder(after)
         for name, number in (("stdout", 1), ("stderr", 2)):
             _stream(name, number, after)
+        if threading.current_thread() is threading.main_thread():
+            for number in HEARD:
+                if (handler := signal.getsignal(number)) is not None:  # None: not Python's
+                    after.callback(signal.signal, number, handler)
         torch: Any = sys.modules.get("torch")
         if torch is not None and hasattr(torch, "set_default_dtype"):
             after.callback(torch.set_grad_enabled, torch.is_grad_enabled())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rl.errors import OutOfReach, UserError, first_line
-from rl.plugins import load_object
+from rl.plugins import bounded, load_object
 from rl.problems.benchmarks import BENCHMARKS
 from rl.problems.prompts import turns_of
 from rl.reading import UNREADABLE
@@ -41,7 +41,8 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
     if ":" in name:
         rows = load_object(name, "data factory")
         try:
-            return [_plain(row) for row in rows(**source.options)]
+            with bounded(name, "data factory"):
+                return [_plain(row) for row in rows(**source.options)]
         except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:

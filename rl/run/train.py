@@ -244,6 +244,9 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     target = run.evaluation(when)
     if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
         return
+    if when == "before" and run.final.exists():  # it is loaded: its answers would be shown as the untrained model's
+        print(f"{target} was deleted, and the model is trained: the report lacks it", file=sys.stderr, flush=True)
+        return
     recipe, source = prepared.recipe, prepared.recipe.data.eval
     assert source is not None
     asked = asked_by(

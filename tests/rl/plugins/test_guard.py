@@ -55,6 +55,10 @@ def test_a_plug_in_that_never_returns_is_interrupted_and_named(tmp_path: Path) -
         forever()
         return []
 
+    def endless(completions: Any, **_: Any) -> Any:
+        while True:
+            yield 1.0
+
     async def waiting(completions: Any, **_: Any) -> list[float]:
         import asyncio
 
@@ -65,6 +69,7 @@ def test_a_plug_in_that_never_returns_is_interrupted_and_named(tmp_path: Path) -
     said = rf"took over 0\.2 s in one call; mend it, or give it more: {VARIABLE}=SECONDS"
     for call, name in (
         (lambda: values(mine), "reward 'mine'"),
+        (lambda: values(endless), "reward 'mine'"),
         (lambda: values(waiting), "reward 'mine'"),
         (lambda: score_one(Looping(), Group(PROBLEM, ()), History()), "reward 'looping'"),
         (lambda: judge(Looping(), ["2"], ["2"]), "verifier 'looping'"),  # type: ignore[arg-type]
@@ -89,12 +94,13 @@ def test_a_plug_in_that_ends_the_process_is_named() -> None:
 
 def test_what_a_plug_in_changes_of_the_process_is_put_back(tmp_path: Path) -> None:
     here, out, grad = Path.cwd(), sys.stdout, torch.is_grad_enabled()
-    place = os.fstat(1)
+    place, before = os.fstat(1), signal.getsignal(signal.SIGTERM)
 
     def rude(completions: Any) -> list[float]:
         os.chdir(tmp_path)
         torch.set_grad_enabled(False)
         torch.set_default_dtype(torch.float64)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.close(1)
         sys.stdout = (tmp_path / "mine.txt").open("w")
         return [1.0]
@@ -102,6 +108,7 @@ def test_what_a_plug_in_changes_of_the_process_is_put_back(tmp_path: Path) -> No
     assert values(rude) == [1.0]
     assert Path.cwd() == here
     assert (torch.is_grad_enabled(), torch.get_default_dtype()) == (grad, torch.float32)
+    assert signal.getsignal(signal.SIGTERM) == before
     assert sys.stdout is out
     assert os.path.samestat(os.fstat(1), place)
 

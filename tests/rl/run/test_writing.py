@@ -1,8 +1,10 @@
 """Runs under which the disk fills, or files go."""
 
 import errno
+import json
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from rl.cli import run_command
 from rl.errors import UserError, user_errors_exit_2
 from rl.folders.run import RunFolder
+from rl.recipe.files import load_recipe
 from rl.run.writing import Writer
 
 SMALL = [
@@ -102,3 +105,30 @@ def test_nothing_is_written_to_a_folder_that_took_the_runs_place(tmp_path: Path)
     with pytest.raises(UserError, match="was deleted or replaced"):
         writer.on_log(None, State(), None, {"loss": 1.0})
     assert list(run.path.iterdir()) == []
+
+
+def test_a_file_of_a_run_that_is_damaged_is_named_or_passed_over(tmp_path: Path) -> None:
+    run, recipe = RunFolder(tmp_path / "run"), load_recipe("demo-grpo")
+    run.start(recipe)
+    run.metrics.write_bytes(
+        b'{"step": 1}\n\xff\xfe{"step": 2}\n[1]\n{"step": "3"}\n' + b"[" * 99999 + b'\n{"step": 4}\n'
+    )
+    assert [line["step"] for line in run.logged()] == [1, 4]
+    for damaged in ("a: [1", "just text", "[1]", "\x00"):
+        run.recipe.write_text(damaged)
+        with pytest.raises(UserError, match=r"recipe\.yaml is damaged \(.*put it back, or --overwrite the run"):
+            run.status(recipe)
+
+
+def test_answers_of_the_untrained_model_are_not_asked_of_the_trained_one(
+    evaluated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunFolder(Path(shutil.copytree(evaluated_run, tmp_path / "run")))
+    run.evaluation("before").unlink()
+    run.summary.unlink()
+    with pytest.raises(SystemExit) as stop:
+        run_command(["train", str(run.recipe), "--out", str(run.path), "--quiet"])
+    assert stop.value.code == 0
+    assert "before.parquet was deleted, and the model is trained: the report lacks it" in capsys.readouterr().err
+    assert not run.evaluation("before").exists()
+    assert "before" not in json.loads(run.summary.read_text())
