@@ -12,6 +12,7 @@ from typing import Any
 
 from rl.errors import OutOfReach, UserError
 from rl.plugins import load_object
+from rl.plugins.typed import FREE, require, types_of
 from rl.problems.benchmarks import BENCHMARKS
 from rl.recipe.parts import SourcePart
 
@@ -33,6 +34,9 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
         return _folder_rows(path, source.options)
     if ":" in name:
         rows = load_object(name, "data factory")
+        types = types_of(rows)
+        for option, value in source.options.items():
+            require(types.get(option, FREE), value, f"data factory {name!r}: {option}", choices=False)
         try:
             return list(rows(**source.options))
         except (TypeError, ValueError) as error:
@@ -143,6 +147,9 @@ def _csv_rows(path: Path, text: str) -> list[Any]:
 def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Row]:
     from datasets import load_dataset
 
+    types = types_of(load_dataset)
+    for option, value in options.items():
+        require(types.get(option, FREE), value, f"options of {name!r}: {option}")
     try:
         return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
     except Exception as error:

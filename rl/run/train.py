@@ -58,6 +58,7 @@ def train(
     run = RunFolder(out or Path("runs") / recipe.name)
     plan = _plan(recipe, run)
     require_ranks()
+    _warn(plan)
     # A folder that is not ours shows before a lock is put into it.
     cleared = overwrite and run.recipe.is_file()
     if not cleared and run.status(recipe) == "finished":
@@ -104,6 +105,12 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
     for (before, _), (after, _) in pairwise(plan):
         require_continues(before.recipe, after.recipe)
     return plan
+
+
+def _warn(plan: Sequence[tuple[Prepared, RunFolder]]) -> None:
+    if PartialState().is_main_process:
+        for line in dict.fromkeys(line for prepared, _ in plan for line in prepared.warnings()):
+            print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
