@@ -7,6 +7,7 @@ comes with a model is run unless `trust_remote_code` is given.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,59 @@ def load_model(model: str, **options: Any) -> PreTrainedModel:
 def _cannot(what: str, model: str, error: Exception) -> UserError:
     kind = UserError if Path(model).exists() else OutOfReach
     return kind(f"cannot {what}: {first_line(error)}")
+
+
+def context_of(config: PretrainedConfig) -> int | None:
+    """Tokens that a model was made for, prompt and completion together; None where its configuration does not say."""
+    text = config.get_text_config()
+    limit = next((found for name in CONTEXT if isinstance(found := getattr(text, name, None), int)), None)
+    scaling = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    kind = scaling.get("rope_type", scaling.get("type"))
+    if limit is None or kind not in ("linear", "dynamic", "yarn"):
+        return limit
+    begun = scaling.get("original_max_position_embeddings") or limit
+    return max(limit, int(begun * scaling.get("factor", 1.0)))
+
+
+CONTEXT = ("max_position_embeddings", "max_seq_len", "max_sequence_length", "seq_length", "n_positions")
+"""What configurations call it."""
+
+
+def require_end(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Errors: UserError for a tokenizer by which a completion could not end."""
+    if tokenizer.eos_token_id is None:
+        raise UserError(
+            f"the tokenizer {tokenizer.name_or_path} has no end token, so no completion could end: "
+            "name its eos_token in tokenizer_config.json"
+        )
+
+
+def require_room(
+    ids: Sequence[Sequence[int]], budget: int, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig, what: str
+) -> int:
+    """Tokens of the longest of the prompts `ids`. Errors: UserError where a model cannot be given them.
+
+    They and the `budget` tokens after them must fit into its context, and their ids into its vocabulary.
+    """
+    longest = max(map(len, ids))
+    limit = context_of(config)
+    if limit is not None and longest + budget > limit:
+        raise UserError(
+            f"{what}: the longest prompt ({longest} tokens) and the largest budget ({budget}) need {longest + budget} "
+            f"tokens, and the model has {limit}; shorten prompts or budget"
+        )
+    if not min(map(len, ids)):
+        raise UserError(
+            f"{what}: the tokenizer {tokenizer.name_or_path} makes no token of a prompt; is it the model's?"
+        )
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    highest = max(max(map(max, ids)), tokenizer.eos_token_id or 0)
+    if size is not None and highest >= size:
+        raise UserError(
+            f"{what}: the tokenizer {tokenizer.name_or_path} has token {highest}, and the model knows {size}; "
+            "take the model's own tokenizer"
+        )
+    return longest
 
 
 def quieten_libraries() -> None:

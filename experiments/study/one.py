@@ -21,7 +21,7 @@ from rl.evaluation import Protocol
 from rl.evaluation.engines import EngineChoice, open_answerer
 from rl.evaluation.measuring import asked_by
 from rl.folders.run import RunFolder, write_text
-from rl.models import load_tokenizer, resolve_model
+from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems
 from rl.recipe.parts import Recipe, SourcePart
@@ -72,7 +72,9 @@ def answered(source: SourcePart, recipe: Recipe, protocol: Protocol, model: str,
         measured = asked.measure(
             recipe.name,
             tokenizer,
-            lambda: open_answerer(recipe.name, model, tokenizer, EngineChoice(), asked.longest(tokenizer)),
+            lambda: open_answerer(
+                recipe.name, model, tokenizer, EngineChoice(), asked.needed(tokenizer, load_config(model))
+            ),
             kept,
         )
     finally:

@@ -25,7 +25,9 @@ class Asking:
     """How problems are put: a protocol, what is changed in it, and where the data has its columns."""
 
     protocol: Annotated[str | None, typer.Option(help="A protocol by name; the options below change it.")] = None
-    cap: Annotated[int | None, typer.Option(help="Tokens a completion may have.")] = None
+    cap: Annotated[
+        int | None, typer.Option(help="Tokens a completion may have; 1024 by default, or what the context leaves.")
+    ] = None
     caps: Annotated[str | None, typer.Option(help="Smaller caps to score at, too, as 2048,4096.")] = None
     samples: Annotated[int | None, typer.Option(help="Completions a problem.")] = None
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature; 0 is greedy.")] = None
@@ -39,6 +41,10 @@ class Asking:
     truncated: Annotated[str | None, typer.Option(help="What cut answers are worth: judge, or wrong.")] = None
     verifier: Annotated[str | None, typer.Option(help="A verifier's name, or a function as file.py:name.")] = None
     settings: Settings = None
+    chat: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An option of the chat template, as enable_thinking=false; repeatable."),
+    ] = None
     min_bin: Annotated[int | None, typer.Option(help="Votes a bin of the length-filtered vote needs.")] = None
     columns: Columns = None
 
@@ -56,8 +62,18 @@ class Asking:
             "budget_text": self.budget_text,
             "truncated": self.truncated,
             "min_bin": self.min_bin,
+            "chat_options": self.chat_options(),
         }
         return {key: value for key, value in values.items() if value is not None}
+
+    def chat_options(self) -> dict[str, Any] | None:
+        """Errors: UserError."""
+        from rl.elsewhere.offline import parse_settings
+        from rl.plugins.typed import FREE, require
+
+        options = parse_settings(self.chat or [], "--chat")
+        require(FREE, options, "--chat")
+        return options or None
 
 
 @dataclass(frozen=True)

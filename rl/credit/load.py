@@ -12,6 +12,7 @@ from torch import Tensor
 import rl.credit
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, chosen, find
+from rl.plugins.typed import FREE, types_of
 
 KIND = "advantage estimator"
 
@@ -23,7 +24,9 @@ def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callab
     """
     found = find(name, KIND, "lengthwise.advantages", built_in(rl.credit, "__call__"))
     if inspect.isfunction(found):
-        return lambda: partial(found, **chosen(function_options(found, options), name, KIND, options))
+        types = types_of(found)
+        taken = {option: types.get(option, FREE) for option in function_options(found, options)}
+        return lambda: partial(found, **chosen(taken, name, KIND, options))
     if not inspect.isclass(found):
         raise UserError(f"{KIND} {name!r} is neither a class nor a function; see rl.credit.types")
 

@@ -21,13 +21,13 @@ NOBODY = Group(Problem("", "", ""), ())
 """What a reward is asked for its terms by where a file is empty."""
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """`key=value` settings, values read as YAML, numbers in scientific notation understood."""
+def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """`key=value` settings of a command's `option`, values read as YAML as in recipes. Errors: UserError."""
     options = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not key or not equals:
-            raise UserError(f"--set {setting!r} is not of the form key=value")
+            raise UserError(f"{option} {setting!r} is not of the form key=value")
         options[key] = load_yaml(text)
     return options
 

@@ -9,7 +9,7 @@ from typing import Any
 from rl.evaluation.measuring import Asked, asked_by
 from rl.evaluation.presets import preset
 from rl.evaluation.protocol import Protocol
-from rl.models import load_tokenizer, resolve_model
+from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.benchmarks import is_long_context
 from rl.problems.data import problems_of
@@ -18,11 +18,15 @@ from rl.recipe.parts import PluginPart, PromptPart, SourcePart
 
 
 def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
-    """The protocol with some fields changed; `min_bin` is its length filter's minimum, `{budget}` its cap."""
+    """The protocol with some fields changed; `min_bin` is its length filter's minimum, `{budget}` its cap.
+
+    Options of the chat template are added to its own.
+    """
     values = dict(changes)
     minimum = values.pop("min_bin", None)
     if minimum is not None:
         values["length_filter"] = replace(protocol.length_filter, minimum=minimum)
+    values["chat_options"] = {**protocol.chat_options, **values.get("chat_options", {})}
     text = values.get("budget_text")
     if text is not None:
         values["budget_text"] = text.replace("{budget}", str(values.get("cap", protocol.cap)))
@@ -60,6 +64,8 @@ def asked_of(
 ) -> Asked:
     """The problems of `data`, at most `limit`, in a form for `model`. Errors: UserError.
 
+    A cap that nobody gave is the default's, or what the model's context leaves.
+
     `columns`: the data's names for `problem` and `answer`, where they are unusual.
     """
     protocol = choice.protocol()
@@ -70,4 +76,6 @@ def asked_of(
     tokenizer = load_tokenizer(resolve_model(model))
     chat = tokenizer.chat_template is not None
     problems = problems_of(rows, source, PromptPart(protocol.prompt, protocol.system), judge, chat).first(limit)
-    return asked_by(tokenizer, problems, source, judge, protocol, engine)
+    asked = asked_by(tokenizer, problems, source, judge, protocol, engine)
+    chosen = choice.name is not None or bool({"cap", "caps"} & set(choice.changes))
+    return asked if chosen else asked.fitted(tokenizer, load_config(resolve_model(model)))

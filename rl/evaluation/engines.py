@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from rl.errors import UserError, unknown
 from rl.evaluation.measuring import Asked, Measured
 from rl.evaluation.sampling import Answerer, end_ids
 from rl.models import base_of, load_config, load_model, load_tokenizer
+from rl.prompts import unread
 from rl.ranks import is_main_process, launched
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Engine, TransformersEngine
@@ -75,15 +77,18 @@ def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path 
     Errors: UserError as of `open_answerer` and of `Asked.measure`.
     """
     tokenizer = load_tokenizer(path)
-    opened = ExitStack()
-
-    def answerer() -> Answerer:
-        found = open_answerer(name, path, tokenizer, choice, asked.longest(tokenizer))
-        opened.callback(found.engine.close)
-        return found
-
     try:
-        with opened:
+        longest = asked.needed(tokenizer, load_config(path))
+        ignored = unread(tokenizer, asked.protocol.chat_options)
+        if ignored and is_main_process():
+            print(f"warning: {ignored}", file=sys.stderr)
+        with ExitStack() as opened:
+
+            def answerer() -> Answerer:
+                found = open_answerer(name, path, tokenizer, choice, longest)
+                opened.callback(found.engine.close)
+                return found
+
             return asked.measure(name, tokenizer, answerer, out, choice.batch_size)
     finally:
         if isinstance(asked.verifier, Isolated):

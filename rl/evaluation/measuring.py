@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from rewards import Problem
 from rewards.verifier import Verifier
@@ -19,8 +20,9 @@ from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import data_in, stated
 from rl.evaluation.rows import Evaluation, Row
 from rl.evaluation.sampling import Answerer, evaluate
+from rl.models import context_of, require_end, require_room
 from rl.problems.data import ProblemSet
-from rl.prompts import encode_prompts
+from rl.prompts import encode_prompts, template_of
 from rl.ranks import is_main_process
 from rl.recipe.parts import SourcePart
 from rl.thinking import described
@@ -79,9 +81,22 @@ class Asked:
         return [stated(problem, self.protocol.budget_text) for problem in self.problems]
 
     def longest(self, tokenizer: PreTrainedTokenizerBase) -> int:
-        """Tokens that the longest prompt and its completion may need together."""
+        """Tokens of the longest prompt."""
+        return max(map(len, encode_prompts(tokenizer, self.written(), self.protocol.chat_options)))
+
+    def fitted(self, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> Asked:
+        """The same with a cap that nobody chose, lowered to what the model's context leaves."""
+        room = (context_of(config) or sys.maxsize) - self.longest(tokenizer)
+        return replace(self, protocol=replace(self.protocol, cap=min(self.protocol.cap, max(1, room))))
+
+    def needed(self, tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> int:
+        """Tokens that the longest prompt and its completion may need together.
+
+        Errors: UserError where the model of this configuration has not got them, or no completion could end.
+        """
+        require_end(tokenizer)
         prompts = encode_prompts(tokenizer, self.written(), self.protocol.chat_options)
-        return max(map(len, prompts)) + self.protocol.cap
+        return require_room(prompts, self.protocol.cap, tokenizer, config, "evaluation") + self.protocol.cap
 
     def scored(self, evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase) -> dict[int, list[Row]]:
         """The rows at every cap of the protocol."""
@@ -103,4 +118,6 @@ def asked_by(
     """The problems of a source, and the protocol with what is known of them and of the model's prompts."""
     written = [stated(problem, protocol.budget_text) for problem in problems.problems]
     thinking = described(tokenizer, written, protocol.chat_options)
-    return Asked(problems.problems, verifier, protocol.of(data_in(source, problems), engine, thinking))
+    turn = (protocol.budget_text or "{prompt}").replace("{prompt}", protocol.prompt)
+    template = template_of(tokenizer, turn, protocol.system, protocol.chat_options)
+    return Asked(problems.problems, verifier, protocol.of(data_in(source, problems), engine, thinking, template))

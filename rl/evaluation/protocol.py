@@ -82,6 +82,9 @@ class Protocol:
     thinking: str = ""
     """What the prompts do with it (`rl.thinking.described`), as "begun in the prompt"; "": the completion begins it."""
 
+    template: str = ""
+    """A hash of the prompt as the model's chat template renders it, the problem's place left open (16 hex digits)."""
+
     def __post_init__(self) -> None:
         if self.samples < 1:
             raise UserError(f"samples must be at least 1, not {self.samples}")
@@ -119,6 +122,8 @@ class Protocol:
             parts.append(f"prompt {_digest(json.dumps([asked, dict(self.chat_options)], sort_keys=True))[:8]}")
         if self.thinking:
             parts.append(f"thinking {self.thinking}")
+        if self.template:
+            parts.append(f"template {self.template[:8]}")
         return ", ".join([*parts, self.engine])
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,14 +154,17 @@ class Protocol:
             values["data"] = (
                 values["data"] and f"{values['data']['problems']} problems ({values['data']['fingerprint']})"
             )
+        if not (self.template and other.template):  # one was written before it was looked at
+            mine["template"] = theirs["template"]
         for key in mine:
             if key not in RESCORED and mine[key] != theirs[key]:
                 return f"{key} {theirs[key]}, not {mine[key]}"
         return None
 
-    def of(self, data: Data, engine: str, thinking: str = "") -> Protocol:
+    def of(self, data: Data, engine: str, thinking: str = "", template: str = "") -> Protocol:
         """The protocol with what is only known when it is carried out."""
-        return replace(self, data=data, engine=engine, versions=versions(engine), thinking=thinking)
+        known = versions(engine)
+        return replace(self, data=data, engine=engine, versions=known, thinking=thinking, template=template)
 
 
 _CUT = {"judge": "judged", "wrong": "wrong"}

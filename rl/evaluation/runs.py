@@ -13,11 +13,11 @@ from rl.evaluation.recipes import recipe_protocol
 from rl.evaluation.rows import Evaluation
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
-from rl.models import load_tokenizer, resolve_model
+from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems
 from rl.recipe.files import load_recipe
-from rl.recipe.parts import Recipe
+from rl.recipe.parts import EvaluationPart, Recipe
 
 
 @dataclass(frozen=True)
@@ -101,4 +101,6 @@ def asked_of(
     chat = tokenizer.chat_template is not None
     form = replace(recipe.data.prompt, template=protocol.prompt, system=protocol.system)
     problems = load_problems(source, form, verifier, chat).first(limit)
-    return asked_by(tokenizer, problems, source, verifier, protocol, engine)
+    asked = asked_by(tokenizer, problems, source, verifier, protocol, engine)
+    chosen = protocol.cap != EvaluationPart().budget
+    return asked if chosen else asked.fitted(tokenizer, load_config(resolve_model(recipe.model)))

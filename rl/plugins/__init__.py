@@ -1,8 +1,9 @@
 """Plug-ins: what a recipe names becomes an object, is called, and is blamed by name where it fails.
 
-Read `find.py` (names to classes and functions, options checked), then `load.py` (one loader a kind), then `rewards.py`,
-`functions.py` (reward functions of TRL and of other trainers) and `verifiers.py`: how rewards and verifiers are called,
-and what of theirs is checked. `guard.py` keeps their code from taking the run with it; `blame.py` words their errors.
+Read `find.py` (names to classes and functions; `typed.py` holds options to their types), then `load.py` (one loader a
+kind), then `rewards.py`, `functions.py` (reward functions of TRL and of other trainers) and `verifiers.py`: how rewards
+and verifiers are called, and what of theirs is checked. `guard.py` keeps their code from taking the run with it;
+`blame.py` words their errors.
 Advantage estimators are loaded in `rl.credit`, since they need torch, and nothing here does.
 """
 

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from rl.errors import UserError, unknown
 from rl.plugins.guard import bounded
+from rl.plugins.typed import require, types_of
 
 
 @cache
@@ -82,21 +83,33 @@ def find(name: str, kind: str, group: str, known: Mapping[str, Callable[..., Any
 
 
 def build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
-    """`maker` called with the options of a recipe. Errors: UserError naming an option that it does not take."""
-    arguments = chosen(inspect.signature(maker).parameters, name, kind, options)
+    """`maker` called with the options of a recipe.
+
+    Errors: UserError naming an option that it does not take, or whose value is not of its type.
+    """
+    types = types_of(maker)
+    arguments = chosen(types, name, kind, options, choices=False)
     try:
         with bounded(name, kind):
-            return maker(**arguments)
+            made = maker(**arguments)
     except (TypeError, ValueError) as error:
         raise UserError(f"{kind} {name!r}: {error}") from error
+    chosen(types, name, kind, options)
+    return made
 
 
-def chosen(parameters: Iterable[str], name: str, kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a recipe by the parameters that they are called. Errors: UserError with the nearest option."""
+def chosen(
+    parameters: Mapping[str, Any], name: str, kind: str, options: Mapping[str, Any], choices: bool = True
+) -> dict[str, Any]:
+    """The options of a recipe by the parameters that they are called, of which the types are given.
+
+    Errors: UserError with the nearest option, or for a value that is not of its type.
+    """
     accepted = {option_name(parameter): parameter for parameter in parameters}
-    for option in options:
+    for option, value in options.items():
         if option not in accepted:
             raise unknown(f"option of {kind} {name!r}", option, accepted)
+        require(parameters[accepted[option]], value, f"{kind} {name!r}: {option}", choices)
     return {accepted[option]: value for option, value in options.items()}
 
 

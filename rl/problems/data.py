@@ -18,7 +18,7 @@ from rl.problems.files import Row, rows_of
 from rl.problems.golds import NOTHING, NoAnswer, Refused
 from rl.problems.layouts import Layout, layout_of
 from rl.problems.paths import opened, value_at
-from rl.problems.prompts import made, problem_id
+from rl.problems.prompts import made, problem_id, question_id
 from rl.recipe.parts import PromptPart, SourcePart
 
 NO_LETTERS = (MathVerifier, NumericTolerance)
@@ -40,6 +40,8 @@ class ProblemSet:
     """Rows without an answer."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Which column was taken for `problem`, `answer` and `choices`; several where rows differ."""
+    questions: tuple[str, ...] = ()
+    """A hash of what each problem asks, whatever its answer, spaces and case."""
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -55,7 +57,17 @@ class ProblemSet:
 
     def first(self, limit: int | None) -> ProblemSet:
         """Only so many problems."""
-        return replace(self, problems=self.problems[:limit], contents=self.contents[:limit])
+        return replace(
+            self,
+            problems=self.problems[:limit],
+            contents=self.contents[:limit],
+            questions=self.questions[:limit],
+        )
+
+    def also_in(self, other: ProblemSet) -> list[Problem]:
+        """The problems that the other set asks, too."""
+        there = set(other.questions)
+        return [p for p, question in zip(self.problems, self.questions, strict=True) if question in there]
 
 
 def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True) -> ProblemSet:
@@ -113,6 +125,7 @@ def problems_of(
         tuple(read.content for read in kept),
         len(without) - refused,
         {role: ", ".join(name for name, _ in counts.most_common()) for role, counts in columns.items()},
+        tuple(read.question for read in kept),
     )
 
 
@@ -121,6 +134,7 @@ class _Read:
     problem: Problem
     content: str
     """A hash of what is asked and answered, whatever the form of the prompt."""
+    question: str
     where: str
     prose: bool
 
@@ -149,9 +163,12 @@ def _read(
     prompt = made(layout.asked, form, chat, layout.shown)
     prose = layout.is_prose(row) and not isinstance(verifier, FunctionVerifier)
     asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)
-    return _Read(
-        Problem(problem_id(prompt, answer), prompt, answer, dict(row)), problem_id(asked, answer), where, prose
-    )
+    try:
+        problem = Problem(problem_id(prompt, answer), prompt, answer, dict(row))
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise UserError(f"{where}: {half} is half a character, which no Unicode text may hold; mend the row") from error
+    return _Read(problem, problem_id(asked, answer), question_id(asked), where, prose)
 
 
 def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> list[_Read]:

@@ -17,7 +17,7 @@ from rewards.verifier import MathVerifier, Verifier
 from rewards.verifier.function import FunctionVerifier
 from rewards.verifier.latex import read
 from rl.plugins import judge
-from rl.problems.data import NO_LETTERS
+from rl.problems.data import NO_LETTERS, ProblemSet
 from rl.problems.layouts import CONTEXTS
 from rl.problems.paths import is_missing
 
@@ -47,6 +47,18 @@ def doubts_of(problems: Sequence[Problem], verifier: Verifier) -> list[str]:
     if isinstance(verifier, MathVerifier):
         lines.append(_worded(problems, verifier))
     return [line for line in lines if line]
+
+
+def shared(held_out: ProblemSet, train: ProblemSet) -> str | None:
+    """Held-out problems that are trained on, in a line; None where there are none."""
+    found = held_out.also_in(train)
+    if not found:
+        return None
+    first = _short(text_of(found[0]))
+    return (
+        f"{len(found)} of {len(held_out.problems)} held-out problems are training problems, such as {first}: "
+        "what is measured on them is memory; take them out of either"
+    )
 
 
 def _constant(problems: Sequence[Problem]) -> str | None:

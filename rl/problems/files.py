@@ -15,6 +15,7 @@ import numpy as np
 
 from rl.errors import OutOfReach, UserError, first_line
 from rl.plugins import bounded, load_object
+from rl.plugins.typed import FREE, require, types_of
 from rl.problems.benchmarks import BENCHMARKS
 from rl.problems.prompts import turns_of
 from rl.reading import UNREADABLE
@@ -40,6 +41,9 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
         return _folder_rows(path, source.options)
     if ":" in name:
         rows = load_object(name, "data factory")
+        types = types_of(rows)
+        for option, value in source.options.items():
+            require(types.get(option, FREE), value, f"data factory {name!r}: {option}", choices=False)
         try:
             with bounded(name, "data factory"):
                 return [_plain(row) for row in rows(**source.options)]
@@ -191,6 +195,9 @@ def _plain(value: Any) -> Any:
 def _hub_rows(name: str, options: Mapping[str, Any]) -> Iterable[Row]:
     from datasets import load_dataset
 
+    types = types_of(load_dataset)
+    for option, value in options.items():
+        require(types.get(option, FREE), value, f"options of {name!r}: {option}")
     try:
         return load_dataset(name, **{"split": "train", **options})  # type: ignore[no-any-return]
     except Exception as error:

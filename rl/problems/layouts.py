@@ -139,6 +139,8 @@ def _problem(row: Row, mapped: str | None, where: str) -> tuple[str | list[dict[
     value = value_at(row, found)
     turns = turns_of(value)
     if turns is not None:
+        if not any(turn["content"].strip() for turn in turns):
+            raise UserError(f"{where}: column {found!r} holds a chat in which nobody says anything; remove the row")
         return turns, found
     if has_other_parts(value):
         raise UserError(f"{where}: column {found!r} holds parts that are no text, such as images; models here get text")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -19,9 +19,10 @@ from rewards.verifier.latex import Equation, Scalar, Value, Word, read
 from rewards.verifier.numeric import NumericTolerance, number
 from rl.plugins import load_verifier
 from rl.problems.data import ProblemSet, is_gym, problems_of
-from rl.problems.doubts import doubts_of, text_of
+from rl.problems.doubts import doubts_of
 from rl.problems.files import rows_of
 from rl.problems.layouts import layout_of
+from rl.prompts import encode_prompts, rendered
 from rl.recipe.parts import PluginPart, PromptPart, SourcePart
 
 
@@ -46,12 +47,7 @@ class Look:
         """Tokens of each prompt; None without a tokenizer."""
         if self.tokenizer is None:
             return None
-        # A chat's template has written the special tokens already.
-        chats = [not isinstance(p.prompt, str) and bool(self.tokenizer.chat_template) for p in self.problems.problems]
-        return [
-            len(self.tokenizer(text, add_special_tokens=not chat)["input_ids"])
-            for text, chat in zip(self.prompts, chats, strict=True)
-        ]
+        return [len(ids) for ids in encode_prompts(self.tokenizer, self.problems.problems)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON: every problem that is kept, what was left out, the columns taken, the doubts."""
@@ -124,9 +120,7 @@ def _rendered(problem: Problem, tokenizer: PreTrainedTokenizerBase | None) -> st
         return prompt
     if tokenizer is None:
         return "\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt)
-    if tokenizer.chat_template is None:
-        return text_of(replace(problem, prompt="\n\n".join(turn["content"] for turn in prompt)))
-    return str(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False))
+    return rendered(tokenizer, prompt)
 
 
 def _reading(verifier: Verifier, gold: str) -> str:

@@ -32,6 +32,12 @@ def problem_id(prompt: Prompt, answer: str) -> str:
     return blake2b(identity.encode(), digest_size=8).hexdigest()
 
 
+def question_id(asked: Prompt) -> str:
+    """A hash of what is asked, whatever its spaces and case, and whatever a chat's system turn says."""
+    said = asked if isinstance(asked, str) else " ".join(t["content"] for t in asked if t["role"] != "system")
+    return blake2b(" ".join(said.casefold().split()).encode(errors="replace"), digest_size=8).hexdigest()
+
+
 def turns_of(value: Any) -> list[dict[str, str]] | None:
     """Turns as `role` and `content`, also those of `[{from, value}]` and of lists of text parts; else None."""
     value = opened(value) if isinstance(value, str) else value

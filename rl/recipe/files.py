@@ -15,18 +15,31 @@ from typing import Any
 import yaml
 
 from rl.errors import UserError, unknown
+from rl.plugins.typed import shown
 from rl.recipe.parts import Recipe
 from rl.recipe.values import merge, parse_recipe
 
-BOOLEAN = "tag:yaml.org,2002:bool"
+BOOLEAN, DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that reads `1e-6` as a number and `no` as a word, which is what everybody means by them."""
+    """YAML that reads `1e-6` as a number, `no` and dates as words; keys are texts, each given once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        given = set[str]()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = self.construct_object(key, deep=True)  # type: ignore[no-untyped-call]
+            line = key.start_mark.line + 1
+            if not isinstance(name, str):
+                raise yaml.YAMLError(f"key {name!r} in line {line} is no text; put it in quotes")
+            if name in given:
+                raise yaml.YAMLError(f"key {name!r} is given twice, again in line {line}; remove one")
+            given.add(name)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != BOOLEAN]
+    first: [pair for pair in pairs if pair[0] not in (BOOLEAN, DATE)]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(BOOLEAN, re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
@@ -37,10 +50,7 @@ _Loader.add_implicit_resolver(
 
 def load_yaml(text: str) -> Any:
     """One YAML value, read as recipes are. Errors: UserError."""
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{text!r} is not YAML: {str(error).splitlines()[0]}") from error
+    return _loaded(text, shown(text))
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -75,13 +85,21 @@ def _read(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     if path in below:
         raise UserError(f"{path}: `extends` leads back to itself")
     try:
-        values = yaml.load(path.read_text(), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    values = _loaded(text, str(path))
     if not isinstance(values, dict):
         raise UserError(f"{path}: a recipe is a mapping of keys to values")
     base = values.pop("extends", None)
     return values if base is None else merge(_read(_find(str(base), path.parent), (*below, path)), values)
+
+
+def _loaded(text: str, what: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"{what} is not YAML: {str(error).splitlines()[0]}") from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:

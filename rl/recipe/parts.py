@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from rl.recipe.rollout_parts import RolloutPart
+from rl.recipe.rollout_parts import Count, RolloutPart
 
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class BudgetPart(PluginPart):
 
     in_prompt: str | None = None
     """The user's turn with the budget in it, e.g. `{prompt} Think for {budget} tokens.`; written anew each round."""
-    cap: int | None = None
+    cap: Count | None = None
     """Tokens at which every rollout is stopped, where that is not the budget itself."""
     cap_factor: float = 1.0
     """Rollouts are stopped at this multiple of their budget."""
@@ -112,11 +112,11 @@ class ProbePart:
     """
 
     __pydantic_config__ = _STRICT
-    samples: int = 8
+    samples: Count = 8
     """Answers a problem, sampled as in training, at the first budget."""
-    above: float | None = None
+    above: Annotated[float, Field(ge=0, le=1)] | None = None
     """Keep only problems with a pass rate above this."""
-    below: float | None = None
+    below: Annotated[float, Field(ge=0, le=1)] | None = None
     """Keep only problems with a pass rate below this."""
 
 
@@ -142,13 +142,13 @@ class BatchPart:
     """The size of a round and of its updates, the same on any number of ranks."""
 
     __pydantic_config__ = _STRICT
-    groups: int
+    groups: Count
     """Problems a round, `trainer.num_generations` rollouts each."""
-    updates: int = 1
+    updates: Count = 1
     """Optimiser steps made from a round; more than one, and clipping can act."""
-    per_device: int | None = None
+    per_device: Count | None = None
     """Rollouts a rank takes through the model at once; all of an update's by default."""
-    tokens_per_micro_batch: int | None = None
+    tokens_per_micro_batch: Count | None = None
     """Pack instead: only rollouts with gradient, sorted by length, so many tokens at once, padding counted."""
 
 
@@ -195,15 +195,16 @@ class EvaluationPart:
 
     __pydantic_config__ = _STRICT
     budget: int = 1024
-    """Tokens a completion may have; a setting of its own, whatever the training budget is."""
+    """Tokens a completion may have; a setting of its own, whatever the training budget is. The default is lowered to
+    what the model's context leaves."""
     temperature: float = 1.0
     top_p: float = 1.0
     samples: int = 1
     """Completions a problem."""
-    batch_size: int = 256
+    batch_size: Count = 256
     before: bool = True
     """Whether to evaluate the untrained model too."""
-    prompt_budget: int | None = None
+    prompt_budget: Count | None = None
     """The budget that the prompts state, where training states one; by default they state none."""
 
 
@@ -230,7 +231,7 @@ class Recipe:
     evaluation: EvaluationPart = field(default_factory=EvaluationPart)
     trainer: dict[str, Any] = field(default_factory=dict)
     """Fields of TRL's GRPOConfig."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     stages: list[dict[str, Any]] = field(default_factory=list)
     """Each a `name` and overrides; a stage starts from the model that the one before it ended with."""
 

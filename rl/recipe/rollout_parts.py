@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-_STRICT = ConfigDict(extra="forbid")
+Count = Annotated[int, Field(ge=1)]
+Above = Annotated[float, Field(gt=0)]
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,11 @@ class VllmPart:
     """The vLLM engine in the trainer's own process, one on each rank."""
 
     __pydantic_config__ = _STRICT
-    gpu_memory_utilization: float = 0.3
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of the device's memory that the engine may take, weights included; on a CPU, of the machine's."""
-    tensor_parallel_size: int = 1
+    tensor_parallel_size: Count = 1
     """Ranks that share one engine; they sample each other's prompts."""
-    max_model_len: int | None = None
+    max_model_len: Count | None = None
     """Tokens of a prompt and its completion; by default what the longest prompt and the largest budget need."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """`auto`: bfloat16 where the trainer computes in it, else float32."""
@@ -40,7 +43,7 @@ class PoolPart:
     """Rollouts that a worker has at a time, from all ranks together."""
     seconds: float = 60.0
     """For any rollout, waiting in the worker's own queue included; a worker that takes longer is left out."""
-    seconds_per_token: float = 0.25
+    seconds_per_token: Annotated[float, Field(ge=0)] = 0.25
     """And for each token of its budget."""
     load_seconds: float = 600.0
     """For taking in new weights."""
@@ -56,17 +59,17 @@ class RolloutPart:
 
     __pydantic_config__ = _STRICT
     engine: Literal["transformers", "vllm", "workers"] = "transformers"
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Rollouts that the transformers engine runs side by side on one rank; all of a round by default."""
     vllm: VllmPart = field(default_factory=VllmPart)
     workers: list[str] = field(default_factory=list)
     """Addresses of the servers that `lengthwise serve` started, for the workers engine."""
     pool: PoolPart = field(default_factory=PoolPart)
-    wait_minutes: float = 30.0
+    wait_minutes: Annotated[float, Field(ge=0)] = 30.0
     """How long a run that has lost all its workers waits for one, saved, before it ends."""
     max_staleness: int = 0
     """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none."""
-    check_every: int = 20
+    check_every: Count = 20
     """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
     weights; the first weights are always compared."""
     truncated: Literal["wrong", "judge"] = "wrong"

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-from rl.errors import UserError, unknown
+from rl.errors import UserError
 from rl.ranks import launched
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
-
-MANAGED = {
-    "max_completion_length": "budget",
-    "seed": "seed",
-    "output_dir": "--out",
-    "reward_weights": "rewards.N.weight",
-    "scale_rewards": "advantage.name",
-    "multi_objective_aggregation": "advantage.name",
-    "eval_strategy": "data.eval and evaluation",
-    "use_vllm": "rollouts.engine",
-    "use_transformers_continuous_batching": "rollouts.engine",
-    "generation_kwargs": "trainer.temperature, top_p, top_k or min_p",
-    "advantage": "advantage.name",
-    "advantage_options": "advantage",
-    "shuffle_dataset": "data.order",
-    "dynamic_sampling": "sampling.dynamic",
-    "max_sampling_rounds": "sampling.max_rounds",
-    "filter_on": "sampling.filter_on",
-    "truncated": "rollouts.truncated",
-    "rollout_batch_size": "rollouts.batch_size",
-    "rollout_check_steps": "rollouts.check_every",
-    "max_staleness": "rollouts.max_staleness",
-    "correct_rollouts": "trainer.vllm_importance_sampling_correction, with an engine other than transformers",
-}
-"""Fields that a recipe sets in one place only, and which place that is."""
+from rl.recipe.trainer_values import require_values
+from rl.recipe.trial import require_reporters, require_trainable
 
 BATCH = {
     "per_device_train_batch_size",
@@ -52,17 +27,12 @@ BATCH = {
 
 def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPOConfig:
     """The trainer's configuration for a recipe; an unknown or misplaced key is an error that says so."""
-    known = {f.name for f in dataclasses.fields(LengthGRPOConfig) if f.init}
-    for key in recipe.trainer:
-        if key in MANAGED:
-            raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
-        if key not in known:
-            raise unknown("key", f"trainer.{key}", (f"trainer.{k}" for k in known), recipe.name)
+    require_values(recipe.trainer, recipe.name)
     clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
     if clash:
         raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
     _require_engine(recipe)
-    _require_reporters(recipe)
+    require_reporters(recipe.trainer.get("report_to"), recipe.name)
     cuda = torch.cuda.is_available()
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {
@@ -88,8 +58,11 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     }
     try:
         config = LengthGRPOConfig(**settings)
-    except (ValueError, TypeError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # whatever TRL and transformers say of these values
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
+    require_trainable(config, recipe.name)
     if fully_sharded(config):
         require_shardable(recipe)
     return config
@@ -113,14 +86,6 @@ def _require_engine(recipe: Recipe) -> None:
     for name in ("in_flight", "seconds", "load_seconds"):
         if getattr(part.pool, name) <= 0:
             raise UserError(f"{recipe.name}: rollouts.pool.{name} must be above 0, not {getattr(part.pool, name)}")
-
-
-def _require_reporters(recipe: Recipe) -> None:
-    """Refuse a reporter that would fail once the model is loaded."""
-    given = recipe.trainer.get("report_to") or []
-    for name in [given] if isinstance(given, str) else given:
-        if name in ("tensorboard", "trackio", "wandb") and find_spec(name) is None:
-            raise UserError(f"{recipe.name}: trainer.report_to: {name} is not installed; pip install {name}")
 
 
 def require_shardable(recipe: Recipe) -> None:

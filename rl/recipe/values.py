@@ -8,27 +8,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from rl.errors import UserError, unknown
+from rl.plugins.typed import explained, path_of, read
 from rl.recipe.parts import Recipe
 
 
 def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Check `values` and give the recipe; the error names the key, the place and the nearest key."""
     try:
-        return TypeAdapter(Recipe).validate_python(values)
+        return read(TypeAdapter(Recipe), values, where)  # type: ignore[no-any-return]
     except ValidationError as error:
-        first = error.errors()[0]
-        raise _explain(first["loc"], first["type"], first["msg"], where) from error
+        raise _explain(error.errors(), where) from error
 
 
-def _explain(loc: tuple[int | str, ...], kind: str, message: str, where: str) -> UserError:
+def _explain(errors: list[ErrorDetails], where: str) -> UserError:
+    kind, loc = errors[0]["type"], path_of(errors[0])
     place = ".".join(map(str, loc))
     if kind == "unexpected_keyword_argument":
         return unknown("key", place, _siblings(loc), where)
     if kind in ("missing", "missing_argument"):
         return UserError(f"{where}: key {place!r} is missing; add it")
-    return UserError(f"{where}: {place}: {message}")
+    return UserError(f"{where}: {place or 'a recipe'}: {explained(errors)}")
 
 
 def _siblings(loc: tuple[int | str, ...]) -> list[str]:

@@ -9,8 +9,10 @@ from rl.evaluation import Protocol
 
 DECISIVE = ("cap", "temperature", "top_p", "verifier", "truncated", "data")
 """Numbers taken under protocols that differ in one of these cannot stand in one table."""
-NOTED = ("samples", "prompt", "system", "budget_text", "chat_options", "seed", "engine", "versions")
+NOTED = ("samples", "prompt", "system", "budget_text", "chat_options", "template", "seed", "engine", "versions")
 """Differences in these are told beside the table."""
+MAY_LACK = ("data", "versions", "template")
+"""What a protocol may not say."""
 
 
 def differences(first: Protocol, second: Protocol, keys: tuple[str, ...]) -> list[str]:
@@ -19,7 +21,7 @@ def differences(first: Protocol, second: Protocol, keys: tuple[str, ...]) -> lis
     return [
         f"{key} {_shown(ours[key])} against {_shown(theirs[key])}"
         for key in keys
-        if ours[key] != theirs[key] and not (key in ("data", "versions") and not (ours[key] and theirs[key]))
+        if ours[key] != theirs[key] and (key not in MAY_LACK or (ours[key] and theirs[key]))
     ]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from rl.errors import UserError
-from rl.evaluation import encode_prompts
 from rl.models import base_of, load_config
 from rl.ranks import launched
 from rl.recipe.rollout_parts import RolloutPart
@@ -22,11 +21,12 @@ from rl.rollouts.workers.http import HttpWorker, require_address
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 from rl.run.prepare import Prepared
+from rl.run.room import longest_prompt
 from rl.secrecy import from_environment
 
 
 def require_engine(prepared: Prepared) -> None:
-    """Refuse an engine that this launch could not start, before anything is written. Errors: UserError."""
+    """Refuse an engine that this launch could not start, or not ask, before anything is written. Errors: UserError."""
     part = prepared.recipe.rollouts
     if part.engine == "workers":
         _key(part)
@@ -35,6 +35,7 @@ def require_engine(prepared: Prepared) -> None:
         if part.pool.weights == "nccl" and not torch.cuda.is_available():
             raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":
+        longest_prompt(prepared)
         return
     require_vllm("rollouts.engine: vllm")
     if part.vllm.sleep and not torch.cuda.is_available():
@@ -55,7 +56,13 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
         return TransformersEngine(batch_size=part.batch_size)
     if part.engine == "vllm":
         rank = prepared.recipe.lora.rank if prepared.recipe.lora else None
-        return VllmEngine(base_of(model) or model, part.vllm, model_length(prepared), dtype_of(prepared), rank)
+        return VllmEngine(
+            base_of(model) or model,
+            part.vllm,
+            model_length(prepared),
+            dtype_of(prepared),
+            rank,
+        )
     return _workers(prepared, model)
 
 
@@ -89,20 +96,14 @@ def model_length(prepared: Prepared) -> int:
 
     Errors: UserError where they do not fit into the model, or into `rollouts.vllm.max_model_len`.
     """
-    budgets, given = prepared.budgets, prepared.recipe.rollouts.vllm.max_model_len
-    problems = [*prepared.train.problems, *(prepared.monitor.problems if prepared.monitor else ())]
-    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
-    longest = max(map(len, encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)))
-    needed = longest + max(budgets.maximum, WeightCheck.TOKENS)
-    config = load_config(prepared.model, prepared.config.trust_remote_code).get_text_config()
-    limits = {"rollouts.vllm.max_model_len": given, "the model": getattr(config, "max_position_embeddings", None)}
-    for holder, limit in limits.items():
-        if limit is not None and needed > limit:
-            raise UserError(
-                f"{prepared.recipe.name}: the longest prompt ({longest} tokens) and the largest budget "
-                f"({budgets.maximum}) need {needed} tokens, and {holder} has {limit}; shorten prompts or budget"
-                + (", or raise it" if given else "")
-            )
+    budget, given = prepared.budgets.maximum, prepared.recipe.rollouts.vllm.max_model_len
+    longest = longest_prompt(prepared)
+    needed = longest + max(budget, WeightCheck.TOKENS)
+    if given is not None and needed > given:
+        raise UserError(
+            f"{prepared.recipe.name}: the longest prompt ({longest} tokens) and the largest budget ({budget}) "
+            f"need {needed} tokens, and rollouts.vllm.max_model_len has {given}; shorten prompts or budget, or raise it"
+        )
     return given or needed
 
 

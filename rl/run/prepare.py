@@ -12,18 +12,22 @@ from rewards import LengthReward
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
+from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
-from rl.models import load_config, load_tokenizer, resolve_model
+from rl.models import load_tokenizer, require_end, resolve_model
 from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
-from rl.problems.doubts import doubts_of
+from rl.problems.doubts import doubts_of, shared
 from rl.problems.sampler import ProblemSampler
+from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
-from rl.recipe.parts import Recipe, SourcePart
+from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
 from rl.recipe.trainer_config import trainer_config
+from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
+from rl.run.loadable import require_loadable
 from rl.secrecy import require_no_secrets
 from rl.thinking import described
 from rl.trainer.lora import require_lora
@@ -72,6 +76,12 @@ class Prepared(Resolved):
     eval: ProblemSet | None
     monitor: ProblemSet | None
 
+    def warnings(self) -> list[str]:
+        """What goes on nevertheless, though it is hardly meant."""
+        found = [shared(self.eval, self.train) if self.eval else None]
+        found.append(unread(self.tokenizer, self.config.chat_template_kwargs))
+        return [line for line in found if line]
+
     def starting_from(self, model: Path, evaluate: bool) -> Prepared:
         """The same from another model, evaluated before training or not."""
         evaluation = replace(self.recipe.evaluation, before=evaluate)
@@ -85,6 +95,7 @@ class Prepared(Resolved):
         for name, problems in (("eval", self.eval), ("monitor", self.monitor)):
             if problems:
                 lines.append(f"{name:<10} {problems.told()}")
+        lines += [f"warning    {line}" for line in self.warnings()]
         c = self.config
         lines.append(
             f"round      {c.groups_per_round} groups x {c.num_generations} rollouts, {c.round_steps} optimiser steps, "
@@ -97,6 +108,7 @@ class Prepared(Resolved):
 def resolve(recipe: Recipe, out: Path) -> Resolved:
     """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
     require_no_secrets(recipe.to_dict(), recipe.name)
+    require_values(recipe.trainer, recipe.name)
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
         raise UserError(f"{recipe.name}: a recipe needs at least one reward")
@@ -124,11 +136,13 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     resolved = resolve(recipe, out)
     config, order, verifier = resolved.config, resolved.order, resolved.verifier
     model = resolve_model(recipe.model)
+    settings = require_loadable(model, config)
     if config.sequence_chunk is not None:
-        require_proven(load_config(model, config.trust_remote_code))
+        require_proven(settings)
     require_lora(recipe, config, model)
     tokenizer = load_tokenizer(model, config.trust_remote_code)
-    require_rows(load_config(model, config.trust_remote_code), recipe.model)
+    require_rows(settings, recipe.model)
+    require_end(tokenizer)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded
@@ -148,4 +162,8 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     monitor = read(data.monitor) if data.monitor else None
     for trained_on in (train, *([monitor] if monitor else [])):
         resolved.require_columns(trained_on)
+    if held_out and data.eval and recipe.evaluation.budget == EvaluationPart().budget:
+        asked = asked_by(tokenizer, held_out, data.eval, verifier, recipe_protocol(recipe), "transformers")
+        fits = replace(recipe.evaluation, budget=asked.fitted(tokenizer, settings).protocol.cap)
+        resolved = replace(resolved, recipe=replace(recipe, evaluation=fits))
     return Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)

@@ -72,6 +72,7 @@ def train(
 
 def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool) -> None:
     plan = _plan(recipe, run)
+    _warn(plan)
     try:
         with locked(run.path):
             _train_locked(recipe, plan, run, overwrite, quiet)
@@ -118,6 +119,12 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
     for (before, _), (after, _) in pairwise(plan):
         require_continues(before.recipe, after.recipe)
     return plan
+
+
+def _warn(plan: Sequence[tuple[Prepared, RunFolder]]) -> None:
+    if is_main_process():
+        for line in dict.fromkeys(line for prepared, _ in plan for line in prepared.warnings()):
+            print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:

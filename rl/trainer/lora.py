@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,12 +69,11 @@ def _require_modules(adapted: PeftModel, part: LoraPart) -> None:
     base = adapted.get_base_model()
     head, embedding = base.get_output_embeddings(), base.get_input_embeddings()
     for name, module in adapted.named_modules():
-        if isinstance(module, BaseTunerLayer) and (
-            module is head or not isinstance(module.get_base_layer(), nn.Linear)
-        ):
+        if isinstance(module, BaseTunerLayer) and (module is head or not _is_linear(module)):
+            linear = sorted({n.rpartition(".")[2] for n, each in adapted.named_modules() if _is_linear(each)})
             raise UserError(
                 f"lora.target_modules: {name.removeprefix('base_model.model.')} cannot be adapted, only linear layers "
-                "other than the LM head; name it under modules_to_save, or remove it"
+                f"other than the LM head; name such{_as(linear)}, and it under modules_to_save"
             )
     names = {name.rpartition(".")[2] for name, _ in adapted.named_modules()}
     for name in part.modules_to_save:
@@ -86,6 +85,15 @@ def _require_modules(adapted: PeftModel, part: LoraPart) -> None:
             "lora.modules_to_save: input embedding and LM head are one in this model, and would be trained apart; "
             "remove them"
         )
+
+
+def _as(names: Sequence[str]) -> str:
+    return f", as [{', '.join(names)}]" if names else ""
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Whether a module is a linear layer under an adapter."""
+    return isinstance(module, BaseTunerLayer) and isinstance(module.get_base_layer(), nn.Linear)
 
 
 def require_lora(recipe: Recipe, config: LengthGRPOConfig, model: str) -> None:

@@ -1,6 +1,7 @@
 """`lengthwise evaluate` from the command line."""
 
 import json
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +63,36 @@ def test_one_sampling_is_scored_at_every_cap_and_kept(monkeypatch: pytest.Monkey
     assert again["caps"]["60"] == first["caps"]["60"]
 
 
+def test_options_of_the_chat_template_reach_the_prompts_and_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(resolve_model("demo"), "model")
+    template = Path("model/chat_template.jinja")
+    template.write_text("{% if shout %}LOUD {% endif %}" + template.read_text())
+    asked = ["evaluate", "--model", "model", "--data", "problems.jsonl", "--cap", "8", "--temperature", "0"]
+    plain, quiet, loud = (run(*asked, *more) for more in ([], ["--chat", "shout=false"], ["--chat", "shout=true"]))
+    assert [each["protocol"]["chat_options"] for each in (plain, quiet, loud)] == [
+        {},
+        {"shout": False},
+        {"shout": True},
+    ]
+    hashes = [each["protocol"]["template"] for each in (plain, quiet, loud)]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in hashes)
+    assert run(*asked, "--system", "Be brief.")["protocol"]["template"] not in hashes
+    capsys.readouterr()
+    run(*asked, "--chat", "shuot=true")
+    assert "does not look at 'shuot' (it knows: shout)" in capsys.readouterr().err
+    assert "--chat.shout: 'no' is a text" in refused(capsys, *asked, "--chat", "shout=no")
+
+
+def test_what_a_model_could_not_be_asked_is_refused_before_it_is_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rl.evaluation.engines.load_model", lambda *_, **__: pytest.fail("loaded"))
+    said = refused(capsys, "evaluate", *FILE, "--cap", "1020", "--out", "a.parquet")
+    assert "evaluation: the longest prompt" in said
+    assert "and the model has 1024; shorten prompts or budget" in said
+
+
 def test_workers_give_what_the_engine_in_this_process_gives() -> None:
     asked = ["evaluate", *FILE, "--samples", "3", "--cap", "60"]
     with fake_workers(2, "--model", str(resolve_model("demo"))) as workers:
@@ -108,7 +139,9 @@ def test_columns_of_any_file_are_named() -> None:
 def test_needles_are_judged_by_substring_and_drawn_by_length_and_depth() -> None:
     run("synth", "niah", "--tokens", "512", "--n", "6", "--out", "needles", "--tokenizer", "estimate", "--quiet")
     (file,) = Path("needles").glob("*.parquet")
-    found = run("evaluate", "--model", "demo", "--data", str(file), "--cap", "4", "--plot", "heat.png")
+    wide = Path(shutil.copytree(resolve_model("demo"), "wide"), "config.json")  # the demo model has 1,024 tokens
+    wide.write_text(json.dumps({**json.loads(wide.read_text()), "max_position_embeddings": 4096}))
+    found = run("evaluate", "--model", "wide", "--data", str(file), "--cap", "4", "--plot", "heat.png")
     assert found["protocol"]["verifier"] == {"name": "substring"}
     assert found["heat_map"]["lengths"] == [512]
     assert sum(map(sum, found["heat_map"]["n"])) == sum(len(r["gold_docs"]) for r in pq.read_table(file).to_pylist())

@@ -56,6 +56,13 @@ def test_a_trl_function_gets_every_column_as_it_stands_and_the_answer_where_ther
     assert values(reward, rows) == [1, 2]
 
 
+def test_a_column_that_a_row_lacks_is_none_there_and_everywhere_where_all_of_a_round_lack_it(tmp_path: Path) -> None:
+    reward = loaded(tmp_path, "def f(completions, level): return level\n")
+    one, two = Problem("1", "1+1", "2", {"level": 3}), Problem("2", "2+2", "4")
+    assert values(reward, [one, two]) == [3.0, None]
+    assert values(reward, [two, two]) == [None, None]
+
+
 def test_a_function_without_keywords_gets_what_it_takes(tmp_path: Path) -> None:
     reward = loaded(tmp_path, "def f(completions, level): return [len(c) * n for c, n in zip(completions, level)]")
     assert values(reward, [Problem("p", "?", "2", {"level": 10}), Problem("q", "?", "3", {"level": 1})]) == [160, 16]

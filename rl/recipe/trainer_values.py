@@ -1,0 +1,108 @@
+"""What stands under `trainer` in a recipe, held to the types of TRL's configuration.
+
+To narrower ones where some value of the type would end in a traceback once the run is under way, or teach nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from rl.errors import UserError, unknown
+from rl.plugins.typed import require
+from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.rollout_parts import Above, Count
+
+NotBelow = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+MANAGED = {
+    "max_completion_length": "budget",
+    "seed": "seed",
+    "output_dir": "--out",
+    "reward_weights": "rewards.N.weight",
+    "scale_rewards": "advantage.name",
+    "multi_objective_aggregation": "advantage.name",
+    "eval_strategy": "data.eval and evaluation",
+    "eval_on_start": "evaluation.before",
+    "use_vllm": "rollouts.engine",
+    "use_transformers_continuous_batching": "rollouts.engine",
+    "generation_kwargs": "trainer.temperature, top_p, top_k or min_p",
+    "advantage": "advantage.name",
+    "advantage_options": "advantage",
+    "shuffle_dataset": "data.order",
+    "dynamic_sampling": "sampling.dynamic",
+    "max_sampling_rounds": "sampling.max_rounds",
+    "filter_on": "sampling.filter_on",
+    "truncated": "rollouts.truncated",
+    "rollout_batch_size": "rollouts.batch_size",
+    "rollout_check_steps": "rollouts.check_every",
+    "max_staleness": "rollouts.max_staleness",
+    "correct_rollouts": "trainer.vllm_importance_sampling_correction, with an engine other than transformers",
+}
+"""Fields that a recipe sets in one place only, and which place that is."""
+
+NARROWED: Mapping[str, Any] = {
+    "max_steps": Count,
+    "num_train_epochs": Above,
+    "learning_rate": Above,
+    "num_generations": Count,
+    "per_device_train_batch_size": Count,
+    "gradient_accumulation_steps": Count,
+    "steps_per_generation": Count | None,
+    "generation_batch_size": Count | None,
+    "num_iterations": Count,
+    "logging_strategy": Literal["steps"],
+    "logging_steps": Count,
+    "save_strategy": Literal["steps", "no"],
+    "save_steps": Above,
+    "save_total_limit": Count | None,
+    "temperature": Above,
+    "top_p": Annotated[float, Field(gt=0, le=1)],
+    "top_k": Annotated[int, Field(ge=0)],
+    "min_p": Annotated[float, Field(ge=0, le=1)] | None,
+    "weight_decay": NotBelow,
+    "warmup_steps": NotBelow,
+    "max_grad_norm": NotBelow,
+    "adam_beta1": Share,
+    "adam_beta2": Share,
+    "adam_epsilon": NotBelow,
+    "beta": NotBelow,
+    "epsilon": NotBelow,
+    "epsilon_high": NotBelow | None,
+    "delta": Above | None,
+    "ref_model_sync_steps": Count,
+    "top_entropy_quantile": Annotated[float, Field(ge=0, le=1)],
+    "loss_type": Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"],
+    "importance_sampling_level": Literal["token", "sequence"],
+    "vllm_importance_sampling_mode": Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"],
+    "include_num_input_tokens_seen": Literal["all", "non_padding", "no"] | bool,
+    # TRL takes a text of JSON, too, in which nothing could be looked at.
+    "model_init_kwargs": dict[str, Any] | None,
+    "chat_template_kwargs": dict[str, Any] | None,
+    "parallelism_config": dict[str, Any] | None,
+}
+
+
+def require_values(trainer: Mapping[str, Any], where: str) -> None:
+    """Errors: UserError for a key that the configuration has not, or a value that cannot be."""
+    types = typing.get_type_hints(LengthGRPOConfig) | dict(NARROWED)
+    known = [field.name for field in dataclasses.fields(LengthGRPOConfig) if field.init]
+    for key, value in trainer.items():
+        if key in MANAGED:
+            raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
+        if key not in known:
+            raise unknown("key", f"trainer.{key}", (f"trainer.{name}" for name in known), where)
+        require(types[key], value, f"{where}: trainer.{key}")
+        names = [m.value for hint in typing.get_args(types[key]) if _is_enum(hint) for m in hint]
+        if names and value not in names:
+            raise unknown(f"trainer.{key}", value, names, where)
+
+
+def _is_enum(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Enum)
