@@ -94,10 +94,14 @@ def _verl(sample: Sample) -> dict[str, Any]:
     return {
         "data_source": columns.get("data_source"),
         "solution_str": sample.text,
-        "predict_str": sample.text,
         "ground_truth": sample.gold,
         "extra_info": columns.get("extra_info"),
     }
+
+
+def _verl_older(sample: Sample) -> dict[str, Any]:
+    found = _verl(sample)
+    return {**found, "predict_str": found.pop("solution_str")}
 
 
 def _verl_batch(sample: Sample) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def _verifiers(sample: Sample) -> dict[str, Any]:
 
 
 VERL = Form("verl's compute_score", frozenset({"solution_str", "ground_truth"}), _verl, "score")
-VERL_OLDER = Form(VERL.name, frozenset({"predict_str", "ground_truth"}), _verl, "score")
+VERL_OLDER = Form(VERL.name, frozenset({"predict_str", "ground_truth"}), _verl_older, "score")
 VERL_BATCH = Form("verl's batched compute_score", frozenset({"solution_strs", "ground_truths"}), _verl_batch, "score")
 EASYR1 = Form("EasyR1's compute_score", frozenset({"predict", "ground_truth"}), _easyr1, "overall")
 OPENRLHF = Form("OpenRLHF's reward_func", frozenset({"queries", "labels"}), _openrlhf, "rewards")

@@ -57,6 +57,8 @@ def _write(path: Path, text: str) -> None:
     """A file whole or not at all; to a pipe or a terminal, as it is."""
     from rl.folders.run import write_text
 
+    if not path.parent.is_dir():
+        raise UserError(f"cannot write {path}: its folder does not exist")
     try:
         if path.exists() and not path.is_file():
             path.write_text(text)

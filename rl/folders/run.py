@@ -238,7 +238,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_written(name: str, value: Any) -> bool:
-    if name == "alarm":
+    if name in ("alarm", "stage"):
         return isinstance(value, str)
     return value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)
 

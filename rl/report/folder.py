@@ -78,6 +78,8 @@ def write_comparison(comparison: Comparison, out: Path, problems: int, published
 
 def check_out(out: Path) -> None:
     """Refuse a place that holds anything but an earlier comparison. Errors: UserError."""
+    if any(place.exists() and not place.is_dir() for place in out.parents):
+        raise UserError(f"cannot write {out}: Not a directory")
     if not out.exists():
         return
     if not out.is_dir():
