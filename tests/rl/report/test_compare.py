@@ -218,10 +218,12 @@ def test_another_seed_or_prompt_is_noted_and_no_reason_to_refuse() -> None:
     assert warning == "b was evaluated with another system None against 'Be brief.'."
 
 
-def test_an_earlier_comparison_is_replaced_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_comparison_is_replaced_whole_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_run(Path("a"), 40)
     compare("a")
-    plot = next(Path("page/plots").glob("*.png"))
+    plot = Path("page/plots/accuracy-tokens.png")
     plot.write_text("old")
 
     def fails(*_: Any) -> None:
@@ -234,7 +236,10 @@ def test_an_earlier_comparison_is_replaced_whole(monkeypatch: pytest.MonkeyPatch
     assert stop.value.code == 2
     assert plot.read_text() == "old"
     compare("a")
-    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert not plot.exists()
+    Path("page/plots/mine.png").write_text("precious")
+    assert "page holds plots/mine.png" in refused(capsys, "compare", "a", "--out", "page")
+    Path("page/plots/mine.png").unlink()
     assert {p.name for p in Path().iterdir()} == {"a", "page", "out.json"}
 
 
