@@ -234,6 +234,7 @@ def test_an_earlier_comparison_is_replaced_whole_and_nothing_else(
         with pytest.raises(SystemExit) as stop:
             run_command(["compare", "a", "--out", "page"])
     assert stop.value.code == 2
+    assert "No space left on device" in capsys.readouterr().err
     assert plot.read_text() == "old"
     compare("a")
     assert not plot.exists()
