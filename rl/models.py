@@ -21,6 +21,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
 from transformers.utils import GENERATION_CONFIG_NAME
 from transformers.utils import logging as transformers_logging
@@ -75,9 +76,25 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> PreTrainedTok
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", trust_remote_code=trust_remote_code)
     except Exception as error:
         raise _cannot(f"load a tokenizer from {model!r}", model, error) from error
+    if _loses_spaces(tokenizer, Path(place)):
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(place, padding_side="left")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer  # type: ignore[no-any-return]
+
+
+def _loses_spaces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
+    """Whether a tokenizer of bytes was loaded as one of SentencePiece.
+
+    transformers 5 believes a config that says LlamaTokenizerFast, as R1-Distill-Llama's does; on the hub it knows it by
+    its name, in a folder not.
+    """
+    file, backend = folder / "tokenizer.json", getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None or not file.is_file():
+        return False
+    told = json.loads(file.read_text(encoding="utf-8")).get("pre_tokenizer")
+    loaded = backend.pre_tokenizer.__getstate__() if backend.pre_tokenizer else b""
+    return "ByteLevel" in json.dumps(told) and b"ByteLevel" not in loaded
 
 
 def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig:

@@ -1,12 +1,32 @@
+import json
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import LlamaConfig, PreTrainedModel
 
-from rl.models import load_model
+from rl.models import load_model, load_tokenizer
 
 
 def test_half_precision_weights_are_trained_in_fp32(model: PreTrainedModel, tmp_path: Path) -> None:
     model.to(torch.bfloat16).save_pretrained(tmp_path)
     assert load_model(str(tmp_path)).dtype == torch.float32
     assert load_model(str(tmp_path), dtype="auto").dtype == torch.bfloat16
+
+
+def test_a_tokenizer_of_bytes_that_calls_itself_llamas_keeps_its_spaces(tmp_path: Path) -> None:
+    LlamaConfig().save_pretrained(tmp_path)
+    signs = sorted(ByteLevel.alphabet())
+    backend = Tokenizer(BPE({sign: place for place, sign in enumerate(signs)}, []))
+    backend.pre_tokenizer, backend.decoder = ByteLevel(add_prefix_space=False), ByteLevelDecoder()
+    backend.add_special_tokens(["<e>"])
+    backend.save(str(tmp_path / "tokenizer.json"))
+    told = {"tokenizer_class": "LlamaTokenizerFast", "eos_token": "<e>", "legacy": True}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(told))
+    tokenizer = load_tokenizer(str(tmp_path))
+    text = "so x ≤ 12,  and\n\tdone"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+    assert (tokenizer.eos_token, tokenizer.padding_side) == ("<e>", "left")
