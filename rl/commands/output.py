@@ -55,7 +55,7 @@ def write_summary(path: Path | None, values: object) -> None:
 
 def _write(path: Path, text: str) -> None:
     """A file whole or not at all; to a pipe or a terminal, as it is."""
-    from rl.folders.run import write_text
+    from rl.folders.whole import whole_file
 
     if not path.parent.is_dir():
         raise UserError(f"cannot write {path}: its folder does not exist")
@@ -63,7 +63,8 @@ def _write(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             path.write_text(text)
         else:
-            write_text(path, text)
+            with whole_file(path) as temporary:
+                temporary.write_text(text)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
