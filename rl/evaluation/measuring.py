@@ -12,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from rewards import Problem
 from rewards.verifier import Verifier
+from rl.errors import UserError
 from rl.evaluation.caps import at_cap
 from rl.evaluation.figures.heat import heat_map
 from rl.evaluation.figures.summary import Json, numbers
@@ -70,11 +71,17 @@ class Asked:
             )
             if parts and is_main_process():
                 parts.finish(evaluation)
+        self._require_all(evaluation, out)
         scored = self.scored(evaluation, tokenizer)
         by_id = {problem.id: problem for problem in self.problems}
         heat = heat_map(by_id, scored[self.protocol.cap])
         seconds = time.perf_counter() - started
         return Measured(evaluation, numbers(model, self.protocol, scored, self.verifier, heat, seconds))
+
+    def _require_all(self, evaluation: Evaluation, out: Path | None) -> None:
+        asked = [problem.id for problem in self.problems for _ in range(self.protocol.samples)]
+        if [row["problem_id"] for row in evaluation.rows] != asked:
+            raise UserError(f"{out} holds answers to other problems than were asked; remove it, and evaluate again")
 
     def written(self) -> list[Problem]:
         """The problems as they are put to the model, with what the protocol states of a budget."""
