@@ -98,8 +98,6 @@ class Evaluation:
                 strange = set(table.column(name).unique().to_pylist()) - known
                 if strange:
                     raise UserError(f"{path} holds no answers of an evaluation: {name} {strange.pop()!r} is none")
-        if not table.num_rows:
-            raise UserError(f"{path} holds no answers; remove it, and evaluate again")
         rows = [{"sample": 0, **row} for row in table.to_pylist()]
         metadata = table.schema.metadata or {}
         try:

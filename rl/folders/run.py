@@ -141,9 +141,12 @@ class RunFolder:
 
     def written_recipe(self) -> dict[str, Any]:
         """The recipe that lies here, as plain YAML has it. Errors: UserError where it is damaged."""
-        found = plain_yaml_of(self.recipe)
+        try:
+            found = plain_yaml_of(self.recipe)
+        except UserError as error:
+            raise UserError(f"{self.recipe} is damaged ({error}); put it back, or --overwrite the run") from error
         if not isinstance(found, dict):
-            raise UserError(f"{self.recipe} is damaged: it holds no recipe; put it back, or --overwrite the run")
+            raise UserError(f"{self.recipe} is damaged (no recipe); put it back, or --overwrite the run")
         return found
 
     def clear(self) -> None:

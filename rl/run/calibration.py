@@ -95,7 +95,7 @@ class _Clock(TrainerCallback):  # type: ignore[misc]
 def calibrate(prepared: Prepared, shape: Shape, prompt: float, seconds: float | None = None) -> Calibration:
     """Train for about so many seconds, at least one round; `prompt` is the mean prompt in tokens."""
     with Scratch("calibrate") as folder:
-        settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": [], "learning_rate": 0.0}
+        settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": [], "learning_rate": 1e-12}
         recipe = replace(prepared.recipe, trainer=settings)
         own = prepare(recipe, Path(folder) / "run")
         trainer = build_trainer(own, RunFolder(Path(folder) / "run"))

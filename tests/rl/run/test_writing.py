@@ -107,13 +107,15 @@ def test_nothing_is_written_to_a_folder_that_took_the_runs_place(tmp_path: Path)
     assert list(run.path.iterdir()) == []
 
 
-def test_a_file_of_a_run_that_is_damaged_is_named_or_passed_over(tmp_path: Path) -> None:
+def test_a_file_of_a_run_that_is_damaged_is_named(tmp_path: Path) -> None:
     run, recipe = RunFolder(tmp_path / "run"), load_recipe("demo-grpo")
     run.start(recipe)
-    run.metrics.write_bytes(
-        b'{"step": 1}\n\xff\xfe{"step": 2}\n[1]\n{"step": "3"}\n' + b"[" * 99999 + b'\n{"step": 4}\n'
-    )
-    assert [line["step"] for line in run.logged()] == [1, 4]
+    run.metrics.write_bytes(b'{"step": 1}\n{"step": 2, "lo')  # a crash's
+    assert [line["step"] for line in run.logged()] == [1]
+    for line in (b"\xff\xfe{}", b"[1]", b'{"step": "3"}', b'{"step": 3, "loss": "low"}', b"[" * 99999):
+        run.metrics.write_bytes(b'{"step": 1}\n' + line + b'\n{"step": 4}\n')
+        with pytest.raises(UserError, match=r"metrics\.jsonl(, line 2|: no UTF-8 at byte 13)"):
+            run.logged()
     for damaged in ("a: [1", "just text", "[1]", "\x00"):
         run.recipe.write_text(damaged)
         with pytest.raises(UserError, match=r"recipe\.yaml is damaged \(.*put it back, or --overwrite the run"):

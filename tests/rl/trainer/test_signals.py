@@ -78,7 +78,7 @@ def test_sigusr1_saves_a_checkpoint_and_changes_nothing_else(unbroken: RunFolder
 def test_sigusr1_while_a_model_is_loaded_or_evaluated_does_not_end_the_run(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     import_ahead()
-    process = Command("demo-dler", [*SMALL, "trainer.max_steps=2"]).start(run)
+    process = Command("demo-dler", [*SMALL, "trainer.max_steps=2", "trainer.logging_steps=1"]).start(run)
     assert process.pid is not None
     for there in (run.recipe, run.evaluation("before"), run.final):
         while process.is_alive() and not there.exists():

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 
 from rl.errors import UserError
 from rl.folders.lock import locked
+from rl.ranks import launched
 from rl.rounds.maker import RoundMaker
 from rl.rounds.round import Round
 from rl.run.train import train
@@ -51,7 +51,7 @@ def ended() -> dict[str, object]:
 
 
 out, *overrides = sys.argv[1:]
-ranks = PartialState()
+ranks = launched()
 train("demo-hapo", overrides, Path(out), quiet=True)
 state["unbroken"] = ended()
 
