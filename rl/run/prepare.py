@@ -31,6 +31,7 @@ from rl.run.loadable import require_loadable
 from rl.secrecy import require_no_secrets
 from rl.thinking import described
 from rl.trainer.lora import require_lora
+from rl.trainer.packed import require_packable
 from rl.updates.chunked import require_proven
 
 PROBED = ("pass_rate", "ref_accuracy", "ref_length")
@@ -139,6 +140,8 @@ def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = No
     settings = require_loadable(model, config)
     if config.sequence_chunk is not None:
         require_proven(settings)
+    if config.tokens_per_micro_batch is not None:
+        require_packable(settings, config)
     require_lora(recipe, config, model)
     tokenizer = load_tokenizer(model, config.trust_remote_code)
     require_rows(settings, recipe.model)

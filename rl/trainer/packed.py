@@ -15,9 +15,11 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType
 from torch import Tensor, nn
+from transformers import PretrainedConfig
 from trl import GRPOTrainer
 
 from rl.errors import UserError
+from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
 from rl.trainer.plain import Theirs
 from rl.updates import correction, padding_free
@@ -26,17 +28,25 @@ from rl.updates.packed_round import Example, PackedRound
 from rl.updates.packer import Packer
 
 
+def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> None:
+    """Refuse to pack for a model whose loss depends on what is in a micro-batch. Errors: UserError."""
+    text, coefficient = settings.get_text_config(), config.router_aux_loss_coef
+    if coefficient is None:
+        coefficient = getattr(text, "router_aux_loss_coef", 0.0)
+    if hasattr(text, "output_router_logits") and coefficient != 0:
+        raise UserError(
+            "tokens_per_micro_batch would change the router's auxiliary loss, which depends on what is in a "
+            "micro-batch; set trainer.router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
+        )
+
+
 class PackedUpdates:
     """What packing does where `trainer` would have TRL make its updates; the methods are those of `PlainUpdates`."""
 
     def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
         self.round: PackedRound | None = None
-        if trainer.aux_loss_enabled:
-            raise UserError(
-                "tokens_per_micro_batch would change the router's auxiliary loss, which depends on what is in a "
-                "micro-batch; set router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
-            )
+        require_packable(trainer.model.config, trainer.args)
         args, accelerator = trainer.args, trainer.accelerator
         self.packer = Packer(
             limit=args.tokens_per_micro_batch,

@@ -23,7 +23,7 @@ RECIPE = {
     "rewards": [{"name": "my_rewards.py:spread"}],
     "budget": {"name": "constant", "tokens": 8},
     "batch": {"groups": 2, "updates": 1, "tokens_per_micro_batch": 1000},
-    "trainer": {"learning_rate": 1e-2, "num_generations": 4, "max_steps": 2},
+    "trainer": {"learning_rate": 1e-2, "num_generations": 4, "max_steps": 2, "router_aux_loss_coef": 0.0},
 }
 
 

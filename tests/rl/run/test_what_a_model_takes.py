@@ -126,11 +126,13 @@ def test_a_multimodal_model() -> None:
     assert "Qwen3VLConfig, no causal language model that answers by text alone" in refusal(made(config))
 
 
-def test_experts_that_an_adapter_does_not_fit_on() -> None:
+def test_experts_that_no_adapter_fits_on_and_no_packing() -> None:
     config = Qwen3MoeConfig(**SIZES, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16)
     said = refusal(made(config), "lora={rank: 2}")
     assert "mlp.experts cannot be adapted" in said
     assert "name such, as [k_proj, o_proj, q_proj, v_proj]" in said
+    packed = ("batch={groups: 2, tokens_per_micro_batch: 1000}", "trainer={num_generations: 4, max_steps: 1}")
+    assert "router's auxiliary loss" in refusal(made(config), *packed)
 
 
 @pytest.mark.parametrize(
