@@ -9,15 +9,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
+
 MARK = ".lengthwise-"
-"""In the name of each, before what `tempfile` makes up: nothing else has such a name."""
-_NAME = re.compile(r".+" + re.escape(MARK) + r"[a-z0-9_]{8}")
+"""In the name of each, before its process and what `tempfile` makes up: nothing else has such a name."""
+_NAME = re.compile(r".+" + re.escape(MARK) + r"(\d+)-[a-z0-9_]{8}")
 
 
 class Scratch:
     """A new folder, deleted by `close`; its name begins with `name`, it lies in `above` or where temporary files lie.
 
-    It is locked, so others know that it is in use, and delete it where it is not.
+    It is locked, and its name says whose it is: others delete it where it is not locked and its process is gone.
     """
 
     def __init__(self, name: str, above: Path | None = None) -> None:
@@ -41,7 +43,8 @@ class Scratch:
 def clear_left(above: Path | None = None) -> None:
     """Delete the folders in `above` whose processes are gone; where nothing can be locked, none is known to be."""
     for entry in os.scandir(above or tempfile.gettempdir()):
-        if not (_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)):
+        named = _NAME.fullmatch(entry.name)
+        if named is None or psutil.pid_exists(int(named[1])) or not entry.is_dir(follow_symlinks=False):
             continue
         try:
             held = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -58,7 +61,7 @@ def clear_left(above: Path | None = None) -> None:
 
 def _made(name: str, above: Path) -> tuple[Path, int | None]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=name + MARK, dir=above))
+        path = Path(tempfile.mkdtemp(prefix=f"{name}{MARK}{os.getpid()}-", dir=above))
         try:
             held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # just cleared by another process, which took it for left
