@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from rl.errors import UserError
 from rl.ranks import launched
@@ -61,6 +62,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     except UserError:
         raise
     except Exception as error:  # whatever TRL and transformers say of these values
+        unset_hf_deepspeed_config()  # half made, the error would keep it for every model loaded after
         raise UserError(f"{recipe.name}: {' '.join(str(error).split())}") from error
     require_trainable(config, recipe.name)
     if fully_sharded(config):

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from rl.errors import UserError
@@ -61,6 +62,7 @@ def test_a_value_that_would_end_the_run_later_is_refused_in_one_line(override: s
         config(override)
     assert words in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+    assert not is_deepspeed_zero3_enabled()  # nothing is left behind for the next model
 
 
 @pytest.mark.parametrize(
