@@ -1,195 +1,175 @@
-"""Kill a training run with `kill -9` again and again, start it anew each time, and compare it with an unbroken one.
+"""End commands at random moments and start them anew, and compare what they wrote with what an unbroken one does.
 
-`python -m experiments.kill_and_resume [--kills 20] [--seed 0] [--recipe demo-dler] [key=value ...]`
-prints a table and exits with 1 if anything differs. The moments are drawn evenly from the duration of
-the unbroken run. The training command runs in processes forked from one that has imported it already,
-so that no kill is spent on imports, where nothing of a run is on the disk yet.
+`python -m experiments.kill_and_resume [--kills 20] [--damages 20] [--others 4] [--seed 0] [--recipe demo-dler]
+[key=value ...]` prints two tables, and exits with 1 if anything is wrong:
+
+- a training run is ended `--kills` times, by SIGKILL, SIGTERM or SIGINT, and must come to the same end, bit for bit;
+- `evaluate`, `merge`, `release`, `synth keychain` and `synth filter` are ended `--others` times each, and must write
+  the same, and leave nothing beside it;
+- `--damages` times a file of a killed run is deleted, cut or flipped in a bit: the next start comes to the same end, or
+  says in one line what is wrong, with exit code 2, or, of what it only writes, what is missing.
+
+The moments are drawn evenly from the duration of the unbroken command.
 """
 
 from __future__ import annotations
 
 import argparse
-import faulthandler
-import json
-import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
-import torch
-
-from rl.cli import run_command
-from rl.folders import checkpoints
-from rl.folders.run import RunFolder, read_metrics
-
-TIMES = {"time", "step_time", "verifier/seconds"}
-"""Figures in seconds, which differ from run to run."""
+from experiments.killing.damage import damage
+from experiments.killing.others import KEYCHAIN, others
+from experiments.killing.processes import Command, import_ahead, log_of, training
+from experiments.killing.same import differences, differing
+from rl.folders.run import RunFolder
 
 SMALL = (
     "trainer.max_steps=24", "trainer.save_steps=4", "trainer.per_device_train_batch_size=16",
     "trainer.num_generations=4", "data.train.options.n=96", "data.eval.options.n=64", "evaluation.budget=120",
-    "trainer.logging_steps=3",
+    "trainer.logging_steps=3", "trainer.save_total_limit=null",
 )  # fmt: skip
 """24 steps, 12 rounds, 6 checkpoints, with lines of metrics that no checkpoint falls on."""
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+SAME = "the same"
+
+Compare = Callable[[Path, Path], list[str]]
 
 
 @dataclass(frozen=True)
-class Command:
-    """`lengthwise train` of one recipe, to be started in several folders."""
+class Unbroken:
+    """What a command writes if nothing ends it, in a folder of its own, and how long it takes."""
 
-    recipe: str
-    overrides: Sequence[str] = ()
+    name: str
+    command: Command
+    place: Path
+    seconds: float
 
-    def start(self, run: RunFolder) -> ForkServerProcess:
-        """Begin, or go on, in a process of its own; what it prints is added to `log_of(run)`."""
-        return _started(_train, self.recipe, list(self.overrides), run.path)
-
-    def finish(self, run: RunFolder) -> None:
-        """Let it come to its end. A crash by a signal is one more kill, and printed, but three of them are an error."""
-        for _ in range(3):
-            ended = self.kill(run, lambda: False)
-            if ended is None:
-                return
-            print(f"{run.path.name} crashed by {ended}: {log_of(run).read_text()}", file=sys.stderr)
-        raise RuntimeError(f"{run.path} crashes each time")
-
-    def kill(self, run: RunFolder, due: Callable[[], bool]) -> str | None:
-        """Go on until `due`, then kill -9. The signal that ended it; None if it came to its end before."""
-        process = self.start(run)
-        while process.is_alive() and not due():
-            time.sleep(0.001)
-        process.kill()
-        process.join()
-        assert process.exitcode is not None
-        if process.exitcode > 0:
-            raise RuntimeError(f"{run.path} ended with exit code {process.exitcode}: {log_of(run).read_text()}")
-        return signal.Signals(-process.exitcode).name if process.exitcode else None
-
-
-def log_of(run: RunFolder) -> Path:
-    return run.path.with_suffix(".log")
-
-
-def _started(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["rl.run.train", "rl.cli"])
-    process = context.Process(target=function, args=arguments)
-    process.start()
-    return process
-
-
-def import_ahead() -> None:
-    """Wait for the process that the others are forked from."""
-    _started(int).join()
-
-
-def _train(recipe: str, overrides: list[str], out: Path) -> None:
-    """The command, in its process."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    torch.set_num_threads(1)
-    log = os.open(log_of(RunFolder(out)), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    faulthandler.enable()
-    run_command(["train", recipe, *overrides, "--out", str(out), "--quiet"])
-
-
-def differences(one: RunFolder, other: RunFolder) -> list[str]:
-    """What two finished runs of one recipe do not have in common, times aside; empty: equal to the last bit."""
-    # By their texts: all digits of numbers, and nan equals nan.
-    return [name for name, read in CONTENTS.items() if repr(read(one)) != repr(read(other))]
-
-
-def _untimed(run: RunFolder) -> list[dict[str, object]]:
-    return [{key: value for key, value in line.items() if key not in TIMES} for line in read_metrics(run.metrics)]
-
-
-def _states(run: RunFolder) -> dict[str, object]:
-    """Our own state in each checkpoint that is left, without times."""
-    states = {p.parent.name: json.loads(p.read_text())["state"] for p in run.checkpoints.glob("*/length_state.json")}
-    for state in states.values():
-        state["unlogged"]["metrics"] = {k: v for k, v in state["unlogged"]["metrics"].items() if k not in TIMES}
-    return dict(sorted(states.items()))
-
-
-def _tables(folder: Path) -> dict[str, object]:
-    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.iterdir())}
-
-
-CONTENTS: dict[str, Callable[[RunFolder], object]] = {
-    "parameters": lambda run: {path.name: path.read_bytes() for path in sorted(run.final.glob("*.safetensors"))},
-    "metrics": _untimed,
-    "history, sampler, leftovers": _states,
-    "rollouts": lambda run: _tables(run.rollouts),
-    "evaluations": lambda run: _tables(run.path / "evaluation"),
-}
+    def beside(self, name: str) -> Path:
+        """Another place for the same."""
+        place = self.place.parent.parent / name / self.place.name
+        place.parent.mkdir()
+        return place
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=20, help="times that the training run is ended")
+    parser.add_argument("--others", type=int, default=4, help="times that each other command is ended")
+    parser.add_argument("--damages", type=int, default=20, help="files harmed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", default="demo-dler")
     parser.add_argument("overrides", nargs="*", help="keys of the recipe, on top of a small run's")
     options = parser.parse_args()
-    command = Command(options.recipe, [*SMALL, *options.overrides])
-    moments = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as place:
-        unbroken = RunFolder(Path(place, "unbroken"))
+    draw = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as name:
         import_ahead()
-        begun = time.monotonic()
-        command.finish(unbroken)
-        whole = time.monotonic() - begun
-        print(f"the unbroken run takes {whole:.1f} s\n")
-        print("| kill | run | after s | by | steps logged | the next start goes on |\n|---|---|---|---|---|---|")
-        broken = _killed(command, Path(place), options.kills, whole, moments)
-        found = {run.path.name: differences(unbroken, run) for run in broken}
-    print(f"\n{len(found)} killed runs against the unbroken one:")
-    for name, different in found.items():
-        print(f"{name}: {'differs in ' + ', '.join(different) if different else 'equal to the last bit'}")
-    sys.exit(any(found.values()))
+        run = unbroken("train", training(options.recipe, [*SMALL, *options.overrides]), Path(name))
+        wrong = list(all_ended(run, Path(name), options.kills, options.others, draw))
+        wrong += all_damaged(run, options.damages, draw)
+    print(f"\nwrong: {len(wrong)}", *wrong, sep="\n")
+    sys.exit(bool(wrong))
 
 
-def _killed(command: Command, place: Path, kills: int, whole: float, moments: random.Random) -> Iterator[RunFolder]:
-    """Finished runs that were killed `kills` times between them."""
+def unbroken(name: str, command: Command, root: Path) -> Unbroken:
+    place = root / name.replace(" ", "-") / "unbroken" / "out"
+    place.parent.mkdir(parents=True)
+    begun = time.monotonic()
+    command.finish(place)
+    return Unbroken(name, command, place, time.monotonic() - begun)
+
+
+def all_ended(run: Unbroken, root: Path, kills: int, times: int, draw: random.Random) -> Iterator[str]:
+    """Yields what is wrong."""
+    print("| command | takes s | ended after s, by (exit code) | in the end |\n|---|---|---|---|")
+    yield from ended(run, kills, draw, _run_differences)
+    if times:
+        rows = unbroken("rows", Command(KEYCHAIN.split()), root).place
+        for name, command in others(run.place, rows).items():
+            yield from ended(unbroken(name, command, root), times, draw, _output_differences)
+
+
+def ended(whole: Unbroken, times: int, draw: random.Random, compare: Compare) -> Iterator[str]:
+    """A command ended `times` times, in as many places as it comes to its end in; yields what is wrong."""
     done, number = 0, 0
-    while done < kills:
+    while done < times:
         number += 1
-        run = RunFolder(place / f"killed-{number}")
-        while done < kills:
-            after = moments.uniform(0, whole)
-            ended = command.kill(run, partial(_is_over, time.monotonic() + after))
-            if not ended:
+        place = whole.beside(f"ended-{number}")
+        codes: list[str] = []
+        while done < times:
+            after, by = draw.uniform(0, whole.seconds), draw.choice(SIGNALS)
+            code = whole.command.end(place, _after(after), by)
+            if code in (0, 2):  # it was done before, or finds that it is
                 break
             done += 1
-            row = (done, run.path.name, f"{after:.1f}", ended, _logged(run), _goes_on(run))
-            print("|", " | ".join(map(str, row)), "|", flush=True)
-        command.finish(run)
-        yield run
+            codes.append(f"{after:.1f} {by.name} ({code})")
+            if code not in (-by, 128 + by):
+                yield f"{place} ended with {code}: {log_of(place).read_text()}"
+        code, said = _begun_again(whole.command, place)
+        found = ", ".join(compare(whole.place, place))
+        _row(whole.name, f"{whole.seconds:.1f}", ", ".join(codes), found or " ".join([SAME, *said] if code else [SAME]))
+        if found or (code and (code, len(said)) != (2, 1)):
+            yield f"{whole.name}: exit code {code}, differs in {found}, said {said}"
+        shutil.rmtree(place.parent)
+
+
+def all_damaged(whole: Unbroken, times: int, draw: random.Random) -> Iterator[str]:
+    """Runs that are killed once, harmed once and begun again; yields what neither is the same nor says why not."""
+    print("\n| killed after s | a file | the next start |\n|---|---|---|")
+    for number in range(times):
+        place = whole.beside(f"damaged-{number}")
+        after = draw.uniform(whole.seconds / 3, whole.seconds)  # before, there is little to harm
+        whole.command.end(place, _after(after))
+        harm = damage(RunFolder(place), draw)
+        code, said = _begun_again(whole.command, place)
+        found = ", ".join(_run_differences(whole.place, place)) if code == 0 else ""
+        _row(f"{after:.1f}", harm, " ".join(said) if code or found else SAME)
+        named = harm.split()[0].split("/")[0]
+        is_told = (code, len(said)) == (2, 1) or (found and any(named in line for line in said))
+        if (code or found) and not is_told:
+            yield f"{harm}: exit code {code}, differs in {found}, said {said}"
+        shutil.rmtree(place.parent)
+
+
+def _begun_again(command: Command, place: Path) -> tuple[int, list[str]]:
+    """The exit code of a start that nothing ends, and the lines it printed."""
+    log = log_of(place)
+    log.unlink(missing_ok=True)
+    code = command.end(place, lambda: False)
+    return code, log.read_text().strip().splitlines()
+
+
+def _run_differences(one: Path, other: Path) -> list[str]:
+    """But for checkpoints that signals had it take."""
+    whole, run = RunFolder(one), RunFolder(other)
+    for path in run.checkpoints.glob("checkpoint-*"):
+        if not (whole.checkpoints / path.name).exists():
+            shutil.rmtree(path)
+    return differences(whole, run)
+
+
+def _output_differences(one: Path, other: Path) -> list[str]:
+    return differing(one.parent, other.parent)
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    return partial(_is_over, time.monotonic() + seconds)
 
 
 def _is_over(end: float) -> bool:
     return time.monotonic() >= end
 
 
-def _logged(run: RunFolder) -> int:
-    lines = read_metrics(run.metrics) if run.metrics.is_file() else []
-    return int(lines[-1]["step"]) if lines else 0
-
-
-def _goes_on(run: RunFolder) -> str:
-    """From where the next start will go on, as it will say itself."""
-    return "with the trained model" if run.final.exists() else str(checkpoints.find(run.checkpoints))
+def _row(*cells: object) -> None:
+    print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import torch
 import yaml
 from makers import parameters
 
-from experiments.kill_and_resume import Command, differences, import_ahead, log_of
+from experiments.killing.processes import import_ahead, log_of, training
+from experiments.killing.same import differences
 from rewards.correct import Correct
 from rewards.length.hapo import Hapo
 from rl.errors import UserError
@@ -29,19 +30,19 @@ SMALL = [
 
 
 def test_kill_9_at_three_moments_leaves_no_trace(tmp_path: Path) -> None:
-    command = Command("demo-dler", SMALL)
+    command = training("demo-dler", SMALL)
     import_ahead()
     unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
-    command.finish(unbroken)
+    command.finish(unbroken.path)
     moments: list[Callable[[], bool]] = [
         broken.recipe.exists,
         lambda: broken.metrics.exists() and len(list(broken.rollouts.glob("*.parquet"))) > 1,
         lambda: any((broken.checkpoints / checkpoints.WRITING).glob("*/*")),
     ]
-    killed = [command.kill(broken, due) for due in moments]
-    command.finish(broken)
+    killed = [command.kill(broken.path, due) for due in moments]
+    command.finish(broken.path)
     assert all(killed)
-    assert "goes on from checkpoint-" in log_of(broken).read_text()
+    assert "goes on from checkpoint-" in log_of(broken.path).read_text()
     assert differences(unbroken, broken) == []
     assert [line["step"] for line in read_metrics(broken.metrics)] == [3, 6]
 
@@ -51,10 +52,10 @@ def test_stages_and_a_probe_survive_kill_9_as_well(tmp_path: Path) -> None:
     recipe = tmp_path / "staged.yaml"
     stages = [{"name": "long"}, {"name": "short", "budget": {"tokens": 40}, "data": {"probe": {"samples": 2}}}]
     recipe.write_text(yaml.safe_dump({"extends": "demo-hapo", "name": "staged", "stages": stages}))
-    command = Command(str(recipe), [*SMALL, "trainer.max_steps=4"])
+    command = training(str(recipe), [*SMALL, "trainer.max_steps=4"])
     import_ahead()
     unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
-    command.finish(unbroken)
+    command.finish(unbroken.path)
     long, short = broken.stage(1, "long"), broken.stage(2, "short")
     moments: list[Callable[[], bool]] = [
         lambda: checkpoints.latest(long.checkpoints) is not None,
@@ -62,8 +63,8 @@ def test_stages_and_a_probe_survive_kill_9_as_well(tmp_path: Path) -> None:
         short.probe.exists,
         lambda: checkpoints.latest(short.checkpoints) is not None,
     ]
-    assert all(command.kill(broken, due) for due in moments)
-    command.finish(broken)
+    assert all(command.kill(broken.path, due) for due in moments)
+    command.finish(broken.path)
     for place, name in enumerate(("long", "short"), 1):
         assert differences(unbroken.stage(place, name), broken.stage(place, name)) == []
     assert [line["step"] for line in broken.logged()] == [line["step"] for line in unbroken.logged()]

@@ -16,7 +16,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 
-from experiments.kill_and_resume import Command, differences, import_ahead, log_of
+from experiments.killing.processes import import_ahead, log_of, training
+from experiments.killing.same import differences
 from rl.cli import run_command
 from rl.errors import UserError
 from rl.evaluation import Evaluation
@@ -309,17 +310,17 @@ def test_a_resumed_adapter_in_half_precision_stays_so(make_trainer: Any, tmp_pat
 
 @pytest.mark.slow
 def test_kill_9_leaves_no_trace_on_a_run_with_an_adapter(tmp_path: Path) -> None:
-    command = Command("demo-dler-lora", SMALL)
+    command = training("demo-dler-lora", SMALL)
     import_ahead()
     unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
-    command.finish(unbroken)
+    command.finish(unbroken.path)
     moments: list[Callable[[], bool]] = [
         lambda: checkpoints.latest(broken.checkpoints) is not None,
         broken.final.exists,
     ]
-    assert all(command.kill(broken, due) for due in moments)
-    command.finish(broken)
-    assert "goes on from checkpoint-" in log_of(broken).read_text()
+    assert all(command.kill(broken.path, due) for due in moments)
+    command.finish(broken.path)
+    assert "goes on from checkpoint-" in log_of(broken.path).read_text()
     assert differences(unbroken, broken) == []
 
 

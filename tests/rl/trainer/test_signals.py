@@ -16,7 +16,8 @@ from places import ROOT
 from processes import PATIENCE, offspring
 from workers import fake_workers
 
-from experiments.kill_and_resume import Command, differences, import_ahead, log_of
+from experiments.killing.processes import Command, import_ahead, log_of, training
+from experiments.killing.same import differences
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
 from rl.models import resolve_model
@@ -40,7 +41,7 @@ def wait(until: Callable[[], object], seconds: float = PATIENCE) -> None:
 
 def told(command: Command, run: RunFolder, number: int, whole_tree: bool = False) -> int:
     """Send the signal in the second round, to its children too if `whole_tree`; the exit code."""
-    process = command.start(run)
+    process = command.start(run.path)
     wait((run.rollouts / "round-000001.parquet").exists)
     assert process.pid is not None
     for pid in (*(offspring(process.pid) if whole_tree else ()), process.pid):
@@ -60,14 +61,14 @@ def kept(run: RunFolder) -> list[int]:
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run = RunFolder(tmp_path_factory.mktemp("signals") / "unbroken")
     import_ahead()
-    Command("demo-dler", SMALL).finish(run)
+    training("demo-dler", SMALL).finish(run.path)
     assert kept(run) == [16]
     return run
 
 
 def test_sigusr1_saves_a_checkpoint_and_changes_nothing_else(unbroken: RunFolder, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    assert told(Command("demo-dler", SMALL), run, signal.SIGUSR1) == 0
+    assert told(training("demo-dler", SMALL), run, signal.SIGUSR1) == 0
     saved, end = kept(run)
     assert (saved in range(4, 16, 2), end) == (True, 16)
     assert checkpoints.fault(run.checkpoints / f"checkpoint-{saved}") is None
@@ -78,7 +79,7 @@ def test_sigusr1_saves_a_checkpoint_and_changes_nothing_else(unbroken: RunFolder
 def test_sigusr1_while_a_model_is_loaded_or_evaluated_does_not_end_the_run(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     import_ahead()
-    process = Command("demo-dler", [*SMALL, "trainer.max_steps=2", "trainer.logging_steps=1"]).start(run)
+    process = training("demo-dler", [*SMALL, "trainer.max_steps=2", "trainer.logging_steps=1"]).start(run.path)
     assert process.pid is not None
     for there in (run.recipe, run.evaluation("before"), run.final):
         while process.is_alive() and not there.exists():
@@ -87,20 +88,20 @@ def test_sigusr1_while_a_model_is_loaded_or_evaluated_does_not_end_the_run(tmp_p
             os.kill(process.pid, signal.SIGUSR1)
     process.join()
     assert process.exitcode == 0
-    assert log_of(run).read_text().count("SIGUSR1: nothing is being trained now") >= 1
+    assert log_of(run.path).read_text().count("SIGUSR1: nothing is being trained now") >= 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
     unbroken: RunFolder, number: int, code: int, tmp_path: Path
 ) -> None:
-    run, command = RunFolder(tmp_path / "run"), Command("demo-dler", SMALL)
+    run, command = RunFolder(tmp_path / "run"), training("demo-dler", SMALL)
     assert told(command, run, number, whole_tree=True) == code  # as schedulers and terminals do
     (saved,) = kept(run)
     assert saved in range(4, 16, 2)
     assert not run.final.exists()
-    command.finish(run)
-    log = log_of(run).read_text()
+    command.finish(run.path)
+    log = log_of(run.path).read_text()
     assert f"{signal.Signals(number).name}: saving and ending at the end of this round" in log
     assert f"{run.path} was ended by {signal.Signals(number).name}; the same command goes on\n" in log
     assert f"{run.path} goes on from checkpoint-{saved}\n" in log
@@ -112,22 +113,22 @@ def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
 def test_a_run_that_waits_for_workers_ends_at_once_and_goes_on(tmp_path: Path) -> None:
     with fake_workers(1, "--model", str(resolve_model("demo"))) as (worker,):
         workers = [*SMALL, "rollouts.engine=workers", f"rollouts.workers=[{worker.address}]"]
-        command = Command("demo-grpo", [*workers, "rollouts.pool.seconds=5"])
+        command = training("demo-grpo", [*workers, "rollouts.pool.seconds=5"])
         run = RunFolder(tmp_path / "run")
         import_ahead()
-        process = command.start(run)
+        process = command.start(run.path)
         wait((run.rollouts / "round-000001.parquet").exists)
         worker.kill()
-        wait(lambda: "the run waits for one" in log_of(run).read_text())
+        wait(lambda: "the run waits for one" in log_of(run.path).read_text())
         assert process.pid is not None
         os.kill(process.pid, signal.SIGTERM)
         process.join(60)
         assert process.exitcode == 143
         (saved,) = kept(run)
         worker.start()
-        command.finish(run)
+        command.finish(run.path)
         other = RunFolder(tmp_path / "other")
-        Command("demo-grpo", [*workers, "rollouts.pool.seconds=5"]).finish(other)
+        training("demo-grpo", [*workers, "rollouts.pool.seconds=5"]).finish(other.path)
     assert saved in range(2, 16, 2)
     # The engine's own figures say that it was without a worker for a time.
     assert {"metrics"} >= set(differences(other, run)) - {"history, sampler, leftovers"}
@@ -141,7 +142,7 @@ def test_all_ranks_end_at_the_same_step_whichever_is_told(tmp_path: Path) -> Non
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
         command += ["-m", "rl.train", "demo-hapo", *overrides, "--out", str(run.path), "--quiet"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        with log_of(run).open("ab") as log:
+        with log_of(run.path).open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def rank(launcher: subprocess.Popen[bytes], number: int) -> int:
