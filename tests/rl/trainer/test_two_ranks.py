@@ -37,6 +37,8 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
     assert first["resumed"] == first["unbroken"]
     assert "run-broken goes on from checkpoint-2; skipped checkpoint-4 (optimizer.pt has 0 bytes" in result.stderr
     assert "run-held is being trained by process" in first["refused"]
+    assert "diverged at step 3: loss is nan" in first["diverged"]  # on both ranks; only one of them had it
+    assert [path.name for path in (tmp_path / "run-diverged/checkpoints").glob("*-*")] == ["checkpoint-2"]
     states = {path.name for path in (tmp_path / "run/checkpoints/checkpoint-4").glob("rng_state*")}
     assert states == {"rng_state_0.pth", "rng_state_1.pth"}
     # 6 rows a rank and micro-batch, groups of 4: the second group of each batch straddles the ranks.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from rl.ranks import launched
 from rl.rounds.maker import RoundMaker
 from rl.rounds.round import Round
 from rl.run.train import train
+from rl.trainer.divergence import Diverged
 from rl.trainer.trainer import LengthGRPOTrainer
 
 state: dict[str, object] = {"rewards": [], "advantages": []}
@@ -72,5 +74,21 @@ with locked(Path(f"{out}-held")):  # the main process holds it; every rank is to
         train("demo-hapo", overrides, Path(f"{out}-held"), quiet=True)
     except UserError as error:
         state["refused"] = str(error)
+
+compute = LengthGRPOTrainer._compute_loss
+
+
+def spoilt(self: LengthGRPOTrainer, *args: Any) -> Any:
+    """The loss, which is no number at the third step of the second rank."""
+    planted = self.state.global_step == 2 and not self.accelerator.is_main_process
+    return compute(self, *args) * (math.nan if planted else 1.0)
+
+
+LengthGRPOTrainer._compute_loss = spoilt  # type: ignore[method-assign]
+try:
+    train("demo-hapo", overrides, Path(f"{out}-diverged"), quiet=True)
+except Diverged as error:
+    state["diverged"] = str(error)
+state.pop("trainer")
 
 Path(f"{out}-rank{ranks.process_index}.json").write_text(json.dumps(state))
