@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ class Estimate:
             "peak_bytes": self.memory.peak,
             "fits": self.fits,
             "remedies": [vars(remedy) for remedy in self.remedies],
-            "rounds": len(self.rounds.caps),
+            "rounds": self.rounds.count,
             "rollouts_a_round": self.rounds.rollouts,
             "sampled_tokens": self.sampled_tokens,
             "prompt_tokens": vars(self.prompts),
@@ -120,8 +121,8 @@ def estimate(
     share = rates.length_share or 1.0
     sampled = rounds.sampled_tokens(share, rates.kept)
     drawn = (1.0, float(rounds.most_draws)) if rates.kept is None else (rounds.draws(rates.kept),) * 2
-    one_sampling = sum(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * sizes.rollouts
-    training = sum(training_flops(shape, prompts.mean, share * cap, passes) for cap in rounds.caps) * sizes.rollouts
+    one_sampling = fmean(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * rounds.trained
+    training = fmean(training_flops(shape, prompts.mean, share * cap, passes) for cap in rounds.caps) * rounds.trained
     room = None if rates.gpu_memory is None else rates.gpu_memory * 1e9 * (1 - setup.vllm_share)
     workers = len(recipe.rollouts.workers)
     return Estimate(

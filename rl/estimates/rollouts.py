@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
 from statistics import fmean
 
 from curricula import ProblemBudget
@@ -10,6 +12,8 @@ from rl.rounds.budgets import Budgets
 
 DRAWN = 256
 """Made-up problems by which a schedule that gives each problem its own budget is averaged."""
+LOOKED_AT = 4096
+"""Rounds whose budgets are looked at; of a run of more, one is drawn in each of so many equal parts."""
 
 
 def mean_cap(budgets: Budgets, step: int) -> float:
@@ -24,8 +28,9 @@ def mean_cap(budgets: Budgets, step: int) -> float:
 class Rounds:
     """All rounds of a run."""
 
+    count: int
     caps: list[float]
-    """Of each round: the mean cap of its rollouts, in tokens."""
+    """Of each round that was looked at: the mean cap of its rollouts, in tokens."""
     rollouts: int
     """That a round trains on."""
     most_draws: int
@@ -33,12 +38,12 @@ class Rounds:
 
     @property
     def trained(self) -> int:
-        return self.rollouts * len(self.caps)
+        return self.rollouts * self.count
 
     @property
     def trained_tokens(self) -> float:
         """If every rollout used its budget: an upper bound."""
-        return self.rollouts * sum(self.caps)
+        return self.trained * fmean(self.caps)
 
     def sampled_tokens(self, share: float = 1.0, kept: float | None = None) -> tuple[float, float]:
         """Rollout tokens if all groups are kept, and if the most are dropped.
@@ -56,4 +61,10 @@ class Rounds:
 
 def rounds_of(budgets: Budgets, steps: int, round_steps: int, rollouts: int, most_draws: int) -> Rounds:
     """The rounds of a run of so many optimiser steps."""
-    return Rounds([mean_cap(budgets, step) for step in range(0, steps, round_steps)], rollouts, most_draws)
+    all_rounds = range(0, steps, round_steps)
+    count, rounds = len(all_rounds), list(all_rounds[:LOOKED_AT])
+    if count > LOOKED_AT:
+        draw = Random(0)  # evenly spaced ones might all fall on one phase of a schedule that repeats itself
+        ends = [part * count // LOOKED_AT for part in range(LOOKED_AT + 1)]
+        rounds = [all_rounds[draw.randrange(*part)] for part in pairwise(ends)]
+    return Rounds(count, [mean_cap(budgets, step) for step in rounds], rollouts, most_draws)

@@ -72,7 +72,7 @@ def _tokens(found: Estimate) -> list[str]:
     caps = f"{highest:.0f}" if lowest == highest else f"{lowest:.0f} to {highest:.0f}"
     return [
         _line("prompts", f"{prompts.mean:.0f} tokens in the mean, {prompts.longest} at most ({how})"),
-        _line("run", f"{len(rounds.caps)} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens"),
+        _line("run", f"{rounds.count} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens"),
         _line("tokens", f"{_range(found.sampled_tokens)} sampled, {length}{_dropped(found)}"),
         _line("compute", f"{_range(found.sampling_flops)}FLOP to sample, {_count(found.training_flops)}FLOP to train"),
     ]

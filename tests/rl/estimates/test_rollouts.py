@@ -30,6 +30,14 @@ def test_a_cosine_takes_its_mean_over_whole_periods() -> None:
     assert sum(rounds.caps) / len(rounds.caps) == pytest.approx(12288, rel=0.03)
 
 
+def test_a_run_of_any_length_is_summed_from_rounds_drawn_all_over_it() -> None:
+    rounds = rounds_of(Budgets(SiriCosine(maximum=16384, minimum=8192, period=64)), 2**40, 2, 8, 1)
+    assert (rounds.count, len(rounds.caps)) == (2**39, 4096)
+    assert rounds.sampled_tokens() == pytest.approx((2**39 * 8 * 12288,) * 2, rel=0.03)
+    fallen = rounds_of(Budgets(Stages(tokens=[100, 50], interval=3 * 2**20)), 2**22, 1, 1, 1)
+    assert sum(fallen.caps) / len(fallen.caps) == 87.5  # three quarters at 100, one at 50
+
+
 def test_a_budget_for_each_problem_counts_by_its_mean_and_a_fixed_cap_by_itself() -> None:
     sampled = Sampled(minimum=100, maximum=4000)
     assert rounds_of(Budgets(sampled), 1, 1, 1, 1).caps[0] == pytest.approx(2050, rel=0.1)
