@@ -77,7 +77,7 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
             status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)
         except _ClickError as error:
             raise UserError(f"{' '.join(error.format_message().split())} See lengthwise --help.") from None
-        except typer.Abort:
+        except (typer.Abort, KeyboardInterrupt):  # the second, before typer listens
             raise SystemExit(130) from None
         raise SystemExit(status if isinstance(status, int) else 0)
 

@@ -9,8 +9,8 @@ from experiments.killing.processes import PLACE, Command
 EVALUATE = (
     f"evaluate --model demo --data demo --limit 96 --cap 120 --temperature 1 --batch-size 16 --out {PLACE}.parquet"
 )
-KEYCHAIN = f"synth keychain --tokens 2048 --n 48 --shard-rows 8 --workers 2 --resume --quiet --out {PLACE}"
-FILTER = f"--model demo --samples 2 --max-tokens 16 --quiet --out {PLACE}.parquet"
+KEYCHAIN = f"synth keychain --tokens 1024 --n 48 --shard-rows 8 --workers 2 --resume --quiet --out {PLACE}"
+FILTER = f"--model demo --samples 1 --max-tokens 8 --quiet --out {PLACE}.parquet"
 
 
 def others(run: Path, rows: Path) -> dict[str, Command]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rl.folders.run import RunFolder, read_metrics
@@ -33,10 +34,15 @@ def _files(folder: Path) -> dict[str, object]:
 
 def _content(path: Path) -> object:
     # A table's bytes hold, beside its rows, when each answer was given.
-    return repr(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_bytes()
+    try:
+        return repr(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else path.read_bytes()
+    except pa.ArrowInvalid:
+        return "damaged"
 
 
 def _untimed(run: RunFolder) -> list[dict[str, object]]:
+    if not run.metrics.is_file():
+        return []
     return [{key: value for key, value in line.items() if key not in TIMES} for line in read_metrics(run.metrics)]
 
 
@@ -49,7 +55,7 @@ def _states(run: RunFolder) -> dict[str, object]:
 
 
 def _tables(folder: Path) -> dict[str, object]:
-    return {path.name: pq.read_table(path).to_pylist() for path in sorted(folder.iterdir())}
+    return {path.name: _content(path) for path in sorted(folder.glob("*"))}
 
 
 CONTENTS: dict[str, Callable[[RunFolder], object]] = {

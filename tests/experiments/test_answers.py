@@ -45,13 +45,13 @@ def test_no_verdict_on_real_answers_is_wrong(real_data: Path) -> None:
 
 def test_the_full_check_agrees_with_the_fast_path_on_real_answers(real_data: Path) -> None:
     every = list(dict.fromkeys(pairs([problem.gold for problem in solved(real_data)])))
-    sample = [(p.gold, p.answer) for p in random.Random(0).sample(every, 1000)]
+    sample = [(p.gold, p.answer) for p in random.Random(0).sample(every, 400)]
     open_ = [pair for pair in sample if compare(*pair) is None]
     settled = [pair for pair in sample if pair not in open_]
     workers = Workers("rewards.verifier.full:judge", {}, workers=2, seconds=5)
     verdicts = workers.run(settled)
     workers.close()
-    assert len(open_) < 50
+    assert len(open_) < 20
     disagree = [pair for pair, v in zip(settled, verdicts, strict=True) if (v == "correct") is not compare(*pair)]
     assert disagree == []
 

@@ -67,6 +67,7 @@ def test_good_answers_among_storms_are_right() -> None:
     verifier.close()
 
 
+@pytest.mark.slow
 def test_a_thousand_storms_in_a_row_leave_memory_flat_and_no_process_behind() -> None:
     before = offspring()
     verifier = MathVerifier(seconds=0.05, workers=2)

@@ -37,6 +37,16 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
+def test_ctrl_c_before_a_command_has_begun_ends_it_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rl.cli.app", pressed)
+    with pytest.raises(SystemExit) as stop:
+        run_command(["--help"])
+    assert stop.value.code == 130
+
+
 def with_folder(name: str) -> str:
     Path(name).mkdir()
     return name

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -63,6 +64,7 @@ def test_the_last_demonstrator_answers_too_early_about_half_of_the_time() -> Non
     assert all(tokenizer.decode(ids).count("\n") == 4 for ids in early)
 
 
+@pytest.mark.slow
 def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_path: Path) -> None:
     warm_start(tmp_path, examples=120)
     assert (tmp_path / "tokenizer.json").read_bytes() == (SHIPPED / "tokenizer.json").read_bytes()
