@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rl.commands.check import check
 from rl.commands.compare import compare
 from rl.commands.data import data
 from rl.commands.demo import demo
@@ -51,7 +52,7 @@ def lengthwise(
 
 PARTS = {
     "Train": (demo, data, train, watch, doctor, serve),
-    "Finished runs and models": (evaluate, compare, merge, release),
+    "Finished runs and models": (evaluate, compare, merge, release, check),
     "Methods, without a model": (rewards, budgets, score, advantages, verify),
 }
 """The commands as `--help` groups them."""

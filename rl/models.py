@@ -59,7 +59,7 @@ def base_of(model: str) -> str | None:
     if not name:
         raise UserError(f"the adapter {model} names no base model: write it into its {ADAPTER_CONFIG}")
     try:
-        base = resolve_model(name)
+        base = resolve_model(_where_it_lies(name, config.resolve()))
     except UserError:
         raise UserError(
             f"the adapter {model} needs its base model {name}, which is not there; bring it back, or write where it is "
@@ -67,6 +67,15 @@ def base_of(model: str) -> str | None:
         ) from None
     if (Path(base) / ADAPTER_CONFIG).is_file():
         raise UserError(f"the base {name} of the adapter {model} is an adapter itself: fold it with lengthwise merge")
+    return base
+
+
+def _where_it_lies(base: str, adapter: Path) -> str:
+    """A base that is the model of an earlier stage was moved with the run that both are of."""
+    at, _, model = base.rpartition("/stages/")
+    if at and not Path(base).exists():
+        moved = (above / model for above in adapter.parents if above.name == "stages")
+        return next((str(path) for path in moved if path.is_dir()), base)
     return base
 
 

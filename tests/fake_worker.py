@@ -89,7 +89,7 @@ class State:
             "logprobs": {"content": content} if params["logprobs"] is not None else None,
             "weight_versions": [{"version": str(version), "start": 0, "end": len(ids)}],
         }
-        return {"request_id": body["request_id"], "choices": [choice]}
+        return {"request_id": f"generate-tokens-{body['request_id']}", "choices": [choice]}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -217,7 +217,9 @@ WRONG: dict[str, Any] = {
     "unknown tokens": _choice(token_ids=[VOCABULARY + 99999, EOS]),
     "too long": lambda answer: _choice(token_ids=[5] * 9999 + [EOS], finish_reason="stop")(answer),
     "no tokens": _choice(token_ids=[]),
-    "missing": lambda answer: {"choices": [{"text": "4"}]},
+    "missing": lambda answer: {**answer, "choices": [{"text": "4"}]},
+    "another request": lambda answer: {**answer, "request_id": f"generate-tokens-{'0' * 32}"},
+    "no request": lambda answer: {"choices": answer["choices"]},
     "two": lambda answer: {"choices": answer["choices"] * 2},
     "aborted": _choice(finish_reason="abort"),
     "stale": _choice(weight_versions=[{"version": "7", "start": 0, "end": 1}]),

@@ -28,7 +28,7 @@ from rl.problems.data import load_problems
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import LoraPart, PromptPart, SourcePart
 from rl.release.check import require_loads
-from rl.rollouts.vllm.serving import WorkerOptions
+from rl.rollouts.vllm.options import WorkerOptions
 from rl.trainer.lora import peft_config
 
 DEMO = Path(resolve_model("demo"))

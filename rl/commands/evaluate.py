@@ -191,6 +191,8 @@ def _run(
     models = runs.chosen_models(run, which)
     if plot is not None and len(models) > 1:
         raise UserError("--plot draws one checkpoint: give --checkpoint last, or a step")
+    for model in models:
+        model.require_intact()
     asked = runs.asked_of(run, recipe, choice.name, limit, lambda protocol: changed(protocol, changes))
     measured = {
         m.step: _one(asked, f"{path.name}, step {m.step}", choice, m.evaluation(run), plot, str(m.path)) for m in models

@@ -30,7 +30,7 @@ def serve(
     uploads: Annotated[Path | None, typer.Option(help="Where to keep uploaded weights; a temporary folder.")] = None,
 ) -> None:
     """Start a rollout worker: vLLM's server, with weights that a trainer sends. Needs vLLM."""
-    from rl.rollouts.vllm.serving import WorkerOptions
+    from rl.rollouts.vllm.options import WorkerOptions
     from rl.rollouts.vllm.serving import serve as run_worker
 
     run_worker(

@@ -31,6 +31,9 @@ def train(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="With --dry-run: measure rates here, in half a minute.")
     ] = False,
+    accept_data: Annotated[
+        bool, typer.Option("--accept-data", help="Go on though data, plug-ins or weights are others than before.")
+    ] = False,
     quiet: Quiet = False,
     json_file: Json = None,
 ) -> None:
@@ -56,7 +59,7 @@ def train(
         return
     if launch or rates or calibrate:
         raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
-    run = training.train(recipe, overrides or [], out, overwrite, quiet)
+    run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data)
     if is_main_process():
         print_run(run)
         write_summary(json_file, json.loads(run.summary.read_text()))

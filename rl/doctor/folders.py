@@ -54,6 +54,7 @@ def check_run(folder: Path) -> list[Finding]:
     if not folder.is_dir():
         return [fail(f"{folder} is no folder", "choose another --out")]
     found = []
+    whole = checkpoints.find(run.checkpoints)
     if (held := holder(folder)) is not None:
         found.append(fail(f"{folder} is being trained by {held}", "wait for it, end it, or choose another --out"))
     elif any(path.name not in (LOCK, MARK) for path in folder.iterdir()) and not run.recipe.is_file():
@@ -61,11 +62,10 @@ def check_run(folder: Path) -> list[Finding]:
     elif run.is_finished():
         found.append(ok(f"{folder} holds a finished run"))
     elif run.recipe.is_file():
-        whole = checkpoints.find(run.checkpoints)
         found.append(ok(f"{folder} holds an unfinished run, which the same command goes on with {whole}"))
     found += [
         warn(f"{run.checkpoints / name} is not whole: {fault}", "nothing: the run is set back to the one before")
-        for name, fault in checkpoints.find(run.checkpoints).skipped.items()
+        for name, fault in whole.skipped.items()
     ]
     return found
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from rewards import Problem, Rollout, Verdict
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
+from rl.folders.sums import note, require_undamaged
 from rl.folders.whole import whole_file
 from rl.reading import Kind, require_columns, table_of
 from rl.statistics import Estimate, bootstrap_mean
@@ -85,10 +86,12 @@ class Evaluation:
         table = pa.Table.from_pylist(self.rows, schema=SCHEMA).replace_schema_metadata(metadata)
         with whole_file(path) as temporary:
             pq.write_table(table, temporary)
+            note(path, temporary)
 
     @staticmethod
     def load(path: Path, columns: Collection[str] | None = None, required: Collection[str] = LEAST) -> Evaluation:
         """All columns, or some. Errors: UserError where the file is no evaluation, or lacks what is required."""
+        require_undamaged(path, "put it back, or delete it and evaluate again")
         table = table_of(path, columns)
         there = {*table.column_names, *(columns or required)}
         kinds = {name: kind for name, kind in KINDS.items() if name in there}

@@ -13,9 +13,11 @@ from rl.evaluation.recipes import recipe_protocol
 from rl.evaluation.rows import Evaluation
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
+from rl.folders.sums import damage
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems
+from rl.ranks import found_by_main
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import EvaluationPart, Recipe
 
@@ -26,10 +28,20 @@ class Trained:
 
     step: int
     path: Path
+    is_final: bool = False
 
     def evaluation(self, run: RunFolder) -> Path:
         """Where its answers are kept."""
         return run.path / "evaluation" / f"checkpoint-{self.step}.parquet"
+
+    def require_intact(self) -> None:
+        """Errors, on every rank: UserError where its files are not the bits that were written."""
+        wrong = found_by_main(self._damage)
+        if wrong is not None:
+            raise UserError(f"{self.path}: {wrong}; put it back, or give another --checkpoint")
+
+    def _damage(self) -> str | None:
+        return damage(self.path) if self.is_final else checkpoints.fault(self.path, checkpoints.OF_MODELS)
 
 
 def recipe_of(run: RunFolder) -> Recipe:
@@ -39,7 +51,7 @@ def recipe_of(run: RunFolder) -> Recipe:
     recipe = load_recipe(str(run.recipe))
     if recipe.stages:
         raise UserError(f"{run.path} is a run of several stages; name one, such as {_first_stage(run)}")
-    return recipe
+    return replace(recipe, model=run.model_of(recipe))
 
 
 def _first_stage(run: RunFolder) -> Path:
@@ -47,16 +59,16 @@ def _first_stage(run: RunFolder) -> Path:
 
 
 def trained_models(run: RunFolder) -> list[Trained]:
-    """The whole checkpoints, early ones first, and the final model in place of one at its step."""
+    """The checkpoints that are not torn, early ones first, and the final model in place of one at its step."""
     found = {
         checkpoints.step(path): path
         for path in run.checkpoints.glob("checkpoint-*")
-        if path.name.rpartition("-")[2].isdigit() and checkpoints.fault(path) is None
+        if path.name.rpartition("-")[2].isdigit() and checkpoints.torn(path) is None
     }
     if run.final.exists():
         lines = run.logged()
         found[lines[-1]["step"] if lines else 0] = run.final
-    return [Trained(step, found[step]) for step in sorted(found)]
+    return [Trained(step, found[step], found[step] == run.final) for step in sorted(found)]
 
 
 def chosen_models(run: RunFolder, which: str) -> list[Trained]:

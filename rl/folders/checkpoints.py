@@ -1,8 +1,8 @@
 """Checkpoints that are there whole or not at all, and which of them a run goes on from.
 
 A checkpoint is written below `_writing`, then made durable and moved to its place, and only then are
-older ones deleted. Our own state, plain JSON, is its last file: it lists the size of every other
-file, so a checkpoint that was damaged or copied in part is known, too.
+older ones deleted. Our own state, plain JSON, is its last file: it lists size and SHA-256 (of each GiB) of every
+other file and ends with its own, so a checkpoint of which any bit was damaged is known, too.
 
 A checkpoint's place in the metrics is its step: the lines up to it were on the disk before it was.
 """
@@ -12,30 +12,54 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rl.digests import block_digests, digest_of
+
 STATE_FILE = "length_state.json"
+OF_MODELS = (".safetensors", ".json", ".jinja")
+"""Suffixes of what a checkpoint holds of its model; the rest is for going on."""
+SEAL = ', "sha256": "'
+"""Before the digest of a state's own text."""
 WRITING = "_writing"
 """Holds checkpoints that are being written. TRL does not upload folders that begin with `_`."""
 
 
-def write(folder: Path, state: dict[str, Any]) -> None:
-    """Add the state file to a checkpoint that has all its other files, and make all of it durable."""
-    files = {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
+def write(folder: Path, state: dict[str, Any], known: Mapping[str, list[str]] | None = None) -> None:
+    """Add the state file to a checkpoint that has all its other files, and make all of it durable.
+
+    `known` are digests of files by their names; those of the others are made while the disk takes them in.
+    """
+    names = {str(path.relative_to(folder)): path for path in _files(folder)}
+    known = known or {}
+    with ThreadPoolExecutor(1) as beside:
+        durable = beside.submit(sync_all, folder)
+        found = block_digests(path for name, path in names.items() if name not in known)
+        durable.result()
+    files = {n: {"bytes": p.stat().st_size, "sha256": known.get(n) or found[p]} for n, p in names.items()}
     temporary = folder / (STATE_FILE + ".tmp")
-    temporary.write_text(json.dumps({"files": files, "state": state}))
-    sync_all(folder)
+    temporary.write_text(_sealed(json.dumps({"files": files, "state": state})))
+    sync(temporary)
     temporary.rename(folder / STATE_FILE)
     sync(folder)
 
 
-def commit(root: Path, name: str, state: dict[str, Any], keep: int | None) -> None:
+def share(folder: Path, rank: int, ranks: int) -> dict[str, list[str]]:
+    """The digests of this rank's share of a checkpoint's files, by name: of every so many-th, the largest first."""
+    files = sorted(_files(folder), key=lambda path: (-path.stat().st_size, path))
+    return {str(path.relative_to(folder)): found for path, found in block_digests(files[rank::ranks]).items()}
+
+
+def commit(
+    root: Path, name: str, state: dict[str, Any], keep: int | None, known: Mapping[str, list[str]] | None = None
+) -> None:
     """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest."""
     written, place = root / WRITING / name, root / name
-    write(written, state)
+    write(written, state, known)
     if place.exists():  # damaged, or it would have been the one to go on from
         shutil.rmtree(place)
     written.rename(place)
@@ -75,9 +99,14 @@ def find(root: Path, spoiled: Callable[[Path], str | None] = lambda checkpoint: 
     return Found(None, skipped)
 
 
+def faults(root: Path) -> dict[str, str]:
+    """What is wrong with each checkpoint below `root` that is not whole."""
+    return {path.name: wrong for path in sorted(_all(root), key=step) if (wrong := fault(path))}
+
+
 def latest(root: Path) -> Path | None:
-    """The newest whole checkpoint below `root`, if any."""
-    return find(root).used
+    """The newest checkpoint below `root` that is not torn, if any; its bits are not looked at, which takes longer."""
+    return next((path for path in sorted(_all(root), key=step, reverse=True) if torn(path) is None), None)
 
 
 def remove_torn(root: Path, found: Found | None = None) -> None:
@@ -89,21 +118,56 @@ def remove_torn(root: Path, found: Found | None = None) -> None:
             shutil.rmtree(root / name, ignore_errors=True)
 
 
-def fault(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint; None: it is whole."""
+def fault(checkpoint: Path, suffixes: Collection[str] | None = None) -> str | None:
+    """What is wrong with a checkpoint; None: it is whole. Every bit is looked at, or those of some suffixes."""
+    return torn(checkpoint) or _damaged(checkpoint, suffixes)
+
+
+def torn(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint as far as its state and the sizes of its files tell."""
     try:
-        files = json.loads((checkpoint / STATE_FILE).read_text())["files"]
+        files = _listed(checkpoint)
     except FileNotFoundError:
         return f"{STATE_FILE} is missing"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OSError):
         return f"{STATE_FILE} cannot be read"
-    for name, size in files.items():
+    for name, (size, _) in files.items():
         path = checkpoint / name
         if not path.is_file():
             return f"{name} is missing"
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes, not {size}"
     return None
+
+
+def _damaged(checkpoint: Path, suffixes: Collection[str] | None) -> str | None:
+    known = {checkpoint / name: digest for name, (_, digest) in _listed(checkpoint).items() if digest}
+    files = [path for path in known if suffixes is None or path.suffix in suffixes]
+    try:
+        found = block_digests(files)
+    except OSError as error:
+        return f"{error.filename or 'a file'} cannot be read: {error.strerror}"
+    wrong = next((path for path in files if found[path] != known[path]), None)
+    return f"{wrong.relative_to(checkpoint)} is damaged: not the bits that were written" if wrong else None
+
+
+def _listed(checkpoint: Path) -> dict[str, tuple[int, list[str] | None]]:
+    """Size and digest of each file; checkpoints of before there were digests list sizes alone, and have no seal."""
+    text = (checkpoint / STATE_FILE).read_text()
+    files = json.loads(text)["files"]
+    if any(isinstance(entry, dict) for entry in files.values()) and not _is_sealed(text):
+        raise ValueError("not the text that was written")
+    return {n: (e["bytes"], e["sha256"]) if isinstance(e, dict) else (e, None) for n, e in files.items()}
+
+
+def _sealed(text: str) -> str:
+    """A JSON object with the digest of its text as its last value."""
+    return f'{text[:-1]}{SEAL}{digest_of([text])}"}}'
+
+
+def _is_sealed(text: str) -> bool:
+    body, _, seal = text.rpartition(SEAL)
+    return seal == f'{digest_of([body + "}"])}"}}'
 
 
 def step(checkpoint: Path) -> int:
@@ -131,4 +195,4 @@ def _all(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != STATE_FILE]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,15 @@ import yaml
 
 from rl.errors import UserError
 from rl.folders.lock import LOCK
+from rl.folders.sums import note
 from rl.folders.whole import whole_file
 from rl.folders.written import MARK, Mark, own_files, remove
 from rl.reading import object_of, parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
 
 Status = Literal["new", "unfinished", "finished"]
+_STAGE_MODEL = re.compile(r"\.\./\d+-[^/]+/final")
+_OLD_STAGE_MODEL = re.compile(r"/.*/stages/(\d+-[^/]+/final)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class RunFolder:
     @property
     def recipe(self) -> Path:
         return self.path / "recipe.yaml"
+
+    @property
+    def inputs(self) -> Path:
+        """What the run is made of beside its recipe, by digests."""
+        return self.path / "inputs.json"
 
     @property
     def metrics(self) -> Path:
@@ -79,6 +88,15 @@ class RunFolder:
         """The run of one stage, counted from 1."""
         return RunFolder(self.path / "stages" / f"{place}-{name}")
 
+    @property
+    def seen_from_the_next(self) -> str:
+        """The final model of a stage, as the recipe of the next stage names it wherever the run is moved to."""
+        return f"../{self.path.name}/{self.final.name}"
+
+    def model_of(self, recipe: Recipe) -> str:
+        """The model that a recipe of this folder names, by a path or hub name."""
+        return str(self.path / recipe.model) if _STAGE_MODEL.fullmatch(recipe.model) else recipe.model
+
     def logged(self) -> list[dict[str, Any]]:
         """What was logged so far, over all stages where there are any, steps counted on."""
         if self.metrics.is_file():
@@ -106,18 +124,29 @@ class RunFolder:
         for when, stage in shown:
             if stage.evaluation(when).is_file():
                 self.evaluation(when).parent.mkdir(exist_ok=True)
-                shutil.copyfile(stage.evaluation(when), self.evaluation(when))
+                with whole_file(self.evaluation(when)) as temporary:
+                    shutil.copyfile(stage.evaluation(when), temporary)
+                    note(self.evaluation(when), temporary)
         if not self.final.exists():
             self.final.symlink_to(stages[-1].final.relative_to(self.path), target_is_directory=True)
 
     def status(self, recipe: Recipe) -> Status:
         """Whose folder this is. Another recipe's, or no run's at all, is an error."""
-        begun = (LOCK, MARK, f"{MARK}.tmp", f"{self.recipe.name}.tmp")  # all that a kill at the very start leaves
+        names = (MARK, self.inputs.name, self.recipe.name)
+        begun = {
+            LOCK,
+            MARK,
+            self.inputs.name,
+            *(f"{name}.tmp" for name in names),
+        }  # what a kill at the start leaves
         if not self.path.exists() or (self.path.is_dir() and all(p.name in begun for p in self.path.iterdir())):
             return "new"
         if not self._is_run():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
-        if _what_is_run(self.written_recipe()) != _what_is_run(yaml.safe_load(recipe.to_yaml())):
+        written = self.written_recipe()
+        if _STAGE_MODEL.fullmatch(recipe.model):
+            written = _of_any_place(written)
+        if _what_is_run(written) != _what_is_run(yaml.safe_load(recipe.to_yaml())):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
         return "finished" if self.is_finished() else "unfinished"
 
@@ -173,6 +202,7 @@ class RunFolder:
         if self.marked:
             files = (path.relative_to(written).as_posix() for path in written.rglob("*") if not path.is_dir())
             Mark(self.path).write("run", final=sorted(files))
+        note(self.final, written)
         written.rename(self.final)
 
     def rewind(self, step: int, rounds: int) -> None:
@@ -209,6 +239,12 @@ class RunFolder:
         target.parent.mkdir(exist_ok=True)
         with whole_file(target, f"{target.stem}.tmp") as temporary:
             pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
+
+
+def _of_any_place(written: dict[str, Any]) -> dict[str, Any]:
+    """A recipe whose model is that of the stage before, as it is written now: earlier versions wrote where it lay."""
+    found = _OLD_STAGE_MODEL.fullmatch(str(written.get("model")))
+    return {**written, "model": f"../{found[1]}"} if found else written
 
 
 def _what_is_run(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ SHOWN = 3
 
 _RUN = re.compile(
     r"""(stages/\d+-[^/]+/)?(
-        (recipe\.yaml | metrics\.jsonl | alarms\.jsonl | probe\.parquet | \.lengthwise | \.lock)(\.tmp)?
+        (recipe\.yaml | metrics\.jsonl | alarms\.jsonl | probe\.parquet | inputs\.json | \.lengthwise | \.lock)(\.tmp)?
+      | SHA256SUMS
       | rollouts/round-\d+\.(parquet|tmp)
       | evaluation/(before|after|checkpoint-\d+)\.parquet(\.parts/part-\d+\.parquet)?(\.tmp)?
       | report/(index\.html|summary\.json)(\.tmp)?

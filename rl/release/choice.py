@@ -37,11 +37,13 @@ def choose(run: RunFolder, which: str) -> Chosen:
     known = {step: found for step, model in models.items() if (found := evaluation_of(run, model))}
     if which not in ("best", "pareto"):
         (model,) = models.values()
+        model.require_intact()
         return Chosen(model, known.get(model.step), RULES.get(which, "it was asked for by its step"))
     if not known:
         raise UserError(f"{run.path}: no checkpoint is evaluated; run lengthwise evaluate --run with --checkpoint all")
     _require_one_protocol(run, known)
     step = best_of(known) if which == "best" else short_and_good(known)
+    models[step].require_intact()
     return Chosen(models[step], known[step], RULES[which])
 
 

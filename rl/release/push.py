@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rl.errors import UserError
-from rl.release.lock import require_whole
+from rl.folders.sums import require_released
 
 
 def require_repository(name: str) -> None:
@@ -26,7 +26,7 @@ def push(folder: Path, repository: str, yes: bool, private: bool = True) -> list
     UserError, also when the hub refuses; the folder stays.
     """
     require_repository(repository)
-    require_whole(folder)
+    require_released(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     total = sum(path.stat().st_size for path in files)
     lines = [f"{path.stat().st_size:>14,}  {path.relative_to(folder).as_posix()}" for path in files]

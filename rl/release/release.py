@@ -13,6 +13,7 @@ import yaml
 from rl.errors import UserError
 from rl.evaluation.runs import recipe_of
 from rl.folders.run import RunFolder
+from rl.folders.sums import write_sums
 from rl.folders.whole import require_new, whole_folder
 from rl.merging.folders import find_model, read_json
 from rl.merging.lora import CONFIG, is_adapter
@@ -21,7 +22,7 @@ from rl.release.card import card
 from rl.release.check import require_loads, write_generation_config
 from rl.release.choice import Chosen, choose
 from rl.release.figures import Figures, of_file, of_run
-from rl.release.lock import LOCK, lock, write_sums
+from rl.release.lock import LOCK, lock
 from rl.release.plots import draw
 from rl.release.public import make_public, public, public_text
 from rl.release.wanted import Wanted

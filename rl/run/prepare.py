@@ -14,6 +14,7 @@ from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
+from rl.folders.run import RunFolder
 from rl.models import load_tokenizer, require_end, resolve_model
 from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
@@ -83,11 +84,11 @@ class Prepared(Resolved):
         found.append(unread(self.tokenizer, self.config.chat_template_kwargs))
         return [line for line in found if line]
 
-    def starting_from(self, model: Path, evaluate: bool) -> Prepared:
-        """The same from another model, evaluated before training or not."""
-        evaluation = replace(self.recipe.evaluation, before=evaluate)
-        path = str(model.resolve())
-        return replace(self, model=path, recipe=replace(self.recipe, model=path, evaluation=evaluation))
+    def starting_from(self, stage: RunFolder) -> Prepared:
+        """The same from the model of the stage before, which was evaluated already."""
+        evaluation = replace(self.recipe.evaluation, before=False)
+        recipe = replace(self.recipe, model=stage.seen_from_the_next, evaluation=evaluation)
+        return replace(self, model=str(stage.final.resolve()), recipe=recipe)
 
     def describe(self) -> list[str]:
         """What a dry run prints below the resolved recipe."""

@@ -22,10 +22,11 @@ from rl.evaluation.recipes import recipe_protocol
 from rl.folders import checkpoints
 from rl.folders.lock import locked
 from rl.folders.run import RunFolder
+from rl.folders.sums import damage
 from rl.launch.check import require_ranks, require_sharding
 from rl.models import quieten_libraries
 from rl.problems.data import ProblemSet
-from rl.ranks import is_main_process, launched
+from rl.ranks import found_by_main, is_main_process, launched
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
@@ -35,6 +36,7 @@ from rl.rollouts.weights import WEIGHTS, clear_weights
 from rl.run.course import keep_course
 from rl.run.engines import build_engine, require_engine
 from rl.run.final import round_as_saved, save_final
+from rl.run.inputs import keep_inputs
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
@@ -52,8 +54,11 @@ def train(
     out: Path | None = None,
     overwrite: bool = False,
     quiet: bool = False,
+    accept_data: bool = False,
 ) -> RunFolder:
     """Train a recipe to its end and report; resume it where it stopped; only report it if finished.
+
+    `accept_data`: go on with other problems, plug-in files or weights than the run was begun with.
 
     Errors: `rl.trainer.signals.Stopped`, a SystemExit, where a signal ended it.
     """
@@ -66,16 +71,16 @@ def train(
     if not cleared and run.status(recipe) == "finished":
         return run
     with passed_over():
-        _train_planned(recipe, run, overwrite, quiet)
+        _train_planned(recipe, run, overwrite, quiet, accept_data)
     return run
 
 
-def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool) -> None:
+def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool, accept_data: bool) -> None:
     plan = _plan(recipe, run)
     _warn(plan)
     try:
         with locked(run.path):
-            _train_locked(recipe, plan, run, overwrite, quiet)
+            _train_locked(recipe, plan, run, overwrite, quiet, accept_data)
     finally:
         for prepared, _ in plan:
             if isinstance(prepared.verifier, Isolated):
@@ -83,7 +88,12 @@ def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool)
 
 
 def _train_locked(
-    recipe: Recipe, plan: list[tuple[Prepared, RunFolder]], run: RunFolder, overwrite: bool, quiet: bool
+    recipe: Recipe,
+    plan: list[tuple[Prepared, RunFolder]],
+    run: RunFolder,
+    overwrite: bool,
+    quiet: bool,
+    accept_data: bool,
 ) -> None:
     state = launched()
     if overwrite and state.is_main_process:
@@ -93,6 +103,7 @@ def _train_locked(
     state.wait_for_everyone()
     if status == "finished":
         return
+    keep_inputs(run, plan, status == "unfinished", accept_data)
     if state.is_main_process:
         run.start(recipe)
     try:
@@ -133,8 +144,7 @@ def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, qu
     before: RunFolder | None = None
     for prepared, stage in plan:
         if before is not None:
-            # The stage before has been evaluated already: its "after" is this one's "before".
-            prepared = prepared.starting_from(before.final, evaluate=False)
+            prepared = prepared.starting_from(before)  # whose "after" is this one's "before"
         status = stage.status(prepared.recipe)
         state.wait_for_everyone()
         if status != "finished":
@@ -210,6 +220,12 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
 def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> LengthGRPOTrainer:
     """The trainer of a recipe as `train` uses it, its model loaded, its engine built."""
     source = str(run.final) if run.final.exists() else prepared.model
+    wrong = found_by_main(lambda: damage(run.final)) if run.final.exists() else None
+    if wrong is not None:
+        raise UserError(
+            f"{run.final}: {wrong}; put it back, or delete the folder, and the same command makes it again from "
+            f"{run.checkpoints.name}/"
+        )
     model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
     wrong = not_finite(model, trained=False)
     if wrong is not None:

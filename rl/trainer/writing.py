@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 
 from rl.folders import checkpoints
 from rl.rollouts.workers.engine import WorkersEngine
@@ -37,9 +37,18 @@ class CheckpointWriting:
             self._aside = False
         state = trainer.run_state()
         trainer.accelerator.wait_for_everyone()  # each rank writes its own random state
+        name = f"checkpoint-{trainer.state.global_step}"
+        known = self._digests(Path(root, checkpoints.WRITING, name))
         if trainer.args.should_save:
-            name = f"checkpoint-{trainer.state.global_step}"
-            checkpoints.commit(Path(root), name, state, trainer.args.save_total_limit)
+            checkpoints.commit(Path(root), name, state, trainer.args.save_total_limit, known)
+
+    def _digests(self, written: Path) -> dict[str, list[str]]:
+        """Of a checkpoint's files, each rank's share; one rank leaves them to the commit, beside its syncing."""
+        ranks = self.trainer.accelerator.num_processes
+        if ranks == 1:
+            return {}
+        shares = gather_object([checkpoints.share(written, self.trainer.accelerator.process_index, ranks)])
+        return {name: found for share in shares for name, found in share.items()}
 
     def save_as_round_began(self) -> str:
         """For a run that waits for workers: save it as it was before its round, and its weights for who comes back.
@@ -49,7 +58,7 @@ class CheckpointWriting:
         trainer = self.trainer
         step = trainer.state.global_step
         place = Path(trainer._get_output_dir(trial=None)) / f"checkpoint-{step}"
-        whole = [checkpoints.fault(place) is None]
+        whole = [checkpoints.torn(place) is None]
         broadcast_object_list(whole)
         if step and not whole[0]:
             with trainer.rounds.as_round_began():

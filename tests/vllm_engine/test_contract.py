@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from rl.rollouts import Ask, Sampling
-from rl.rollouts.vllm.serving import GENERATE, WorkerOptions
+from rl.rollouts.vllm.options import WorkerOptions
+from rl.rollouts.vllm.routes import GENERATE
 from rl.rollouts.vllm.wire import sampling_params
 
 

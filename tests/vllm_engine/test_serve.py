@@ -76,7 +76,7 @@ def test_a_load_that_fails_half_way_leaves_no_worker_that_answers(
 ) -> None:
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "model.safetensors").write_bytes(b"torn")
-    assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "torn")})[0] == 500
+    assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "torn")})[0] == 422
     assert worker(GENERATE, ask(prompts[0], eos))[0] == 409
     write_weights(model, tmp_path / "whole")
     assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "whole")})[0] == 200

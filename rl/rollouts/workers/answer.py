@@ -13,9 +13,14 @@ ROUNDING = 1e-3
 """Nats by which a log-prob may lie above 0."""
 
 
-def read(answer: Any, ask: Ask, vocabulary: int) -> tuple[Completion, int | None]:
-    """The completion, and the id of the oldest weights in it. Errors: WorkerFault saying what is wrong."""
+def read(answer: Any, ask: Ask, vocabulary: int, request_id: str) -> tuple[Completion, int | None]:
+    """The completion, and the id of the oldest weights in it. Errors: WorkerFault saying what is wrong.
+
+    `request_id` is that of the request; vLLM writes a word before it.
+    """
     try:
+        if not str(answer["request_id"]).endswith(request_id):
+            raise BadAnswer("it answers another request")
         (choice,) = answer["choices"]
         ids, reason = choice["token_ids"], choice["finish_reason"]
         if not isinstance(ids, list) or not all(type(token) is int and 0 <= token < vocabulary for token in ids):

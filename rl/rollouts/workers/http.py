@@ -100,14 +100,15 @@ class HttpWorker:
                 "start it with a larger --max-model-len"
             )
         limit = BYTES + BYTES_PER_TOKEN * ask.budget
-        status, answer = await self._ask("POST", "/inference/v1/generate", _body(ask, self._adapter), limit)
+        body = _body(ask, self._adapter)
+        status, answer = await self._ask("POST", "/inference/v1/generate", body, limit)
         if status == 409:
             raise NotReady(_message(answer))
         if status in (400, 401, 403, 413):
             raise Refusal(f"rollout worker {self.address} refuses a rollout: {status} {_message(answer)}")
         if status != 200:
             raise self._refusal(status, answer)
-        return read(answer, ask, self.vocabulary)
+        return read(answer, ask, self.vocabulary, body["request_id"])
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -10,7 +10,7 @@ import torch
 
 from rl.cli import run_command
 from rl.errors import UserError
-from rl.rollouts.vllm.serving import WorkerOptions
+from rl.rollouts.vllm.options import WorkerOptions
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -19,6 +19,7 @@ from rl.errors import UserError
 from rl.evaluation import Evaluation
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
+from rl.folders.sums import SUMS
 from rl.models import load_model, resolve_model
 from rl.recipe.files import load_recipe
 from rl.release import Wanted, release
@@ -28,8 +29,10 @@ DEMO = resolve_model("demo")
 
 @pytest.fixture
 def run(evaluated_run: Path, tmp_path: Path) -> RunFolder:
-    """A copy that a test may change."""
-    return RunFolder(Path(shutil.copytree(evaluated_run, tmp_path / "run")))
+    """A copy that a test may change: it does not say any more what was written."""
+    copy = RunFolder(Path(shutil.copytree(evaluated_run, tmp_path / "run")))
+    (copy.path / SUMS).unlink()
+    return copy
 
 
 def wanted(**options: Any) -> Wanted:
