@@ -25,8 +25,9 @@ from rl.commands.serve import serve
 from rl.commands.synth.app import synth
 from rl.commands.train import train
 from rl.commands.watch import watch
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.installed import installed
+from rl.terminal import plain_warnings, say, user_errors_exit_2
 
 app = typer.Typer(
     add_completion=False,
@@ -37,7 +38,7 @@ app = typer.Typer(
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        print(f"lengthwise {installed('lengthwise') or 'from source'}")
+        say(f"lengthwise {installed('lengthwise') or 'from source'}")
         raise typer.Exit
 
 
@@ -71,7 +72,7 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what is shown may hold what the terminal cannot
-    with user_errors_exit_2():
+    with user_errors_exit_2(), plain_warnings():
         try:
             given = list(arguments if arguments is not None else sys.argv[1:])
             status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)

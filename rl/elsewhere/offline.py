@@ -16,6 +16,7 @@ from rl.errors import UserError
 from rl.plugins import FunctionReward, function_values, guarded, number, raised, score_one
 from rl.reading import json_of
 from rl.recipe.files import load_yaml
+from rl.secrecy import require_no_secrets
 
 NOBODY = Group(Problem("", "", ""), ())
 """What a reward is asked for its terms by where a file is empty."""
@@ -29,6 +30,7 @@ def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, 
         if not key or not equals:
             raise UserError(f"{option} {setting!r} is not of the form key=value")
         options[key] = load_yaml(text)
+    require_no_secrets(options, option)
     return options
 
 

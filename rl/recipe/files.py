@@ -18,6 +18,7 @@ from rl.errors import UserError, unknown
 from rl.plugins.typed import shown
 from rl.recipe.parts import Recipe
 from rl.recipe.values import merge, parse_recipe
+from rl.secrecy import require_no_secrets
 
 BOOLEAN, DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 
@@ -65,6 +66,7 @@ def load_recipe(reference: str, overrides: Sequence[str] = ()) -> Recipe:
     values = _read(path, ())
     for override in overrides:
         _override(values, override)
+    require_no_secrets(values, str(values.get("name", path.stem)))
     return parse_recipe(values, str(path))
 
 

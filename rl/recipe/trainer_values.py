@@ -98,10 +98,20 @@ def require_values(trainer: Mapping[str, Any], where: str) -> None:
             raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
         if key not in known:
             raise unknown("key", f"trainer.{key}", (f"trainer.{name}" for name in known), where)
+        _refuse_references(value, f"{where}: trainer.{key}")
         require(types[key], value, f"{where}: trainer.{key}")
         names = [m.value for hint in typing.get_args(types[key]) if _is_enum(hint) for m in hint]
         if names and value not in names:
             raise unknown(f"trainer.{key}", value, names, where)
+
+
+def _refuse_references(value: Any, place: str) -> None:
+    """What stands under `trainer` is kept in every checkpoint."""
+    if isinstance(value, Mapping):
+        if set(value) == {"env"}:
+            raise UserError(f"{place}: only options take {{env: NAME}}, and HF_TOKEN is read by itself; remove it")
+        for key, inner in value.items():
+            _refuse_references(inner, f"{place}.{key}")
 
 
 def _is_enum(hint: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -28,7 +28,7 @@ from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
 from rl.run.loadable import require_loadable
-from rl.secrecy import require_no_secrets
+from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
 from rl.trainer.lora import require_lora
 from rl.trainer.packed import require_packable
@@ -50,6 +50,7 @@ class Resolved:
     budgets: Budgets
     order: ProblemOrder
     verifier: Verifier
+    granted: Granted = field(default=Granted(), kw_only=True)
 
     def functions(self) -> list[str]:
         """What each function that the recipe names was taken for."""
@@ -129,12 +130,14 @@ def resolve(recipe: Recipe, out: Path) -> Resolved:
     return Resolved(recipe, config, rewards, budgets, order, verifier)
 
 
-def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None, granted: Granted | None = None
+) -> Prepared:
     """Resolve and check everything that can be checked before anything is written or trained.
 
     `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
     """
-    resolved = resolve(recipe, out)
+    resolved = replace(resolve(recipe, out), granted=granted or Granted())
     config, order, verifier = resolved.config, resolved.order, resolved.verifier
     model = resolve_model(recipe.model)
     settings = require_loadable(model, config)
