@@ -14,6 +14,15 @@ from rl.secrecy.environment import key_of
 
 _ADDRESS = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 
+_PRIVATE = [
+    ipaddress.ip_network(text)
+    for text in (
+        *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
+]
+"""RFC 1918 and 4193, this machine, and one cable."""
+
 
 def require_address(address: str, what: str, example: str = "http://127.0.0.1:8000") -> None:
     """Errors: UserError for what is no address of a server, and for one that holds a password or a key."""
@@ -76,7 +85,7 @@ def _is_private(text: str) -> bool:
     """Errors: ValueError for what is no address."""
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_private
+    return any((mapped or address) in network for network in _PRIVATE)
 
 
 @dataclass(frozen=True)
