@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
         warm = getattr(sys.modules[function.__module__], "warm", None)
         if warm is not None:
             warm()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         control.sendall(f"{type(error).__name__}: {' '.join(str(error).split())}"[:1000].encode("utf-8", "replace"))
         os._exit(1)
     gc.collect()
@@ -92,7 +92,7 @@ def _judged(judge: Caller, gold: str, text: str) -> tuple[str, str | None]:
         return Verdict.TIMED_OUT, None
     except RecursionError:
         return Verdict.UNPARSABLE, None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Verdict.CRASHED, f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 

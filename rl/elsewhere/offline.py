@@ -59,7 +59,8 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
         if monitored is not None:
             if not isinstance(reward, Monitor):
                 raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
-            reward.monitor(monitored.groups, history)
+            with guarded(reward):
+                reward.monitor(monitored.groups, history)
         for members in logged.rounds:
             groups = _with_values(reward, [logged.groups[index] for index in members])
             for index, group in zip(members, groups, strict=True):
@@ -104,7 +105,8 @@ def _terms(reward: LengthReward, group: Group, history: History) -> dict[str, Va
     """Each term's checked values for a group."""
     found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
     if isinstance(reward, Termed):
-        found |= reward.terms(group, history)
+        with guarded(reward):
+            found |= reward.terms(group, history)
     for name, values in found.items():
         if len(values) != len(group.rollouts):
             count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"

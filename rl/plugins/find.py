@@ -79,7 +79,8 @@ def find(name: str, kind: str, group: str, known: Mapping[str, Callable[..., Any
         return load_object(name, kind)
     installed = {entry.name: entry for entry in entry_points(group=group)}
     if name in installed:
-        return installed[name].load()
+        with bounded(name, kind):
+            return installed[name].load()
     raise unknown(kind, name, [*known, *installed])
 
 

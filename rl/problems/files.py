@@ -17,6 +17,7 @@ from rl.errors import OutOfReach, UserError, first_line
 from rl.plugins import bounded, load_object
 from rl.plugins.typed import FREE, require, types_of
 from rl.problems.benchmarks import BENCHMARKS
+from rl.problems.endless import gathered
 from rl.problems.prompts import turns_of
 from rl.reading import UNREADABLE
 from rl.recipe.parts import SourcePart
@@ -48,7 +49,7 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
             require(types.get(option, FREE), value, f"data factory {name!r}: {option}", choices=False)
         try:
             with bounded(name, "data factory"):
-                return [_plain(row) for row in rows(**options)]
+                return gathered(map(_plain, rows(**options)), f"data factory {name!r}")
         except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:

@@ -16,6 +16,7 @@ import yaml
 
 from rl.errors import UserError, unknown
 from rl.plugins.typed import shown
+from rl.reading import yaml_in
 from rl.recipe.parts import Recipe
 from rl.recipe.values import merge, parse_recipe
 from rl.secrecy import require_no_secrets
@@ -99,7 +100,7 @@ def _read(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
 
 def _loaded(text: str, what: str) -> Any:
     try:
-        return yaml.load(text, _Loader)
+        return yaml_in(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{what} is not YAML: {str(error).splitlines()[0]}") from error
 

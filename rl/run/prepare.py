@@ -18,6 +18,7 @@ from rl.models import load_tokenizer, require_end, resolve_model
 from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of, shared
+from rl.problems.prompts import require_places
 from rl.problems.sampler import ProblemSampler
 from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
@@ -111,6 +112,7 @@ def resolve(recipe: Recipe, out: Path) -> Resolved:
     """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
     require_no_secrets(recipe.to_dict(), recipe.name)
     require_values(recipe.trainer, recipe.name)
+    require_places(recipe.data.prompt)
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
         raise UserError(f"{recipe.name}: a recipe needs at least one reward")

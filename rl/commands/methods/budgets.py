@@ -20,7 +20,9 @@ LINES = 40
 def budgets(
     name: Annotated[str | None, typer.Argument(help="Evaluate this schedule; without it, list them all.")] = None,
     settings: Settings = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps to evaluate it over.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="Optimiser steps to evaluate it over.")
+    ] = None,
     accuracy: Annotated[float | None, typer.Option(help="The budget of a group with this accuracy, in [0, 1].")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the schedule into this PNG or SVG file.")] = None,
     json_file: Json = None,
