@@ -17,11 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.recipe.files import load_recipe, shipped_recipes
 from rl.report.answers import accuracy_difference, read_answers
 from rl.run.processes import how_it_ended, start_training
+from rl.terminal import user_errors_exit_2
 
 TABLES = {
     "seeds": (["demo-grpo", "demo-dler", "demo-hapo"], [0, 1, 2]),

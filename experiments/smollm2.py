@@ -16,7 +16,8 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
+from rl.terminal import user_errors_exit_2
 
 
 def packaged_gguf() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from traceback import extract_tb
 from typing import Annotated, Any
 
 import typer
@@ -26,8 +27,9 @@ from rl.commands.serve import serve
 from rl.commands.synth.app import synth
 from rl.commands.train import train
 from rl.commands.watch import watch
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.installed import installed
+from rl.terminal import plain_warnings, say, user_errors_exit_2
 
 app = typer.Typer(
     add_completion=False,
@@ -38,7 +40,7 @@ app = typer.Typer(
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        print(f"lengthwise {installed('lengthwise') or 'from source'}")
+        say(f"lengthwise {installed('lengthwise') or 'from source'}")
         raise typer.Exit
 
 
@@ -67,12 +69,19 @@ app.add_typer(synth, name="synth", rich_help_panel="Data")
 _ClickError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
+def _ended_by(stop: SystemExit) -> str:
+    """Whose code ended the command, which nothing but the command itself may do."""
+    frames = [frame for frame in extract_tb(stop.__traceback__) if "_sitebuiltins" not in frame.filename]
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}," if frames else "something"
+    return f"{where} called sys.exit({stop.code!r}) before the command was done; a plug-in is to return, or to raise"
+
+
 def run_command(arguments: Sequence[str] | None = None) -> None:
     """Run `lengthwise` with these arguments, or the process's own; the entry point of the package."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what is shown may hold what the terminal cannot
-    with user_errors_exit_2():
+    with user_errors_exit_2(), plain_warnings():
         try:
             given = list(arguments if arguments is not None else sys.argv[1:])
             status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)
@@ -80,6 +89,10 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
             raise UserError(f"{' '.join(error.format_message().split())} See lengthwise --help.") from None
         except (typer.Abort, KeyboardInterrupt):  # the second, before typer listens
             raise SystemExit(130) from None
+        except SystemExit as stop:
+            if type(stop) is not SystemExit:  # a run that a signal ended
+                raise
+            raise UserError(_ended_by(stop)) from None
         raise SystemExit(status if isinstance(status, int) else 0)
 
 

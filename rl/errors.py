@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 
-REMOVED = "[removed]"
-"""Stands where a secret stood."""
-
-_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
 _REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _SAID = re.compile(
     r"No space left on device|File too large|Disk quota exceeded|PytorchStreamWriter failed writing file"
 )
 """What libraries say whose errors are no OSError: safetensors, torch, pyarrow."""
-_LEAST = 8
-"""Characters of a secret: shorter values would be found in ordinary words."""
 _LONGEST = 1000
 """Characters of a line: less than a terminal's screen."""
 _LONGEST_WORD = 200
-_NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP}
-"""What the system says of a path that cannot be one."""
 
 
 class UserError(Exception):
@@ -43,14 +33,6 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> User
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
     place = f" in {where}" if where else ""
     return UserError(f"unknown {kind} {name!r}{place}; {hint}")
-
-
-def without_own_secrets(text: str) -> str:
-    """`text`, which may repeat what a server said, without the values of variables that are named after secrets."""
-    for name, value in os.environ.items():
-        if _SECRET_VARIABLE.search(name) and len(value.strip()) >= _LEAST:
-            text = text.replace(value.strip(), REMOVED)
-    return text
 
 
 def first_line(error: BaseException) -> str:
@@ -73,28 +55,6 @@ def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
-@contextlib.contextmanager
-def user_errors_exit_2() -> Iterator[None]:
-    """One line on standard error, from the first rank only, and exit code 2 on every rank."""
-    try:
-        yield
-    except UserError as error:
-        _tell(str(error), everywhere=False)
-    except Exception as error:
-        refused = not_written(error)
-        if refused is not None:
-            # Any rank's disk may be full, be it that of the first or not.
-            what = f"{refused}; what was whole before is kept: make room, and give the same command again"
-            _tell(what, everywhere=True)
-        elif isinstance(error, OSError) and error.errno in _NO_PLACE:
-            _tell(f"{error.filename}: {error.strerror}", everywhere=False)
-        else:
-            raise
-    else:
-        return
-    raise SystemExit(2) from None
-
-
 def not_written(error: BaseException) -> str | None:
     """Which write the system refused, where that is what an error, or one behind it, says: a full disk, a limit."""
     behind: BaseException | None = error
@@ -105,9 +65,3 @@ def not_written(error: BaseException) -> str | None:
         behind = behind.__cause__ or behind.__context__
     said = _SAID.search(str(error))
     return f"cannot write: {said[0]}" if said else None
-
-
-def _tell(line: str, everywhere: bool) -> None:
-    if everywhere or os.environ.get("RANK", "0") == "0":
-        with contextlib.suppress(OSError):  # the terminal's file may be on the full disk
-            print(f"error: {one_line(without_own_secrets(line))}", file=sys.stderr, flush=True)

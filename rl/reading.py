@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Kind = Literal["number", "number or null", "text", "text or null", "numbers", "object or null"]
+MOST_VALUES = 100_000
+"""Of a YAML text, aliases written out."""
 UNREADABLE = (ValueError, RecursionError, OverflowError)
 """What parsers raise at damaged text: also where it is nested too deep, or a number has too many digits."""
 
@@ -58,9 +60,37 @@ def object_of(path: Path) -> dict[str, Any]:
 def plain_yaml_of(path: Path) -> Any:
     """What a YAML file holds, as YAML's own rules have it. Errors: UserError."""
     try:
-        return yaml.safe_load(text_of(path))
+        return yaml_in(text_of(path), yaml.SafeLoader)
     except (yaml.YAMLError, *UNREADABLE) as error:
         raise UserError(f"{path} is not YAML: {first_line(error)}") from error
+
+
+def yaml_in(text: str, loader: type[yaml.SafeLoader]) -> Any:
+    """What a YAML text holds. Errors: YAMLError, also where a few aliases stand for more than anybody could look at."""
+    reader = loader(text)
+    try:
+        node = reader.get_single_node()
+        if node is None:
+            return None
+        _count(node, {})
+        return reader.construct_document(node)
+    finally:
+        reader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """The values in a node, those that an alias stands for counted wherever it stands. Errors: YAMLError."""
+    found = known.get(id(node))
+    if found == 0:
+        raise yaml.YAMLError("an alias stands inside what it stands for")
+    if found is None:
+        known[id(node)] = 0
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for each in inner for part in (each if isinstance(each, tuple) else (each,)))
+        found = known[id(node)] = 1 + sum(_count(part, known) for part in parts)
+    if found > MOST_VALUES:
+        raise yaml.YAMLError(f"it stands for over {MOST_VALUES:,} values; write them without aliases")
+    return found
 
 
 def table_of(path: Path, columns: Collection[str] | None = None, problems: Collection[str] | None = None) -> pa.Table:

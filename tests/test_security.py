@@ -20,7 +20,7 @@ from small_runs import RECIPE
 from workers import fake_workers
 
 from rl.cli import run_command
-from rl.errors import REMOVED, UserError, without_own_secrets
+from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.models import load_config, load_model, load_tokenizer, resolve_model
 from rl.plugins import find, load_reward, load_verifier
@@ -29,6 +29,7 @@ from rl.recipe.files import load_recipe
 from rl.recipe.parts import LoraPart, PromptPart, SourcePart
 from rl.release.check import require_loads
 from rl.rollouts.vllm.options import WorkerOptions
+from rl.secrecy.forms import REMOVED, without_own_secrets
 from rl.trainer.lora import peft_config
 
 DEMO = Path(resolve_model("demo"))
@@ -213,12 +214,12 @@ def test_what_a_run_and_its_release_write_and_print_holds_no_secret_of_the_envir
         "HF_TOKEN": "hf_" + "q" * 34,
         "WANDB_API_KEY": "0123456789abcdef" * 2,
         "OPENAI_API_KEY": "sk-" + "z" * 40,
-        "WORKER_KEY": "words of my own",
+        "LENGTHWISE_WORKER_KEY": "words of my own",
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    with fake_workers(1, "--model", str(DEMO), "--key", secrets["WORKER_KEY"]) as (worker,):
-        rollouts = {"engine": "workers", "workers": [worker.address], "pool": {"api_key_env": "WORKER_KEY"}}
+    with fake_workers(1, "--model", str(DEMO), "--key", secrets["LENGTHWISE_WORKER_KEY"]) as (worker,):
+        rollouts = {"engine": "workers", "workers": [worker.address], "pool": {"api_key_env": "LENGTHWISE_WORKER_KEY"}}
         recipe = tmp_path / "recipe.yaml"
         recipe.write_text(yaml.safe_dump({**RECIPE, "rollouts": rollouts}))
         assert command("train", str(recipe), "--out", str(tmp_path / "run")) == 0
@@ -227,14 +228,14 @@ def test_what_a_run_and_its_release_write_and_print_holds_no_secret_of_the_envir
 
     class Refuses:
         def create_repo(self, *_: Any, **__: Any) -> None:
-            raise RuntimeError(f"Bearer {secrets['HF_TOKEN']} may not, nor may {secrets['WORKER_KEY']}")
+            raise RuntimeError(f"Bearer {secrets['HF_TOKEN']} may not, nor may {secrets['LENGTHWISE_WORKER_KEY']}")
 
     monkeypatch.setattr("huggingface_hub.HfApi", Refuses)
     assert command("release", str(tmp_path / "model"), "--push", "me/model", "--yes") == 2
     printed = capfd.readouterr()
     assert REMOVED in printed.err
     everything = written(tmp_path) + printed.out + printed.err
-    assert "WORKER_KEY" in everything
+    assert "LENGTHWISE_WORKER_KEY" in everything
     assert [name for name, value in secrets.items() if value in everything] == []
 
 

@@ -11,6 +11,9 @@ from typing import Any
 BATCH = 64
 """Rows read at once: memory stays flat in the number of rows."""
 
+LONGEST = 1 << 25
+"""Bytes of a line: some millions of tokens, and what is said of them."""
+
 NEEDED = ("id", "task", "prompt", "answer", "question", "documents", "gold_docs", "n_tokens", "target", "tokenizer")
 
 
@@ -192,6 +195,8 @@ def _json_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
+            if len(line) > LONGEST:
+                raise BadFile(f"{file}, line {number}: {len(line):,} bytes, over {LONGEST:,}; is it a file of rows?")
             try:
                 raw = json.loads(line)
             except (ValueError, RecursionError) as error:

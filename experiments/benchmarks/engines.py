@@ -34,13 +34,14 @@ from data_synth.arithmetic import problems
 from experiments.benchmarks._shared import interleaved, medians, surroundings, write
 from experiments.local_workers import local_workers
 from rewards import Problem
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts import Ask, Engine, Sampling, TransformersEngine, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
+from rl.terminal import user_errors_exit_2
 
 STOCK = "transformers.generate"
 

@@ -18,9 +18,10 @@ from typing import Any
 from experiments.more_is_less.measuring import Solver, accuracy_by_size, habits
 from experiments.more_is_less.report import write_report
 from experiments.more_is_less.training import train
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.run.train import train as train_recipe
+from rl.terminal import user_errors_exit_2
 
 HERE = Path(__file__).parent
 

@@ -16,7 +16,6 @@ from accelerate import PartialState
 from experiments.study.grid import Grid, load_grid
 from experiments.study.results import MARKS, Answered, Result
 from rewards.verifier import Isolated
-from rl.errors import user_errors_exit_2
 from rl.evaluation import Protocol
 from rl.evaluation.engines import EngineChoice, open_answerer
 from rl.evaluation.measuring import asked_by
@@ -26,6 +25,7 @@ from rl.plugins import load_verifier
 from rl.problems.data import load_problems
 from rl.recipe.parts import Recipe, SourcePart
 from rl.run.train import train
+from rl.terminal import user_errors_exit_2
 
 
 def run(grid: Grid, arm: str, seed: int, out: Path) -> Result:

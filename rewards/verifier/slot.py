@@ -18,6 +18,8 @@ import psutil
 import rewards
 
 BOOT_SECONDS = 60.0
+OPTIONS = "LENGTHWISE_JUDGE_OPTIONS"
+"""The variable by which a zygote is told the judge's options, as JSON."""
 FAR = 10
 """Seconds on the clock, for one of the processor, after which an item is given up although it hardly ran."""
 LOADED = 1.5
@@ -70,15 +72,17 @@ class Slot:
         ours, theirs = socket.socketpair()
         # -P and our own folder first: nothing may shadow our packages; what the parent imports, the child can.
         path = [str(Path(rewards.__file__).parents[1]), *sys.path]
+        reference, options, memory = self.command
         with theirs:
             self.zygote = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rewards.verifier.zygote", str(theirs.fileno()), *self.command],
+                [sys.executable, "-P", "-m", "rewards.verifier.zygote", str(theirs.fileno()), reference, memory],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+                # Options may hold a secret, and everybody on the machine can read a command line.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path), OPTIONS: options},
             )
         self.control = ours
 

@@ -29,6 +29,8 @@ from rewards.verifier.slot import FAR, Item, Slot
 
 DEATHS = 10
 """Workers that one item may take with it before it is given up."""
+MOST, DAY, TERABYTE = 1024, 86_400, 1 << 20
+"""Processes, seconds an item, and MB an item, over which nobody means it."""
 RECYCLED_AFTER = 500
 """Items a worker judges before a fresh one takes its place."""
 
@@ -44,8 +46,9 @@ class Workers:
     def __init__(
         self, reference: str, options: Mapping[str, Any], workers: int, seconds: float, memory: int = 2048
     ) -> None:
-        if workers < 1 or not seconds > 0 or memory < 1:
-            raise ValueError("workers, seconds and memory must be positive")
+        for name, value, most in (("workers", workers, MOST), ("seconds", seconds, DAY), ("memory", memory, TERABYTE)):
+            if not 0 < value <= most:
+                raise ValueError(f"{name} must be above 0 and at most {most:,}, not {value:,}")
         self.reference, self.seconds = reference, seconds
         command = [reference, json.dumps(dict(options)), str(memory)]
         self._slots = [Slot(command) for _ in range(workers)]

@@ -1,4 +1,4 @@
-"""The process that a slot's workers are forked from: `python -m rewards.verifier.zygote FD REFERENCE OPTIONS MEMORY`.
+"""The process that a slot's workers are forked from: `python -m rewards.verifier.zygote FD REFERENCE MEMORY`.
 
 It imports the judge once, single-threaded and without anything of the trainer's (no CUDA, no threads,
 no `__main__` run again), so forking is safe and a replaced worker is there in milliseconds. It reads
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from rewards.types import Verdict
 from rewards.verifier.judge import Caller, Judge, load
+from rewards.verifier.slot import OPTIONS
 
 
 def main(arguments: list[str]) -> None:
@@ -31,13 +32,14 @@ def main(arguments: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     control = socket.socket(fileno=int(arguments[0]))
+    options = json.loads(os.environ.pop(OPTIONS))
     try:
         function = load(arguments[1])
-        judge = Caller(Judge(function, json.loads(arguments[2])))
+        judge = Caller(Judge(function, options))
         warm = getattr(sys.modules[function.__module__], "warm", None)
         if warm is not None:
             warm()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         control.sendall(f"{type(error).__name__}: {' '.join(str(error).split())}"[:1000].encode("utf-8", "replace"))
         os._exit(1)
     gc.collect()
@@ -50,7 +52,7 @@ def main(arguments: list[str]) -> None:
         parent = os.getpid()
         if os.fork() == 0:
             control.close()
-            _become_worker(parent, int(arguments[3]))
+            _become_worker(parent, int(arguments[2]))
             _serve(socket.socket(fileno=descriptors[0]), judge)
             os._exit(0)
         os.close(descriptors[0])
@@ -90,7 +92,7 @@ def _judged(judge: Caller, gold: str, text: str) -> tuple[str, str | None]:
         return Verdict.TIMED_OUT, None
     except RecursionError:
         return Verdict.UNPARSABLE, None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Verdict.CRASHED, f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
 
 

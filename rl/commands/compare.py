@@ -10,6 +10,7 @@ import typer
 from rl.commands.options import Json
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 
 def compare(
@@ -49,6 +50,6 @@ def compare(
     comparison = compare_runs(read, mixed, reference)
     write_comparison(comparison, out, problems, quoted)
     print_table(comparison, "comparison of runs")
-    print(f"report: {out / 'index.html'}")
+    say(f"report: {out / 'index.html'}")
     if json_file:
         write_json(json_file, finite(numbers(comparison)))

@@ -10,6 +10,7 @@ import typer
 from rl.commands.options import Columns, Json, Settings, mapped
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 
 def data(
@@ -56,6 +57,6 @@ def data(
         form = PromptPart()
     found = look(part, form, judged, load_tokenizer(resolve_model(model)) if model else None)
     for line in found.lines(shown):
-        print(line)
+        say(line)
     if json_file:
         write_json(json_file, found.to_dict())

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.options import Json, RunOut
+from rl.commands.options import AllowedHosts, Json, KeyVariable, RunOut
 from rl.commands.output import write_json
+from rl.secrecy import Granted
+from rl.terminal import say
 
 
 def doctor(
@@ -20,6 +22,8 @@ def doctor(
     ] = None,
     port: Annotated[list[int] | None, typer.Option(help="A port to start a worker on; repeatable.")] = None,
     out: RunOut = None,
+    api_key_env: KeyVariable = None,
+    allow_host: AllowedHosts = None,
     no_step: Annotated[bool, typer.Option("--no-step", help="Do not take a step of the demo model.")] = False,
     json_file: Json = None,
 ) -> None:
@@ -27,12 +31,13 @@ def doctor(
     from rl.doctor import Asked, examine
 
     found = []
-    for finding in examine(Asked(recipe, overrides or [], workers or [], port or [], out, not no_step)):
-        print(finding, flush=True)
+    granted = Granted(api_key_env, allow_host or ())
+    for finding in examine(Asked(recipe, overrides or [], workers or [], port or [], out, not no_step, granted)):
+        say(finding)
         found.append(finding)
     counts = Counter(finding.status for finding in found)
     if json_file:
         write_json(json_file, {"findings": [dataclasses.asdict(each) for each in found], "faults": counts["FAIL"]})
-    print(f"{counts['FAIL']} to mend, {counts['warn']} to know of, {counts['ok']} well")
+    say(f"{counts['FAIL']} to mend, {counts['warn']} to know of, {counts['ok']} well")
     if counts["FAIL"]:
         raise typer.Exit(1)

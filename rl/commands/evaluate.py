@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl.commands.options import Columns, Json, Settings, mapped, spread, token_counts
+from rl.commands.options import AllowedHosts, Columns, Json, KeyVariable, Settings, mapped, spread, token_counts
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
-from rl.secrecy import from_environment
+from rl.secrecy import Granted, require_no_secrets
+from rl.terminal import say
 
 if TYPE_CHECKING:
     from rl.evaluation.engines import EngineChoice
@@ -64,7 +64,9 @@ class Asking:
             "min_bin": self.min_bin,
             "chat_options": self.chat_options(),
         }
-        return {key: value for key, value in values.items() if value is not None}
+        changed = {key: value for key, value in values.items() if value is not None}
+        require_no_secrets(changed, "--")
+        return changed
 
     def chat_options(self) -> dict[str, Any] | None:
         """Errors: UserError."""
@@ -84,15 +86,17 @@ class Answering:
     workers: Annotated[
         list[str] | None, typer.Option("--worker", help="Address of a `lengthwise serve`; once for each.")
     ] = None
-    api_key_env: Annotated[str | None, typer.Option(help="Environment variable with the workers' key.")] = None
+    api_key_env: KeyVariable = None
+    allow_host: AllowedHosts = None
     batch_size: Annotated[int, typer.Option(min=1, help="Completions side by side.")] = 256
 
     def choice(self) -> EngineChoice:
         """Errors: UserError."""
         from rl.evaluation.engines import EngineChoice
 
-        key = from_environment(self.api_key_env, "--api-key-env") if self.api_key_env else None
-        return EngineChoice(self.engine, self.batch_size, tuple(self.workers or ()), key)
+        workers = tuple(self.workers or ())
+        key = Granted(self.api_key_env, self.allow_host or ()).key_for(workers, None)
+        return EngineChoice(self.engine, self.batch_size, workers, key)
 
 
 @spread
@@ -158,9 +162,7 @@ def _one(
     try:
         measured = measure(asked, model, path or resolve_model(model), choice, out)
     except KeyboardInterrupt:
-        print(
-            "stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), file=sys.stderr
-        )
+        say("stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), error=True)
         raise typer.Exit(130) from None
     if not is_main_process():
         return measured
@@ -201,5 +203,5 @@ def _run(
         return {"schema": 1, "run": str(path), "checkpoints": {str(s): m.numbers for s, m in measured.items()}}
     best = runs.best_of({step: m.evaluation for step, m in measured.items()})
     if which == "best" and is_main_process():
-        print(f"best: step {best}")
+        say(f"best: step {best}")
     return measured[best].numbers

@@ -10,6 +10,7 @@ import typer
 from rl.commands.options import Dtype, Json
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 TAKES = {
     "selective": ("keep", "scale", "scope"),
@@ -60,6 +61,6 @@ def merge(
     else:
         make = {"selective": merging.Selective, "linear": merging.Linear, "ties": merging.Ties}[method]
         record = merging.merge(base, trained, out, make(**options), kind)
-    print(f"{record['method']}: {record['base']} and {', '.join(record['trained'])} -> {out}")
+    say(f"{record['method']}: {record['base']} and {', '.join(record['trained'])} -> {out}")
     if json_file:
         write_json(json_file, record)

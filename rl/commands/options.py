@@ -28,6 +28,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides of the recipe, as part.key=value.")]
 Dtype = Literal["float32", "bfloat16", "float16"]
+KeyVariable = Annotated[
+    str | None, typer.Option("--api-key-env", metavar="NAME", help="Environment variable with the servers' key.")
+]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="HOST", help="Send the key there, too; repeatable."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")]
 
 

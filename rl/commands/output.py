@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rl.errors import UserError
+from rl.terminal import console, say
 
 PICTURES = {".png": b"\x89PNG", ".svg": b"<?xml"}
 MOST = 1 << 26
@@ -42,7 +43,7 @@ def write_json(path: Path | None, values: object) -> None:
     """JSON to a file, or to the terminal without one."""
     text = json.dumps(values, indent=None if path else 2, allow_nan=False)
     if path is None:
-        print(text)
+        say(text)
     else:
         _write(path, text)
 
@@ -72,9 +73,8 @@ def _write(path: Path, text: str) -> None:
 @contextmanager
 def progress(what: str, total: int | None, hidden: bool) -> Iterator[Callable[[int], None]]:
     """A bar on standard error; gives what to call with the number of steps done."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=hidden, transient=True) as bar:
+    with Progress(console=console(error=True), disable=hidden, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)

@@ -10,6 +10,7 @@ import typer
 from rl.commands.options import Dtype, Json, token_counts
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 
 def release(
@@ -65,9 +66,9 @@ def release(
             dtype,
         )
         result = releasing.release(RunFolder(run), wanted, out)
-        print(f"step {result['step']}: {result['why']}\nreleased: {out}")
+        say(f"step {result['step']}: {result['why']}\nreleased: {out}")
         if json_file:
             write_json(json_file, result)
     if repository:
         for line in releasing.push(out or run, repository, yes, not public):
-            print(line)
+            say(line)

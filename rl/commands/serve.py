@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rl.secrecy import from_environment
+from rl.secrecy import key_of
 
 
 def serve(
@@ -38,7 +38,7 @@ def serve(
             model=model,
             port=port,
             host=host,
-            api_key=from_environment(api_key_env, "--api-key-env") if api_key_env else None,
+            api_key=key_of(api_key_env, "--api-key-env") if api_key_env else None,
             dtype=dtype,
             max_model_len=max_model_len,
             tensor_parallel_size=tensor_parallel_size,

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.options import Json, Overrides, Overwrite, Quiet, RunOut
+from rl.commands.options import AllowedHosts, Json, KeyVariable, Overrides, Overwrite, Quiet, RunOut
 from rl.commands.output import require_place, write_summary
 from rl.errors import UserError
+from rl.secrecy import Granted
+from rl.terminal import say
 
 
 def train(
@@ -34,6 +36,8 @@ def train(
     accept_data: Annotated[
         bool, typer.Option("--accept-data", help="Go on though data, plug-ins or weights are others than before.")
     ] = False,
+    api_key_env: KeyVariable = None,
+    allow_host: AllowedHosts = None,
     quiet: Quiet = False,
     json_file: Json = None,
 ) -> None:
@@ -50,16 +54,16 @@ def train(
     from rl.run.dry_run import dry_run as look_at
 
     require_place(json_file)
+    granted = Granted(api_key_env, allow_host or ())
     if dry_run:
-        looked = look_at(
-            recipe, overrides or [], out, read_launch(launch) if launch else None, read_rates(rates), calibrate
-        )
-        print(looked.text)
+        planned = read_launch(launch) if launch else None
+        looked = look_at(recipe, overrides or [], out, planned, read_rates(rates), calibrate, granted)
+        say(looked.text)
         write_summary(json_file, looked.to_dict())
         return
     if launch or rates or calibrate:
         raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
-    run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data)
+    run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data, granted)
     if is_main_process():
         print_run(run)
         write_summary(json_file, json.loads(run.summary.read_text()))

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from rl.errors import UserError
+from rl.terminal import console
 
 
 def watch(
@@ -23,19 +24,18 @@ def watch(
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the files.")] = 2.0,
 ) -> None:
     """Show a running or finished run: progress, lengths against budget, accuracy, entropy, alarms. Ends with q."""
-    from rich.console import Console
     from rich.live import Live
 
     from rl.watch import Reader, frame
 
-    console, reader = Console(), Reader(run)
+    terminal, reader = console(), Reader(run)
     state = reader.read()
-    if once or not (sys.stdin.isatty() and console.is_terminal):
-        console.print(frame(state, console.width))
+    if once or not (sys.stdin.isatty() and terminal.is_terminal):
+        terminal.print(frame(state, terminal.width))
         return
-    with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+    with _keys() as pressed, Live(console=terminal, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(frame(state, console.width, console.height), refresh=True)
+            live.update(frame(state, terminal.width, terminal.height), refresh=True)
             if pressed(every) in ("q", "Q", "\x03", "\x1b"):
                 return
             with suppress(OSError, UserError):  # the run is just being set back, or overwritten

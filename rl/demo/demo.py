@@ -27,6 +27,7 @@ from rl.report.runs import Run, compare_runs, read_run
 from rl.report.tables import print_table
 from rl.run.processes import how_it_ended, start_training
 from rl.run.progress import figures, training_progress
+from rl.terminal import say
 
 CONTROL = "demo-grpo"
 
@@ -93,8 +94,8 @@ def _demo(
     write_page(comparison, out / "report", "Thinking shorter: the demo", text)
     write_text(summary_file, json.dumps(summary, indent=2))
     print_table(comparison, f"demo, seed {trained.recipe['seed']}")
-    print(text)
-    print(f"report: {out / 'report' / PAGE}")
+    say(text)
+    say(f"report: {out / 'report' / PAGE}")
     return summary
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.merging.origin import keep
+from rl.terminal import say
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -148,7 +149,7 @@ def fit(  # type: ignore[no-untyped-def]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % 100 == 0:
-            print(f"step {step + 1} of {steps}: loss {loss.item():.3f}", flush=True)
+            say(f"step {step + 1} of {steps}: loss {loss.item():.3f}")
 
 
 def save(model, tokenizer, out: Path) -> None:  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
+from rl.secrecy import Granted
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Asked:
     ports: list[int] = field(default_factory=list)
     out: Path | None = None
     step: bool = True
+    granted: Granted = field(default_factory=Granted)
 
 
 def examine(asked: Asked) -> Iterator[Finding]:
@@ -84,18 +86,13 @@ def _network(asked: Asked, recipe: Recipe | None) -> list[Finding]:
 
 def _workers(asked: Asked, recipe: Recipe | None) -> list[Finding]:
     addresses = asked.workers or (recipe.rollouts.workers if recipe else [])
-    for address in addresses:
-        if not address.startswith(("http://", "https://")):
-            raise UserError(f"{address!r} is no address of a worker; give e.g. http://127.0.0.1:8000")
-    key = recipe.rollouts.pool.api_key_env if recipe else None
-    if key is not None and not os.environ.get(key):
-        return [fail(f"rollouts.pool.api_key_env: the environment has no {key}", "export the workers' API key as it")]
+    key = asked.granted.key_for(addresses, recipe.rollouts.pool.api_key_env if recipe else None)
     vllm = next(need for need in map(Requirement, versions.needs().packages) if need.name == "vllm")
     expected = workers.Expected(
         recipe.model if recipe else None,
         _longest(recipe) if recipe else None,
         str(vllm.specifier),
-        os.environ[key] if key else None,
+        key,
     )
     return workers.examine(addresses, expected)
 

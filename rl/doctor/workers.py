@@ -45,7 +45,12 @@ def check_worker(address: str, answer: Answer, expected: Expected) -> list[Findi
         return [fail(f"{name} is not there: {answer.error}", "start it: lengthwise serve --model MODEL --port PORT")]
     if answer.status in (401, 403):
         how = "the key is another" if expected.key else "no key was given"
-        return [fail(f"{name} wants its API key, and {how}", "name its variable as rollouts.pool.api_key_env")]
+        return [
+            fail(
+                f"{name} wants its API key, and {how}",
+                "name its variable as rollouts.pool.api_key_env, or by --api-key-env",
+            )
+        ]
     if answer.status != 200 or not isinstance(answer.body, dict) or "ready" not in answer.body:
         return [
             fail(f"{name} is no worker of ours (it says {answer.status})", "start one on that port by lengthwise serve")

@@ -16,6 +16,7 @@ from rl.errors import UserError
 from rl.plugins import FunctionReward, function_values, guarded, number, raised, score_one
 from rl.reading import json_of
 from rl.recipe.files import load_yaml
+from rl.secrecy import require_no_secrets
 
 NOBODY = Group(Problem("", "", ""), ())
 """What a reward is asked for its terms by where a file is empty."""
@@ -29,6 +30,7 @@ def parse_settings(settings: Sequence[str], option: str = "--set") -> dict[str, 
         if not key or not equals:
             raise UserError(f"{option} {setting!r} is not of the form key=value")
         options[key] = load_yaml(text)
+    require_no_secrets(options, option)
     return options
 
 
@@ -57,7 +59,8 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
         if monitored is not None:
             if not isinstance(reward, Monitor):
                 raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
-            reward.monitor(monitored.groups, history)
+            with guarded(reward):
+                reward.monitor(monitored.groups, history)
         for members in logged.rounds:
             groups = _with_values(reward, [logged.groups[index] for index in members])
             for index, group in zip(members, groups, strict=True):
@@ -102,7 +105,8 @@ def _terms(reward: LengthReward, group: Group, history: History) -> dict[str, Va
     """Each term's checked values for a group."""
     found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
     if isinstance(reward, Termed):
-        found |= reward.terms(group, history)
+        with guarded(reward):
+            found |= reward.terms(group, history)
     for name, values in found.items():
         if len(values) != len(group.rollouts):
             count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"

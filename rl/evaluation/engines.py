@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -25,8 +24,10 @@ from rl.rollouts.rows import require_rows
 from rl.rollouts.vllm.engine import VllmEngine, require_vllm
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.engine import WorkersEngine
-from rl.rollouts.workers.http import HttpWorker, require_address
+from rl.rollouts.workers.http import HttpWorker
 from rl.scratch import Scratch
+from rl.secrecy import require_address
+from rl.terminal import say
 
 GPU_SHARE = 0.85
 """Of the device's memory that vLLM may take: nothing is trained beside it."""
@@ -54,7 +55,7 @@ class EngineChoice:
         if (self.name == "workers") != bool(self.workers):
             raise UserError("--engine workers and --worker ADDRESS, once for each server, go together; give both")
         for address in self.workers:
-            require_address(address)
+            require_address(address, "rollout worker")
 
 
 def open_answerer(
@@ -81,7 +82,7 @@ def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path 
         longest = asked.needed(tokenizer, load_config(path))
         ignored = unread(tokenizer, asked.protocol.chat_options)
         if ignored and is_main_process():
-            print(f"warning: {ignored}", file=sys.stderr)
+            say(f"warning: {ignored}", error=True)
         with ExitStack() as opened:
 
             def answerer() -> Answerer:

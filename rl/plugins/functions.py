@@ -14,7 +14,7 @@ from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, re
 from rewards.types import Values
 from rl.errors import UserError
 from rl.plugins.blame import raised
-from rl.plugins.guard import bounded, guarded, limit, of_its_own, took_too_long
+from rl.plugins.guard import bounded, counted, guarded, limit, of_its_own, took_too_long
 from rl.plugins.rewards import number
 
 GIVEN = TRL_PARAMETERS | {"answer", "trainer_state", "log_extra", "log_metric"}
@@ -125,7 +125,7 @@ class FunctionReward:
         try:
             values = begun.result(limit()) if isinstance(begun, Future) else begun
             with bounded(self, "reward"):  # it may be a generator
-                checked = [number(self.form.score(value) if self.form else value) for value in values]
+                checked = [number(self.form.score(value) if self.form else value) for value in counted(values, count)]
         except UserError:
             raise
         except TimeoutError as error:

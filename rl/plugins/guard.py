@@ -10,16 +10,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import replace
+from itertools import islice
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from rewards import Problem
 from rl.errors import UserError
 from rl.plugins.blame import name_of, raised
+
+T = TypeVar("T")
 
 VARIABLE = "LENGTHWISE_PLUGIN_SECONDS"
 SECONDS = 300.0
@@ -66,6 +69,11 @@ def bounded(plugin: object, kind: str, timed: bool = True) -> Iterator[None]:
     finally:
         if os.getpid() != own:
             os._exit(1)
+
+
+def counted(values: Iterable[T], most: int) -> list[T]:
+    """What a plug-in gave; of a generator, which may have no end, one more than there may be."""
+    return list(values if isinstance(values, Sized) else islice(values, most + 1))
 
 
 def limit() -> float:

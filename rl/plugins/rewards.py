@@ -9,14 +9,14 @@ from typing import Any
 from rewards import Group, History, HistoryView, LengthReward, Monitor, Observer, Termed
 from rewards.types import Values
 from rl.errors import UserError, unknown
-from rl.plugins.guard import guarded, of_its_own
+from rl.plugins.guard import counted, guarded, of_its_own
 
 
 def score_one(reward: LengthReward, group: Group, history: History) -> Values:
     """A reward's checked values for a group. Errors: UserError naming the reward."""
     with guarded(reward):
         own = replace(group, problem=of_its_own(group.problem))
-        values = [number(value) for value in reward(own, history)]
+        values = [number(value) for value in counted(reward(own, history), len(group.rollouts))]
     if len(values) != len(group.rollouts):
         raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
     return values

@@ -8,13 +8,14 @@ from rewards import Problem, Verdict
 from rewards.verifier import Isolated, Verifier
 from rl.errors import UserError
 from rl.plugins.blame import name_of
-from rl.plugins.guard import guarded
+from rl.plugins.guard import counted, guarded
 
 
 def judge(verifier: Verifier, answers: Sequence[str], texts: Sequence[str]) -> list[Verdict]:
     """One verdict a completion. Errors: UserError naming a verifier that raises or miscounts."""
     with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
-        verdicts = [Verdict(verdict) for verdict in verifier.judge(list(answers), list(texts))]
+        said = verifier.judge(list(answers), list(texts))
+        verdicts = [Verdict(verdict) for verdict in counted(said, len(texts))]
     if len(verdicts) != len(texts):
         raise UserError(f"verifier {name_of(verifier)!r} gave {len(verdicts)} verdicts for {len(texts)} completions")
     return verdicts
@@ -37,7 +38,7 @@ def judge_problems(verifier: Verifier, problems: Sequence[Problem], texts: Seque
 def readable(verifier: Verifier, answers: Sequence[str]) -> list[bool]:
     """Which gold answers somebody could be right by. Errors: UserError naming a verifier that raises."""
     with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
-        return list(verifier.readable(list(answers)))
+        return counted(verifier.readable(list(answers)), len(answers))
 
 
 def raw_reward(verdict: Verdict, stop: str, truncated: str) -> float | None:

@@ -18,9 +18,11 @@ from rl.problems.files import Row, rows_of
 from rl.problems.golds import NOTHING, NoAnswer, Refused
 from rl.problems.layouts import Layout, layout_of
 from rl.problems.paths import opened, value_at
-from rl.problems.prompts import made, problem_id, question_id
+from rl.problems.prompts import made, problem_id, question_id, require_places
 from rl.recipe.parts import PromptPart, SourcePart
 
+LONGEST = 1 << 23
+"""Characters of a problem: some millions of tokens."""
 NO_LETTERS = (MathVerifier, NumericTolerance)
 """Verifiers to which a letter is a variable, or nothing."""
 
@@ -84,6 +86,7 @@ def problems_of(
     given: Iterable[Row], source: SourcePart, prompt: PromptPart, verifier: Verifier, chat: bool = True
 ) -> ProblemSet:
     """The same from rows that have been read."""
+    require_places(prompt)
     found: dict[str, _Read] = {}
     columns: dict[str, Counter[str]] = {}
     without: list[tuple[UserError, NoAnswer]] = []
@@ -160,6 +163,7 @@ def _read(
         )
     if answer in NOTHING and isinstance(verifier, NO_LETTERS):
         raise NoAnswer(f"column {layout.answer!r} holds {answer!r}")
+    _require_length(layout.asked, where)
     prompt = made(layout.asked, form, chat, layout.shown)
     prose = layout.is_prose(row) and not isinstance(verifier, FunctionVerifier)
     asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)
@@ -169,6 +173,13 @@ def _read(
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(f"{where}: {half} is half a character, which no Unicode text may hold; mend the row") from error
     return _Read(problem, problem_id(asked, answer), question_id(asked), where, prose)
+
+
+def _require_length(asked: str | list[dict[str, str]], where: str) -> None:
+    """Errors: UserError for a text that no model could take, and no tokenizer either."""
+    length = len(asked) if isinstance(asked, str) else sum(len(turn["content"]) for turn in asked)
+    if length > LONGEST:
+        raise UserError(f"{where}: the problem has {length:,} characters, over {LONGEST:,}; is that one?")
 
 
 def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> list[_Read]:

@@ -17,9 +17,11 @@ from rl.errors import OutOfReach, UserError, first_line
 from rl.plugins import bounded, load_object
 from rl.plugins.typed import FREE, require, types_of
 from rl.problems.benchmarks import BENCHMARKS
+from rl.problems.endless import gathered
 from rl.problems.prompts import turns_of
 from rl.reading import UNREADABLE
 from rl.recipe.parts import SourcePart
+from rl.secrecy import with_environment
 
 _SPLIT = re.compile(r"(?:^|[/._-])(train|test|validation|valid|val|dev|eval)(?=[/._-])")
 
@@ -33,25 +35,26 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
     """The rows of a source as they stand there. Errors: UserError where it cannot be read."""
     name = EMBEDDED.get(source.source, source.source)
     path = Path(name)
+    options = {key: with_environment(value, f"options of {name!r}: {key}") for key, value in source.options.items()}
     if name in BENCHMARKS and not path.exists():
-        return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **source.options})
+        return _hub_rows(BENCHMARKS[name].hub, {**BENCHMARKS[name].options, **options})
     if path.suffix.lower() in FILE_KINDS and not path.is_dir():
         return _file_rows(path)
     if path.is_dir():
-        return _folder_rows(path, source.options)
+        return _folder_rows(path, options)
     if ":" in name:
         rows = load_object(name, "data factory")
         types = types_of(rows)
-        for option, value in source.options.items():
+        for option, value in options.items():
             require(types.get(option, FREE), value, f"data factory {name!r}: {option}", choices=False)
         try:
             with bounded(name, "data factory"):
-                return [_plain(row) for row in rows(**source.options)]
+                return gathered(map(_plain, rows(**options)), f"data factory {name!r}")
         except (TypeError, ValueError) as error:
             raise UserError(f"data factory {name!r}: {error}") from error
     if path.exists() or path.suffix:
         raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")
-    return _hub_rows(name, source.options)
+    return _hub_rows(name, options)
 
 
 def _folder_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from rewards.types import Prompt
+from rl.errors import UserError
 from rl.problems.choices import Choices
 from rl.problems.paths import opened
 from rl.recipe.parts import PromptPart
@@ -24,6 +25,16 @@ def made(asked: str | list[dict[str, str]], form: PromptPart, chat: bool, choice
     turns = [("system", form.system), ("user", form.template.replace("{problem}", asked))]
     messages = [{"role": role, "content": content} for role, content in turns if content]
     return messages if chat else "\n\n".join(m["content"] for m in messages)
+
+
+def require_places(form: PromptPart) -> None:
+    """Errors: UserError where the problem would not stand in its own prompt."""
+    needed = {"template": ["{problem}"], "choices": ["{problem}", "{choices}"]}
+    for name, places in needed.items():
+        text = getattr(form, name)
+        for place in places:
+            if place not in text:
+                raise UserError(f"data.prompt.{name} must hold {place}, or all problems are one; not {text[:60]!r}")
 
 
 def problem_id(prompt: Prompt, answer: str) -> str:

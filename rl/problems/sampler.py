@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 from curricula import Admission, ProblemOrder, Uniform
 from rewards import Problem
 from rl.errors import UserError
 from rl.plugins import guarded
+from rl.plugins.blame import name_of
 
 PASS_RATE = "pass_rate"
 """The history's entry for the share of a problem's latest group that was correct, as `rate`."""
@@ -52,7 +53,12 @@ class ProblemSampler:
 
     def _sequence(self, number: int) -> Sequence[int]:
         with guarded(self.order, "problem order"):
-            return self.order.sequence(number, self.seed, list(self.values))
+            found = self.order.sequence(number, self.seed, list(self.values))
+        if not isinstance(found, Sized):
+            raise UserError(
+                f"problem order {name_of(self.order)!r} gave a {type(found).__name__}, not a list of places"
+            )
+        return found
 
     def _at(self, position: int) -> int:
         number, offset = divmod(position, len(self._current))  # every pass is as long as the first

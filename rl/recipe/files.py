@@ -16,8 +16,10 @@ import yaml
 
 from rl.errors import UserError, unknown
 from rl.plugins.typed import shown
+from rl.reading import yaml_in
 from rl.recipe.parts import Recipe
 from rl.recipe.values import merge, parse_recipe
+from rl.secrecy import require_no_secrets
 
 BOOLEAN, DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 
@@ -65,6 +67,7 @@ def load_recipe(reference: str, overrides: Sequence[str] = ()) -> Recipe:
     values = _read(path, ())
     for override in overrides:
         _override(values, override)
+    require_no_secrets(values, str(values.get("name", path.stem)))
     return parse_recipe(values, str(path))
 
 
@@ -97,7 +100,7 @@ def _read(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
 
 def _loaded(text: str, what: str) -> Any:
     try:
-        return yaml.load(text, _Loader)
+        return yaml_in(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{what} is not YAML: {str(error).splitlines()[0]}") from error
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from rl.recipe.rollout_parts import Count, RolloutPart
+from rl.recipe.rollout_parts import Count, RolloutPart, Samples
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -112,7 +112,7 @@ class ProbePart:
     """
 
     __pydantic_config__ = _STRICT
-    samples: Count = 8
+    samples: Samples = 8
     """Answers a problem, sampled as in training, at the first budget."""
     above: Annotated[float, Field(ge=0, le=1)] | None = None
     """Keep only problems with a pass rate above this."""
@@ -199,7 +199,7 @@ class EvaluationPart:
     what the model's context leaves."""
     temperature: float = 1.0
     top_p: float = 1.0
-    samples: int = 1
+    samples: Samples = 1
     """Completions a problem."""
     batch_size: Count = 256
     before: bool = True

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1)]
+Samples = Annotated[int, Field(ge=1, le=65_536)]
+"""Answers to one problem."""
 Above = Annotated[float, Field(gt=0)]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -39,7 +41,7 @@ class PoolPart:
     """How the workers engine treats its workers."""
 
     __pydantic_config__ = _STRICT
-    in_flight: int = 256
+    in_flight: Annotated[int, Field(ge=1, le=65_536)] = 256
     """Rollouts that a worker has at a time, from all ranks together."""
     seconds: float = 60.0
     """For any rollout, waiting in the worker's own queue included; a worker that takes longer is left out."""

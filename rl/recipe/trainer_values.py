@@ -98,10 +98,32 @@ def require_values(trainer: Mapping[str, Any], where: str) -> None:
             raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")
         if key not in known:
             raise unknown("key", f"trainer.{key}", (f"trainer.{name}" for name in known), where)
+        _refuse_references(value, f"{where}: trainer.{key}")
+        if key == "model_init_kwargs" and isinstance(value, Mapping):
+            _refuse_code(value, bool(trainer.get("trust_remote_code")), where)
         require(types[key], value, f"{where}: trainer.{key}")
         names = [m.value for hint in typing.get_args(types[key]) if _is_enum(hint) for m in hint]
         if names and value not in names:
             raise unknown(f"trainer.{key}", value, names, where)
+
+
+def _refuse_references(value: Any, place: str) -> None:
+    """What stands under `trainer` is kept in every checkpoint."""
+    if isinstance(value, Mapping):
+        if set(value) == {"env"}:
+            raise UserError(f"{place}: only options take {{env: NAME}}, and HF_TOKEN is read by itself; remove it")
+        for key, inner in value.items():
+            _refuse_references(inner, f"{place}.{key}")
+
+
+def _refuse_code(options: Mapping[str, Any], trusted: bool, where: str) -> None:
+    """Errors: UserError for what would run code of a model's, or of a kernel's repository, though nobody allows it."""
+    place = f"{where}: trainer.model_init_kwargs"
+    if "trust_remote_code" in options:
+        raise UserError(f"{place}.trust_remote_code has a place of its own: trainer.trust_remote_code; remove it here")
+    kernels = options.get("use_kernels") or "/" in str(options.get("attn_implementation", ""))
+    if kernels and not trusted:
+        raise UserError(f"{place} would run kernels of a repository; allow that by trainer.trust_remote_code: true")
 
 
 def _is_enum(hint: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -14,13 +15,21 @@ from rl.errors import UserError, unknown
 from rl.plugins.typed import explained, path_of, read
 from rl.recipe.parts import Recipe
 
+_NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f-\x9f]{1,200}")
+"""Runs are written into a folder of this name."""
+
 
 def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Check `values` and give the recipe; the error names the key, the place and the nearest key."""
     try:
-        return read(TypeAdapter(Recipe), values, where)  # type: ignore[no-any-return]
+        recipe: Recipe = read(TypeAdapter(Recipe), values, where)
     except ValidationError as error:
         raise _explain(error.errors(), where) from error
+    if not _NAME.fullmatch(recipe.name):
+        raise UserError(
+            f"{where}: name: {recipe.name[:60]!r} cannot be a folder's name; write at most 200 letters, digits, - and _"
+        )
+    return recipe
 
 
 def _explain(errors: list[ErrorDetails], where: str) -> UserError:

@@ -51,6 +51,8 @@ def card(
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
+    environment.filters["inline"] = inline
+    commands = _commands(name, base, recipe, figures, wanted.adapter)
     return environment.get_template("card.md").render(
         metadata=_metadata(name, license_, base, recipe, figures, wanted.adapter).to_yaml(),
         name=name,
@@ -66,7 +68,8 @@ def card(
         step=chosen.model.step,
         why=chosen.why,
         figures=figures,
-        commands=_commands(name, base, recipe, figures, wanted.adapter),
+        commands=commands,
+        fence=fence(commands),
         minutes=sum(line.get("step_time") or 0.0 for line in logged) / 60,
         pictures=pictures,
         adapter=wanted.adapter,
@@ -122,7 +125,18 @@ def _source(part: Json) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return inline(text).replace("|", "\\|")
+
+
+def inline(value: Any) -> str:
+    """A text that somebody else may have chosen, as a line of Markdown: no code, no tags, no links of its own."""
+    text = " ".join(str(value).split())
+    return re.sub(r"[`<]|\](?=\()", lambda found: "\\" + found[0], text)
+
+
+def fence(lines: Sequence[str]) -> str:
+    """What begins and ends a block of code with these lines in it: more backticks than stand in any."""
+    return "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
 
 
 def _commands(name: str, base: str, recipe: Json, figures: Sequence[Figures], adapter: bool) -> list[str]:

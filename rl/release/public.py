@@ -13,19 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from rl.reading import json_of
-from rl.secrecy import SECRET_KEY, without_secrets
+from rl.secrecy import is_secret, is_secret_name, without_secrets
 
 PATH = re.compile(r"(?<![\w/.<>}])(?:file://|~)?(?:/[^\s/:'\"<>|()\[\]{},;]+){2,}/?")
 """An absolute path of two parts or more; no web address, fraction or closing tag looks like one."""
 
 
-def public(value: Any) -> Any:
+def public(value: Any, above: str = "") -> Any:
     """The same, keys of secrets left out, known forms of secrets removed, absolute paths cut to their last part."""
     if isinstance(value, Mapping):
-        return {key: public(part) for key, part in value.items() if not SECRET_KEY.search(str(key))}
+        return {key: public(part, str(key)) for key, part in value.items() if not _is_kept_back(str(key), part, above)}
     if isinstance(value, list | tuple):
-        return type(value)(public(part) for part in value)
+        return type(value)(public(part, above) for part in value)
     return public_text(value) if isinstance(value, str) else value
+
+
+def _is_kept_back(key: str, value: Any, above: str) -> bool:
+    """Whether a key holds a secret, or others below it; `{env: NAME}` is none."""
+    if isinstance(value, Mapping):
+        return is_secret_name(key) and set(value) != {"env"}
+    return is_secret(key, value, above)
 
 
 def public_text(text: str) -> str:

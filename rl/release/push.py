@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rl.errors import UserError
 from rl.folders.sums import require_released
+from rl.secrecy import require_nothing_secret
 
 
 def require_repository(name: str) -> None:
@@ -27,6 +28,7 @@ def push(folder: Path, repository: str, yes: bool, private: bool = True) -> list
     """
     require_repository(repository)
     require_released(folder)
+    require_nothing_secret(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     total = sum(path.stat().st_size for path in files)
     lines = [f"{path.stat().st_size:>14,}  {path.relative_to(folder).as_posix()}" for path in files]

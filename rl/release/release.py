@@ -27,6 +27,7 @@ from rl.release.plots import draw
 from rl.release.public import make_public, public, public_text
 from rl.release.wanted import Wanted
 from rl.release.weights import started_from, write_model
+from rl.secrecy import require_nothing_secret
 
 FIGURES = "figures"
 
@@ -62,6 +63,7 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         text = card(name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights)
         (folder / "README.md").write_text(text)
         require_loads(folder, needs)
+        require_nothing_secret(folder)
         write_sums(folder)
     return {
         "step": chosen.model.step,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from rl.evaluation import Protocol
+from rl.terminal import console
 
 Numbers = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def _print(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], capt
         table.add_column(head)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
 
 
 def _caption(protocol: Protocol) -> str:

@@ -19,6 +19,7 @@ from rl.report.published import Published
 from rl.report.runs import Comparison, compare_runs, read_run
 from rl.report.tables import numbers, print_table
 from rl.scratch import Scratch
+from rl.terminal import say
 
 PROBLEMS = 40
 """Held-out problems that a page shows in full, unless told otherwise."""
@@ -125,5 +126,5 @@ def print_run(run: RunFolder) -> None:
     """Before and after, where the run was evaluated, and where its report lies."""
     if run.evaluation("after").is_file():
         print_table(compare_runs([read_run(run, run.path.name, rollouts=False)], mixed=True), run.path.name)
-        print(f"report: {run.report / PAGE}")
-    print(f"model:  {run.final}")
+        say(f"report: {run.report / PAGE}")
+    say(f"model:  {run.final}")

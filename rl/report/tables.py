@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from rl.evaluation import Evaluation
 from rl.report.answers import accuracy_difference, tokens_where
 from rl.report.runs import Comparison, Model
 from rl.statistics import Estimate
+from rl.terminal import console, say
 
 HEADINGS = (
     *("model", "step", "accuracy", "Δ ± s.e.", "tokens", "change", "right / wrong", "cut", "on the front"),
@@ -80,10 +80,10 @@ def print_table(comparison: Comparison, title: str) -> None:
         table.add_column(HEADINGS[place])
     for row in table_rows(comparison):
         table.add_row(*(row[place] for place in shown))
-    Console().print(table)
+    console().print(table)
     volumes = zip(comparison.runs, comparison.resampled.volumes, strict=True)
     told = ", ".join(f"{run.label} {_interval(volume, 100, '%')}" for run, volume in volumes)
-    print(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
+    say(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Such a run says so, saves itself, waits for a worker, and ends if none comes.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from rl.errors import UserError
 from rl.ranks import is_main_process
 from rl.rollouts import Completion
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
+from rl.terminal import say
 
 GLANCE = 2.0
 """Seconds between two looks, while no worker serves, at whether the run was told to end."""
@@ -67,4 +67,4 @@ def _try(engine: WorkersEngine, pending: Pending, patience: float) -> tuple[list
 
 def _say(line: str) -> None:
     if is_main_process():
-        print(line, file=sys.stderr, flush=True)
+        say(line, error=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from transformers import TrainerState
@@ -10,6 +9,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from rl.folders import checkpoints
 from rl.ranks import is_main_process
+from rl.terminal import say
 from rl.trainer.trainer import LengthGRPOTrainer
 
 
@@ -22,9 +22,8 @@ def keep_course(trainer: LengthGRPOTrainer, checkpoint: Path) -> None:
     trainer.args.max_steps = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).max_steps
     before, now = checkpoints.read(checkpoint).get("groups_per_round"), trainer.args.groups_per_round
     if before not in (None, now) and is_main_process():
-        print(
+        say(
             f"{checkpoint.parent.parent} goes on with {now} groups a round, not {before}: this launch has other ranks, "
             "and trainer.per_device_train_batch_size is of each; a recipe's `batch` is the same on any launch",
-            file=sys.stderr,
-            flush=True,
+            error=True,
         )

@@ -23,6 +23,7 @@ from rl.recipe.trainer_config import require_shardable
 from rl.recipe.values import stages_of
 from rl.run.engines import require_engine
 from rl.run.prepare import Prepared, Resolved, prepare, resolve
+from rl.secrecy import Granted
 
 COUNTED = 512
 """Prompts whose tokens are counted, spread over all of them."""
@@ -47,6 +48,7 @@ def dry_run(
     launch: Launch | None = None,
     rates: Rates | None = None,
     calibrated: bool = False,
+    granted: Granted | None = None,
 ) -> DryRun:
     """Resolve and check a recipe and estimate what it takes. Errors: UserError.
 
@@ -64,7 +66,7 @@ def dry_run(
         said += [f"stage      {target.path.name}"] if name else []
         if launch is not None and launch.sharding == "fsdp":
             require_shardable(part)
-        looked, checks = _look(part, target.path, loaded)
+        looked, checks = _look(part, target.path, loaded, granted)
         try:
             if calibrated and place == 1:
                 rates, measured = _calibrate(looked, rates)
@@ -82,10 +84,12 @@ def dry_run(
     return DryRun("\n".join(said), estimates)
 
 
-def _look(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet]) -> tuple[Resolved, list[str]]:
+def _look(
+    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet], granted: Granted | None
+) -> tuple[Resolved, list[str]]:
     """The recipe as far as it can be prepared here, and what came of it."""
     try:
-        prepared = prepare(recipe, out, loaded)
+        prepared = prepare(recipe, out, loaded, granted)
     except OutOfReach as error:
         resolved = resolve(recipe, out)
         return resolved, [*resolved.functions(), *_data(resolved), f"not here   {error}; what needs it was not checked"]

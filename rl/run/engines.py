@@ -17,21 +17,18 @@ from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
 from rl.rollouts.weights import WEIGHTS
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.engine import WorkersEngine
-from rl.rollouts.workers.http import HttpWorker, require_address
+from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 from rl.run.prepare import Prepared
 from rl.run.room import longest_prompt
-from rl.secrecy import from_environment
 
 
 def require_engine(prepared: Prepared) -> None:
     """Refuse an engine that this launch could not start, or not ask, before anything is written. Errors: UserError."""
     part = prepared.recipe.rollouts
     if part.engine == "workers":
-        _key(part)
-        for address in part.workers:
-            require_address(address)
+        _key(prepared)
         if part.pool.weights == "nccl" and not torch.cuda.is_available():
             raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":
@@ -68,7 +65,7 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
 
 def _workers(prepared: Prepared, model: str) -> WorkersEngine:
     part, config = prepared.recipe.rollouts, prepared.config
-    key = _key(part)
+    key = _key(prepared)
     vocabulary = load_config(model, config.trust_remote_code).get_text_config().vocab_size
     return WorkersEngine(
         [HttpWorker(address, vocabulary, key) for address in part.workers],
@@ -85,10 +82,10 @@ def _channels(part: RolloutPart, key: str | None) -> Channels:
     return Channels(lambda place: NcclChannel(part.workers[place].rstrip("/"), key, GROUP_PORT + place, device))
 
 
-def _key(part: RolloutPart) -> str | None:
-    """The workers' API key, where they want one."""
-    name = part.pool.api_key_env
-    return None if name is None else from_environment(name, "rollouts.pool.api_key_env")
+def _key(prepared: Prepared) -> str | None:
+    """The workers' API key, where they want one. Errors: UserError where it may not go to them."""
+    part = prepared.recipe.rollouts
+    return prepared.granted.key_for(part.workers, part.pool.api_key_env)
 
 
 def model_length(prepared: Prepared) -> int:

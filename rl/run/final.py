@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from rl.merging.lora import is_adapter
 from rl.merging.origin import keep
 from rl.merging.shards import read_weights
 from rl.models import base_of
+from rl.terminal import say
 from rl.trainer.lora import REFERENCE
 from rl.trainer.trainer import LengthGRPOTrainer
 
@@ -46,7 +46,7 @@ def _as_base(folder: Path, model: str, trust_remote_code: bool) -> None:
         if not is_adapter(folder):
             change(folder, dtype_of(base))
     except UserError as error:
-        print(f"final/ stays in the dtype of training: {error}", file=sys.stderr, flush=True)
+        say(f"final/ stays in the dtype of training: {error}", error=True)
     keep(base, folder, trust_remote_code)
     kept = None if is_adapter(folder) else main_dtype(read_weights(folder))
     if kept is not None:

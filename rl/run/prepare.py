@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -19,6 +19,7 @@ from rl.models import load_tokenizer, require_end, resolve_model
 from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of, shared
+from rl.problems.prompts import require_places
 from rl.problems.sampler import ProblemSampler
 from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
@@ -29,7 +30,7 @@ from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import require_monitor
 from rl.run.loadable import require_loadable
-from rl.secrecy import require_no_secrets
+from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
 from rl.trainer.lora import require_lora
 from rl.trainer.packed import require_packable
@@ -51,6 +52,7 @@ class Resolved:
     budgets: Budgets
     order: ProblemOrder
     verifier: Verifier
+    granted: Granted = field(default=Granted(), kw_only=True)
 
     def functions(self) -> list[str]:
         """What each function that the recipe names was taken for."""
@@ -111,6 +113,7 @@ def resolve(recipe: Recipe, out: Path) -> Resolved:
     """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
     require_no_secrets(recipe.to_dict(), recipe.name)
     require_values(recipe.trainer, recipe.name)
+    require_places(recipe.data.prompt)
     rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
     if not rewards:
         raise UserError(f"{recipe.name}: a recipe needs at least one reward")
@@ -130,12 +133,14 @@ def resolve(recipe: Recipe, out: Path) -> Resolved:
     return Resolved(recipe, config, rewards, budgets, order, verifier)
 
 
-def prepare(recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None, granted: Granted | None = None
+) -> Prepared:
     """Resolve and check everything that can be checked before anything is written or trained.
 
     `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
     """
-    resolved = resolve(recipe, out)
+    resolved = replace(resolve(recipe, out), granted=granted or Granted())
     config, order, verifier = resolved.config, resolved.order, resolved.verifier
     model = resolve_model(recipe.model)
     settings = require_loadable(model, config)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +41,8 @@ from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
 from rl.run.writing import Writer, tell_lost
 from rl.scratch import clear_left
+from rl.secrecy import Granted
+from rl.terminal import say
 from rl.trainer.divergence import Diverged, not_finite, spoiled
 from rl.trainer.lora import load_options, require_continues, start_from
 from rl.trainer.signals import Stopped, passed_over
@@ -55,6 +56,7 @@ def train(
     overwrite: bool = False,
     quiet: bool = False,
     accept_data: bool = False,
+    granted: Granted | None = None,
 ) -> RunFolder:
     """Train a recipe to its end and report; resume it where it stopped; only report it if finished.
 
@@ -71,12 +73,14 @@ def train(
     if not cleared and run.status(recipe) == "finished":
         return run
     with passed_over():
-        _train_planned(recipe, run, overwrite, quiet, accept_data)
+        _train_planned(recipe, run, overwrite, quiet, accept_data, granted or Granted())
     return run
 
 
-def _train_planned(recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool, accept_data: bool) -> None:
-    plan = _plan(recipe, run)
+def _train_planned(
+    recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool, accept_data: bool, granted: Granted
+) -> None:
+    plan = _plan(recipe, run, granted)
     _warn(plan)
     try:
         with locked(run.path):
@@ -120,11 +124,11 @@ def _train_locked(
     state.wait_for_everyone()
 
 
-def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
+def _plan(recipe: Recipe, run: RunFolder, granted: Granted) -> list[tuple[Prepared, RunFolder]]:
     """What is to be trained, and where: the recipe itself, or each of its stages."""
     loaded: dict[str, ProblemSet] = {}
     stages = [(stage, run.stage(place, name)) for place, (name, stage) in enumerate(stages_of(recipe), 1)]
-    plan = [(prepare(part, folder.path, loaded), folder) for part, folder in stages or [(recipe, run)]]
+    plan = [(prepare(part, folder.path, loaded, granted), folder) for part, folder in stages or [(recipe, run)]]
     for prepared, _ in plan:
         require_engine(prepared)
     for (before, _), (after, _) in pairwise(plan):
@@ -135,7 +139,7 @@ def _plan(recipe: Recipe, run: RunFolder) -> list[tuple[Prepared, RunFolder]]:
 def _warn(plan: Sequence[tuple[Prepared, RunFolder]]) -> None:
     if is_main_process():
         for line in dict.fromkeys(line for prepared, _ in plan for line in prepared.warnings()):
-            print(f"warning: {line}", file=sys.stderr, flush=True)
+            say(f"warning: {line}", error=True)
 
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:
@@ -186,7 +190,7 @@ def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None
             signals.end_if_told()
     except Stopped as stopped:
         if trainer.accelerator.is_main_process:
-            print(f"{run.path} was ended by {stopped.signal}; the same command goes on", file=sys.stderr, flush=True)
+            say(f"{run.path} was ended by {stopped.signal}; the same command goes on", error=True)
         raise
     except Diverged as diverged:
         raise _told(diverged, run) from None
@@ -208,7 +212,7 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
     if is_main_process():
         found = checkpoints.find(run.checkpoints, spoiled)
         if found.used or found.skipped:
-            print(f"{run.path} goes on {found}", file=sys.stderr, flush=True)
+            say(f"{run.path} goes on {found}", error=True)
         checkpoints.remove_torn(run.checkpoints, found)
         step = checkpoints.step(found.used) if found.used else 0
         run.rewind(step, -(-step // round_steps))
@@ -268,7 +272,7 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
         return
     if when == "before" and run.final.exists():  # it is loaded: its answers would be shown as the untrained model's
-        print(f"{target} was deleted, and the model is trained: the report lacks it", file=sys.stderr, flush=True)
+        say(f"{target} was deleted, and the model is trained: the report lacks it", error=True)
         return
     recipe, source = prepared.recipe, prepared.recipe.data.eval
     assert source is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from rl.folders.lock import require_held
 from rl.folders.run import RunFolder, read_metrics
 from rl.rounds.records import records
 from rl.rounds.round import Round
+from rl.terminal import say
 from rl.trainer.trainer import LengthGRPOTrainer
 
 
@@ -55,5 +55,5 @@ def tell_lost(run: RunFolder, trainer: LengthGRPOTrainer) -> None:
     ]
     if lost:
         line = f"{' and '.join(lost)} were deleted while the run trained: its report lacks them"
-        print(f"{run.path}: {line}", file=sys.stderr, flush=True)
+        say(f"{run.path}: {line}", error=True)
         run.write_alarm(step, line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rl.errors import UserError
+from rl.secrecy import require_address
 from rl.synth.filter import Sampled
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -20,10 +20,17 @@ PASSING = {408, 409, 425, 429}
 """Refusals that may not be repeated; so may every 5xx."""
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would send the key along to wherever a server points."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
 class Endpoint:
     """Asks `URL/chat/completions` for each row, again after a failure that may pass.
 
-    The key in the environment variable OPENAI_API_KEY, where there is one, goes with each request.
+    `key`, where there is one, goes with each request, to this server and to no other it may name.
     """
 
     def __init__(
@@ -34,11 +41,13 @@ class Endpoint:
         retries: int = 5,
         timeout: float = 600.0,
         sleep: Callable[[float], None] = time.sleep,
+        key: str | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UserError(f"--endpoint {url!r} is no address; give e.g. http://127.0.0.1:8000/v1")
+        require_address(url, "--endpoint", "http://127.0.0.1:8000/v1")
         self.url = url.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
         self.model, self.options, self.retries, self.timeout, self.sleep = model, options, retries, timeout, sleep
+        self._headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        self._opener = urllib.request.build_opener(_NoRedirect)
 
     def answers(self, id: str, messages: Sequence[Mapping[str, str]]) -> list[str]:
         """`samples` completions; a server that gives fewer at a time is asked again. Errors: UserError."""
@@ -66,16 +75,13 @@ class Endpoint:
 
     def _post(self, body: bytes) -> Any:
         """The server's reply, after up to `retries` further tries."""
-        headers = {"Content-Type": "application/json"}
-        if key := os.environ.get("OPENAI_API_KEY"):
-            headers["Authorization"] = f"Bearer {key}"
         reason = ""
         for attempt in range(self.retries + 1):
             if attempt:
                 self.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))
             try:
-                request = urllib.request.Request(self.url, body, headers)
-                with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                request = urllib.request.Request(self.url, body, self._headers)
+                with self._opener.open(request, timeout=self.timeout) as response:
                     return json.load(response)
             except urllib.error.HTTPError as error:
                 reason = f"{error.code} {_said(error)}"

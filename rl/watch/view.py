@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rl.terminal import console
 from rl.watch.spark import sparkline
 from rl.watch.state import State
 
@@ -84,7 +85,7 @@ def rows_of(state: State) -> Iterator[Row]:
 
 def _lines(part: RenderableType, width: int) -> int:
     """What a part takes, wrapped to so many columns."""
-    return len(part.wrap(Console(width=width), width)) if isinstance(part, Text) else 1
+    return len(part.wrap(console(width=width), width)) if isinstance(part, Text) else 1
 
 
 def _title(state: State) -> Text:

@@ -87,12 +87,12 @@ def workers() -> Iterator[list[Worker]]:
 @pytest.fixture
 def few(workers: list[Worker], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Overrides: rounds of 16 rollouts, two updates each, by both workers."""
-    monkeypatch.setenv("TEST_KEY", KEY)
+    monkeypatch.setenv("LENGTHWISE_TEST_KEY", KEY)
     addresses = ", ".join(worker.address for worker in workers)
     return [
         "rollouts.engine=workers",
         f"rollouts.workers=[{addresses}]",
-        "rollouts.pool.api_key_env=TEST_KEY",
+        "rollouts.pool.api_key_env=LENGTHWISE_TEST_KEY",
         "rollouts.pool.in_flight=2",
         "rollouts.wait_minutes=3",
         "trainer.max_steps=8",

@@ -11,6 +11,7 @@ from rl.commands.methods.listing import list_plugins
 from rl.commands.options import Json, Settings
 from rl.commands.output import write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 LINES = 40
 """Lines that a schedule takes on the terminal at most; its file holds every step."""
@@ -19,7 +20,9 @@ LINES = 40
 def budgets(
     name: Annotated[str | None, typer.Argument(help="Evaluate this schedule; without it, list them all.")] = None,
     settings: Settings = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps to evaluate it over.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=10_000_000, help="Optimiser steps to evaluate it over.")
+    ] = None,
     accuracy: Annotated[float | None, typer.Option(help="The budget of a group with this accuracy, in [0, 1].")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the schedule into this PNG or SVG file.")] = None,
     json_file: Json = None,
@@ -43,8 +46,8 @@ def budgets(
     if json_file:
         write_json(json_file, {"budgets": values})
     if accuracy is not None and len(set(values)) == 1:
-        print(values[0])
+        say(values[0])
         return
-    print("steps          tokens")
+    say("steps          tokens")
     for first, last, tokens in offline.spans(values, LINES):
-        print(f"{f'{first}-{last}' if last > first else first:<14} {tokens}")
+        say(f"{f'{first}-{last}' if last > first else first:<14} {tokens}")

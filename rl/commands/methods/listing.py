@@ -15,6 +15,7 @@ import rl.credit
 from rl.commands.output import write_json
 from rl.errors import unknown
 from rl.plugins import built_in, option_name
+from rl.terminal import console, say
 
 Kind = Literal["reward", "budget", "verifier", "advantage estimator"]
 KINDS = {
@@ -55,15 +56,14 @@ def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
         write_json(json_file, [plugin.to_dict() for plugin in found])
     if name:
         (plugin,) = found
-        print(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
+        say(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "parameters", "source", box=None, pad_edge=False)
     for plugin in found:
         table.add_row(plugin.name, plugin.summary(), plugin.source)
-    Console(soft_wrap=False).print(table)
+    console().print(table)
 
 
 def listed(kind: Kind) -> list[Listed]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from rl.commands.methods.listing import list_plugins
 from rl.commands.options import Json, Quiet, Settings
 from rl.commands.output import progress, require_place, write_json
 from rl.errors import UserError
+from rl.terminal import say
 
 CHUNK = 64
 """Cases judged between two looks at the progress bar."""
@@ -45,7 +45,7 @@ def verify(
     if json_file:
         write_json(json_file, result)
     for line in summary(result):
-        print(line)
+        say(line)
 
 
 def read_cases(path: Path) -> dict[int, dict[str, Any]]:
@@ -100,7 +100,7 @@ def judged(verifier: Any, lines: dict[int, dict[str, Any]], quiet: bool = True) 
                 verdicts += map(str, found)
                 advance(len(chunk))
     except KeyboardInterrupt:
-        print(f"stopped after {len(verdicts)} of {len(places)} cases; nothing written", file=sys.stderr)
+        say(f"stopped after {len(verdicts)} of {len(places)} cases; nothing written", error=True)
         raise typer.Exit(130) from None
     finally:
         if isinstance(verifier, Isolated):

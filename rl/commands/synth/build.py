@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from rl.commands.options import spread
 from rl.commands.output import require_place, write_json
 from rl.commands.synth.options import Documents, Form, Making, Questions, Size
 from rl.errors import UserError
+from rl.terminal import console, say
 
 
 @spread
@@ -85,12 +85,12 @@ def _build(task: Any, size: Size, documents: Documents, form: Form, making: Maki
     except SynthError as error:
         raise UserError(str(error)) from error
     except KeyboardInterrupt:
-        print(f"stopped; --resume goes on with {size.out}", file=sys.stderr)
+        say(f"stopped; --resume goes on with {size.out}", error=True)
         raise typer.Exit(130) from None
     rejects = dict(report.rejects.most_common())
-    print(f"{report.rows} rows in {settings.shards} files: {size.out}")
+    say(f"{report.rows} rows in {settings.shards} files: {size.out}")
     for reason, times in rejects.items():
-        print(f"rejected {times}: {reason}")
+        say(f"rejected {times}: {reason}")
     if making.json_file:
         write_json(making.json_file, {"rows": report.rows, "files": settings.shards, "rejects": rejects})
 
@@ -98,12 +98,10 @@ def _build(task: Any, size: Size, documents: Documents, form: Form, making: Maki
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
     """A bar on standard error; gives what to call with the number of rows done."""
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:-1], MofNCompleteColumn(), TimeRemainingColumn())
     # No refreshing thread: workers are forked while the bar stands.
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=quiet, transient=True, auto_refresh=False) as progress:
+    with Progress(*columns, console=console(error=True), disable=quiet, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("building", total=total)
         yield lambda done: progress.update(task, advance=done, refresh=True)

@@ -78,7 +78,7 @@ class Questions:
 class Making:
     """How the files are made: none of it changes a row."""
 
-    workers: Annotated[int, typer.Option(help="Processes. The files do not depend on it.")] = 1
+    workers: Annotated[int, typer.Option(max=1024, help="Processes. The files do not depend on it.")] = 1
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False
     shard_rows: Annotated[int, typer.Option(help="Rows of one file.")] = 128
     json_file: Json = None

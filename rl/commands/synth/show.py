@@ -9,6 +9,7 @@ import typer
 
 from rl.commands.synth.rows import RowFile, bad_files_are_mistakes
 from rl.errors import UserError
+from rl.terminal import console
 
 
 def show(
@@ -17,8 +18,6 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Show the documents in between in full too.")] = False,
 ) -> None:
     """One row for a reader: the chain, the gold documents and the answer highlighted."""
-    from rich.console import Console
-
     from data_synth.check import read_rows
     from data_synth.check.parsed import parse
     from data_synth.check.rows import count_rows
@@ -28,4 +27,4 @@ def show(
         found = next(islice(read_rows(file), row, None), None)
         if found is None:
             raise UserError(f"{file} has {count_rows(file)} rows, numbered from 0; there is no row {row}")
-    Console().print(shown(parse(found), full))
+    console().print(shown(parse(found), full))

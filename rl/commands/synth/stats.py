@@ -11,6 +11,7 @@ import typer
 from rl.commands.options import Json, Quiet
 from rl.commands.output import require_place, write_json
 from rl.commands.synth.rows import RowFile, bad_files_are_mistakes, counted
+from rl.terminal import console, say
 
 
 def stats(
@@ -20,7 +21,6 @@ def stats(
     json_file: Json = None,
 ) -> None:
     """What a file of synthetic rows holds: lengths, depths, chains, commonest answers."""
-    from rich.console import Console
     from rich.table import Table
 
     from data_synth.check import read_rows
@@ -38,12 +38,12 @@ def stats(
                 table.add_row("", name.replace("_", " "), *(f"{value[k]:.4g}" for k in ("min", "mean", "max")))
         answer, share = next(iter(numbers["commonest_answers"].items()))
         table.add_row("", f"commonest answer {answer[:30]!r}", "", f"{share:.2%}", "")
-    Console().print(table)
+    console().print(table)
     if plots:
         from rl.synth.plots import draw
 
         for path in draw(tasks, plots):
-            print(f"plot: {path}")
+            say(f"plot: {path}")
     if json_file:
         write_json(json_file, found)
 

@@ -10,6 +10,7 @@ import typer
 from rl.commands.options import Json, Quiet
 from rl.commands.output import require_place, write_json
 from rl.commands.synth.rows import RowFile, bad_files_are_mistakes, counted
+from rl.terminal import say
 
 
 def verify(
@@ -45,7 +46,7 @@ def verify(
     if json_file:
         write_json(json_file, verdict.to_dict())
     for line in summary(verdict):
-        print(line)
+        say(line)
     if not verdict.passed:
         raise typer.Exit(1)
 

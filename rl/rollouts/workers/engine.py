@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
-from rl.errors import UserError, without_own_secrets
+from rl.errors import UserError
 from rl.ranks import is_main_process, launched
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
@@ -22,6 +21,7 @@ from rl.rollouts.workers.pool import Pool
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Source, Timing, Worker
 from rl.scratch import Scratch
+from rl.terminal import say
 
 PATIENCE = 5.0
 POLL = 0.2
@@ -202,4 +202,4 @@ class OneWorker:
 def _say(line: str) -> None:
     state = launched()
     rank = f"rank {state.process_index}: " if state.num_processes > 1 else ""
-    print(rank + without_own_secrets(line), file=sys.stderr, flush=True)
+    say(rank + line, error=True)

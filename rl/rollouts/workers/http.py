@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import httpx2
 
-from rl.errors import UserError
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.vllm.wire import sampling_params
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.answer import read
 from rl.rollouts.workers.worker import NotReady, Refusal, Source, WorkerFault
+from rl.secrecy import require_address
 
 BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
 """What an answer may be long: so much, and so much for each token of the budget."""
@@ -24,16 +24,11 @@ CONNECT = 10.0
 """Seconds."""
 
 
-def require_address(address: str) -> None:
-    if not address.startswith(("http://", "https://")):
-        raise UserError(f"rollout worker {address!r} is no address; give e.g. http://127.0.0.1:8000")
-
-
 class HttpWorker:
     """One server. `key`, where there is one, goes with each request; `vocabulary` bounds its token ids."""
 
     def __init__(self, address: str, vocabulary: int, key: str | None = None) -> None:
-        require_address(address)
+        require_address(address, "rollout worker")
         self.address, self.vocabulary = address.rstrip("/"), vocabulary
         self.dtype = "float32"
         self._adapter: str | None = None

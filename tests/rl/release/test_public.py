@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from rl.errors import REMOVED
 from rl.release.public import public
+from rl.secrecy.forms import REMOVED
 
 
 @pytest.mark.parametrize(

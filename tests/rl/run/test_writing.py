@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from rl.cli import run_command
-from rl.errors import UserError, user_errors_exit_2
+from rl.errors import UserError
 from rl.folders.run import RunFolder
 from rl.recipe.files import load_recipe
 from rl.run.writing import Writer
+from rl.terminal import user_errors_exit_2
 
 SMALL = [
     "trainer.max_steps=4", "trainer.save_steps=2", "trainer.logging_steps=1", "trainer.per_device_train_batch_size=8",

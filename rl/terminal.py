@@ -1,0 +1,94 @@
+"""The one place through which everything printed goes: nothing in it steers the terminal, and no secret is in it.
+
+Names, alarms, what servers say and what models write may hold anything: sequences that move the cursor, retitle the
+window or turn the reading direction, and marks that rich would take for styles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from rl.errors import UserError, not_written, one_line
+from rl.secrecy import clean
+
+_STEERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]"
+)
+_NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP}
+"""What the system says of a path that cannot be one."""
+
+
+def printable(text: str) -> str:
+    """`text` with each character that steers a terminal written out; lines and tabs stay."""
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(line: object, error: bool = False) -> None:
+    """Print lines, at once; to standard error where `error` says so."""
+    print(printable(clean(str(line))), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+class _Console(Console):
+    """A console that takes texts as they are, and writes what would steer the terminal out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(clean(text)), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+def console(error: bool = False, width: int | None = None) -> Console:
+    """Where tables, panels and bars go. A text is shown as it is: `exp[a]` and `[/]` are no marks."""
+    return _Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Have warnings of this block, libraries' among them, go the same way."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda *given, **more: printable(clean(before(*given, **more)))
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
+@contextlib.contextmanager
+def user_errors_exit_2() -> Iterator[None]:
+    """One line on standard error, from the first rank only, and exit code 2 on every rank."""
+    try:
+        yield
+    except UserError as error:
+        _tell(str(error), everywhere=False)
+    except Exception as error:
+        refused = not_written(error)
+        if refused is not None:
+            # Any rank's disk may be full, be it that of the first or not.
+            what = f"{refused}; what was whole before is kept: make room, and give the same command again"
+            _tell(what, everywhere=True)
+        elif isinstance(error, OSError) and error.errno in _NO_PLACE:
+            _tell(f"{error.filename}: {error.strerror}", everywhere=False)
+        else:
+            raise
+    else:
+        return
+    raise SystemExit(2) from None
+
+
+def _tell(line: str, everywhere: bool) -> None:
+    if everywhere or os.environ.get("RANK", "0") == "0":
+        with contextlib.suppress(OSError):  # the terminal's file may be on the full disk
+            print(f"error: {one_line(clean(line))}", file=sys.stderr, flush=True)

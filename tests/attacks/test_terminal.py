@@ -1,0 +1,95 @@
+"""Texts that would steer the terminal, or be taken for rich's marks: from names, alarms, servers and answers."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from run_folders import make_run
+
+from attacks.played import play, recipe_file
+from rl.terminal import console, plain_warnings, printable, say
+
+TITLE = "\x1b]0;owned\x07"
+EVIL = f"\x1b[2J{TITLE}\u202egnp.exe\r\x9b31m"
+STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_what_steers_a_terminal_is_written_out_and_lines_and_letters_stay(capfd: pytest.CaptureFixture[str]) -> None:
+    assert printable(f"a\tb\n{EVIL}ü漢\u00a0") == "a\tb\n\\x1b[2J\\x1b]0;owned\\x07\\u202egnp.exe\\r\\x9b31mü漢\u00a0"
+    say(EVIL)
+    say(EVIL, error=True)
+    with plain_warnings(), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn(EVIL, stacklevel=1)
+    printed = capfd.readouterr()
+    assert not STEERS.search(printed.out + printed.err)
+
+
+def test_a_table_shows_texts_as_they_are() -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = console(width=100)
+    terminal.file = io.StringIO()
+    table = Table("exp[a]", title="[bold]t[/]", caption="[/]")
+    table.add_row("exp[a]")
+    table.add_row("[/]")
+    table.add_row(EVIL)
+    table.add_row(Text(EVIL))
+    table.add_row(":smile: [link=http://x]y[/link]")
+    terminal.print(table)
+    shown = terminal.file.getvalue()
+    assert shown.count("exp[a]") == 2
+    assert "[bold]t[/]" in shown
+    assert ":smile: [link=http://x]y[/link]" in shown
+    assert not STEERS.search(shown)
+
+
+def test_a_run_with_hostile_names_alarms_and_figures_is_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    make_run(Path("run"), text=f"{EVIL} \\boxed{{2}}", name="exp[a] [b]")
+    Path("run/alarms.jsonl").write_text(json.dumps({"step": 2, "alarm": f"{EVIL} [/red]"}) + "\n")
+    watched = play(capfd, "watch", "run", "--once")
+    assert watched.code == 0, watched
+    assert "exp[a] [b]" in watched.out
+    compared = play(capfd, "compare", "run", "--out", "page")
+    assert compared.code == 0, compared
+    assert not STEERS.search(watched.said + compared.said)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\nb", "a\x9bb"])
+def test_a_recipes_name_holds_no_control_characters(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "cannot be a folder's name" in play(capfd, "train", recipe_file(tmp_path, name=name), "--dry-run").refusal
+
+
+def test_an_error_of_a_plug_in_is_printable(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text(f"raise ValueError({EVIL!r})\n")
+    said = play(capfd, "train", recipe_file(tmp_path, rewards=[f"{tmp_path}/mine.py:R"]), "--dry-run").refusal
+    assert not STEERS.search(said)
+
+
+def test_nothing_prints_but_by_the_one_place() -> None:
+    found = set()
+    for path in sorted((ROOT / "rl").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "print",
+                "Console",
+                "_Console",
+                "typer.echo",
+                "sys.stdout.write",
+            ):
+                found.add(path.relative_to(ROOT / "rl").as_posix())
+    assert found == {"terminal.py"}
