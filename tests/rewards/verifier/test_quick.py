@@ -21,6 +21,7 @@ RIGHT = [
     ("(1,2)", "1,2"), ("1,2", "2,1"), (r"\{1,2\}", r"\{2, 1\}"), ("[1,2)", r"\left[1,2\right)"), (r"(-\infty, 2) \cup (3, \infty)", r"(-\infty,2)\cup(3,\infty)"),
     (r"1 \pm \sqrt{19}", r"1\pm\sqrt{19}"), (r"\text{(C)}", "C"), ("C", r"\textbf{(c)}"), (r"\text{Evelyn}", "Evelyn"), ("204_5", "204_{5}"), ("204_5", "204"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix}1\\2\end{bmatrix}"), ("x=5", "x = 5"), (r"\emptyset", r"\varnothing"), ("−5", "-5"),
+    ("x>2", r"(2,\infty)"), ("5", "5 apples"),
 ]  # fmt: skip
 
 WRONG = [
@@ -30,12 +31,12 @@ WRONG = [
     ("C", "B"), (r"\text{Evelyn}", "42"), ("204_5", "204_6"), ("40_9", "40_10"), (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 3 \end{pmatrix}"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 & 2 \end{pmatrix}"), ("x=5", "x=6"), (r"\infty", r"-\infty"), (r"50\%", "60"), (r"50\%", "0.6"),
     ("42", r"\begin{pmatrix} 42 \end{pmatrix}"), ("7", r"(2,12) \cup (12,102)"), (r"60^\circ, 120^\circ", "60120"),
+    ("x=5", "y=5"), (r"\sin x", r"\cos x"), ("2s", "2"),
 ]  # fmt: skip
 
 OPEN = [
     (r"\frac13", "0.333333"), ("42", r"42 \text{ (or 43)}"), ("42", "41=42"), ("42", r"\int_0^1 x dx"), ("3", r"\log_2 8"), ("120", "5!"), ("42", "4 2"),
-    ("42", "9^{9^{9^9}}"), ("x>2", r"(2,\infty)"), ("x=5", "y=5"), (r"\sin x", r"\cos x"), ("2s", "2"), (r"\sqrt[3]{-8}", "-2"), ("1/2x", "x/2"),
-    ("5", "5 apples"), (r"\pi", r"\text{pi}"),
+    ("42", "9^{9^{9^9}}"), (r"\sqrt[3]{-8}", "-2"), ("1/2x", "x/2"), (r"\pi", r"\text{pi}"), (r"\sin^2 x", r"1-\cos^2 x"),
 ]  # fmt: skip
 
 
