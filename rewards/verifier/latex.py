@@ -15,8 +15,8 @@ from rewards.verifier.grammar.expression import parse
 from rewards.verifier.grammar.matrices import read_matrix
 from rewards.verifier.grammar.relations import HEAD, SIGN, name_of, read_relation
 from rewards.verifier.grammar.text import LONGEST, encloses, is_readable_size, split, tidy
-from rewards.verifier.grammar.trees import Unread
-from rewards.verifier.grammar.units import cut
+from rewards.verifier.grammar.trees import Tree, Unread
+from rewards.verifier.grammar.units import compound, cut
 from rewards.verifier.grammar.values import Equation, Listed, Matrix, Relation, Scalar, Union, Value, Word
 from rewards.verifier.grammar.words import bare_words, plain
 
@@ -34,7 +34,10 @@ __all__ = [
     "tidy",
 ]
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_SIMPLE = re.compile(
+    r"(-)?(?:([0-9]{1,18})(?:\.([0-9]{1,18})|/([0-9]{1,18}))?|\\[dt]?frac\{([0-9]{1,18})\}\{([0-9]{1,18})\})"
+)
+"""Whole numbers, decimals and fractions, as most answers are."""
 _WORD = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox)\s*\{([^{}\\$]*)\}")
 _PERCENT = re.compile(r"\s*(?:%|\\text\{\s*(?:percent|%|pct|percentage)\s*\}|(?<![A-Za-z])(?:percent|pct|percentage))$")
 _BASED = re.compile(r"(-?[0-9]{1,100})_(?:([0-9]{1,2})|\{([0-9]{1,2})\})")
@@ -52,14 +55,22 @@ _POINT = re.compile(r"\(\s*([A-Za-z](?:\s*,\s*[A-Za-z])+)\s*\)")
 @lru_cache(maxsize=8192)
 def read(text: str) -> Value | None:
     """The value of an answer, or None where the grammar does not hold it."""
-    if _INTEGER.fullmatch(text):
-        return Scalar(Fraction(int(text)))
+    simple = _SIMPLE.fullmatch(text)
+    if simple:
+        return _simple(*simple.groups())
     if not is_readable_size(text):
         return None
     try:
         return _value(tidy(text))
     except (Unread, RecursionError, ArithmeticError):
         return None
+
+
+def _simple(
+    sign: str | None, whole: str | None, digits: str | None, part: str | None, over: str | None, under: str | None
+) -> Scalar | None:
+    top, below = int(f"{whole or over}{digits or ''}"), int(part or under or 10 ** len(digits or ""))
+    return Scalar(Fraction(-top if sign else top, below), decimal=digits is not None) if below else None
 
 
 def _value(text: str) -> Value:
@@ -236,6 +247,16 @@ def _assigned(listed: Listed) -> Listed:
 
 
 def _scalar(text: str) -> Scalar:
+    try:
+        return _one_scalar(text)
+    except Unread:
+        several = compound(text)
+        if several is None:
+            raise
+        return Scalar(several[0], unit=several[1])
+
+
+def _one_scalar(text: str) -> Scalar:
     based = _BASED.fullmatch(text)
     if based:
         return Scalar(Fraction(int(based[1])), base=int(based[2] or based[3]))
@@ -254,10 +275,14 @@ def _scalar(text: str) -> Scalar:
     tree = parse(text)
     if percent and not isinstance(tree, Fraction):
         raise Unread
-    spelled = (
-        None
-        if found.letters is None
-        else parse(f"{text} {found.letters}" if " " not in text else f"({text}) {found.letters}")
-    )
+    spelled = None if found.letters is None else _spelled(text, found.letters)
     decimal = "." in text and r"\overline" not in text and r"\bar" not in text and r"\dot" not in text
     return Scalar(tree, decimal, percent is not None, unit=found.unit, spelled=spelled)
+
+
+def _spelled(text: str, letters: str) -> Tree | None:
+    """A number with a unit as a product of variables."""
+    try:
+        return parse(f"({text}) {letters}")
+    except Unread:
+        return None

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from rewards.verifier.comparison.policies import Depth
 from rewards.verifier.grammar.trees import INFINITE, Tree, holds_infinity, minus, names_in, parts_of, times
+from rewards.verifier.grammar.units import COMPOUND
 from rewards.verifier.grammar.values import Relation, Scalar
 
 APART = 1e-5
@@ -46,10 +47,12 @@ class Numbers:
             return [(gold.tree, answer.tree)]
         if "units" in self.strictness and (g is None or a is None or g.measures is None):
             return False
+        if (g is None or a is None) and COMPOUND in {unit.name for unit in (g, a) if unit}:
+            return False
         angles = [unit.measures == _ANGLE if unit else None for unit in (g, a)]
         if True in angles and (g is None or a is None or {g.measures, a.measures} == {_ANGLE, _RADIAN}):
             degrees, other = (gold, answer) if angles[0] else (answer, gold)
-            if not _holds_pi(other.tree):
+            if not _is_angle(other.tree):
                 return [(gold.tree, answer.tree)]
             radians = times([degrees.tree, ("pi",), _HALF_TURN])
             return [(gold.tree, answer.tree), (radians, other.tree)]
@@ -107,8 +110,10 @@ def _either_degree(gold: object, answer: object) -> bool:
     return (gold == _ANGLE and answer in _HEAT) or (answer == _ANGLE and gold in _HEAT)
 
 
-def _holds_pi(tree: Tree) -> bool:
-    return tree == ("pi",) or any(map(_holds_pi, parts_of(tree)))
+def _is_angle(tree: Tree) -> bool:
+    """Whether it may be in radians: it holds pi, or an arc."""
+    arc = isinstance(tree, tuple) and str(tree[1:2]).startswith("('arc")
+    return arc or tree == ("pi",) or any(map(_is_angle, parts_of(tree)))
 
 
 def _spelled(gold: Scalar, answer: Scalar) -> tuple[Scalar, Scalar]:

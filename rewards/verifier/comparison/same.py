@@ -62,7 +62,8 @@ class Comparison:
         if gold.letters == answer.letters and len(gold.arguments) == len(answer.arguments):
             right = answer.right
             if gold.arguments != answer.arguments:
-                if "names" in self.strictness:
+                taken = (letters_in(right) - {*answer.arguments}) & {*gold.arguments}
+                if "names" in self.strictness or taken:
                     return False
                 right = with_letters(right, dict(zip(answer.arguments, gold.arguments, strict=True)))
             equal = self._same(gold.right, right)

@@ -6,15 +6,17 @@ import re
 from fractions import Fraction
 
 from rewards.verifier.grammar.names import FUNCTIONS, GREEK, NAMED
-from rewards.verifier.grammar.trees import Tree, Unread, plus, power, times
+from rewards.verifier.grammar.trees import Tree, Unread, negative, plus, power, times
 from rewards.verifier.grammar.words import is_prose
 
 _DIGITS = 300
 """A number with more is not read."""
-_SCIENTIFIC = r"(?:[0-9]+\.[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]+[eE](?:[0-9]{1,3}|[+-][0-9]{2,3}))(?![0-9.A-Za-z])"
+_SCIENTIFIC = (
+    r"(?:[0-9]+\.[0-9]+[eE][+-]?[0-9]{1,3}|[0-9]+[eE](?:[0-9]{1,3}|[+-][0-9]{2,3})|1[eE]-[0-9])(?![0-9.A-Za-z])"
+)
 """`2e-3` is left out: it may be the constant's double less three."""
 _TOKEN = re.compile(
-    rf"\s*(?:({_SCIENTIFIC}|[0-9]+\.?[0-9]*|\.[0-9]+)"
+    rf"\s*(?:({_SCIENTIFIC}|[0-9]+\.?[0-9]*|\.[0-9]+|\.(?=\\overline|\\bar|\\dot))"
     rf"|\\([A-Za-z]+)|({'|'.join((*FUNCTIONS, 'sqrt', 'infinity', 'inf', 'pi'))})"
     r"|([A-Za-z])(?:_([0-9A-Za-z]|\{[0-9A-Za-z]{1,8}\}))?|([-+*/^(){}\[\]!|_°]))"
 )
@@ -72,15 +74,15 @@ class _Parser:
 
     def sum(self) -> Tree:
         terms = []
-        negative = self.kind == "-"
+        less = self.kind == "-"
         if self.kind in ("+", "-"):
             self.next()
         while True:
             term = self.product()
-            terms.append(times([Fraction(-1), term]) if negative else term)
+            terms.append(negative(term) if less else term)
             if self.kind not in ("+", "-"):
                 return plus(terms)
-            negative = self.kind == "-"
+            less = self.kind == "-"
             self.next()
 
     def product(self) -> Tree:
@@ -245,7 +247,7 @@ class _Parser:
             return self.atom()
         if signed and self.kind == "-":
             self.next()
-            return times([Fraction(-1), self.argument(last)])
+            return negative(self.argument(last))
         if signed and self.kind in ("(", "number"):
             return self.atom()
         if self.kind == "number":
@@ -271,4 +273,4 @@ def _log(of: Tree, base: Tree) -> Tree:
 def _number(word: str) -> Fraction:
     if len(word) > _DIGITS:
         raise Unread
-    return Fraction(word)
+    return Fraction(word) if word != "." else Fraction(0)

@@ -13,9 +13,8 @@ _DEGREE = re.compile(r"\s*\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})|\\degree(
 _SPACE = re.compile(r"(?<!\\)\\[,;: ]|~|\s+|\\?\$|\\q?quad(?![A-Za-z])")
 _THIN_THOUSANDS = re.compile(r"(?<=[0-9])\\[,;:](?=[0-9]{3}(?![0-9]))")
 _DOLLARS = re.compile(r"\\\$\s?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)\s*(?=\$?\.?$|[,)\]])")
-_CONSTANT = re.compile(
-    r"\\(?:mathrm|textrm|text|operatorname|mathit)\s*\{\s*([ie])\s*\}|\{\\rm\s+([ie])\s*\}|\\mathit\{([A-Za-z])\}"
-)
+_ROMAN = re.compile(r"\{\s*\\rm(?![A-Za-z])\s*([^{}]*)\}|\\rm\s*\{([^{}]*)\}|\\(?:mathrm|rm)\s+([A-Za-z])(?![A-Za-z])")
+_CONSTANT = re.compile(r"\\(?:mathrm|textrm|textit|text|operatorname|mathit)\s*\{\s*([ie])\s*\}|\\mathit\{([A-Za-z])\}")
 _NAMES = re.compile(
     r"\\(dfrac|tfrac|cfrac|varnothing|lvert|rvert|vert|langle|rangle|lbrace|rbrace|leqslant|geqslant|leq|geq|neq|lt|gt|imath)"
     r"(?![A-Za-z])"
@@ -26,8 +25,9 @@ _SAME = {
     "leq": r"\le", "geq": r"\ge", "neq": r"\ne", "lt": "<", "gt": ">", "imath": "i",
 }  # fmt: skip
 _PLAIN = str.maketrans(
-    {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "π": r"\pi ", "∞": r"\infty ", "∪": r"\cup ", "≤": r"\le ",
-     "≥": r"\ge ", "≠": r"\ne ", "²": "^2", "³": "^3", "θ": r"\theta ", "ℝ": r"\mathbb{R}", "∈": r"\in ", "±": r"\pm "}
+    {"−": "-", "–": "-", "×": "*", "·": "*", "⋅": "*", "π": r"\pi ", "θ": r"\theta ", "∞": r"\infty ",
+     "ℝ": r"\mathbb{R}", "∪": r"\cup ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "²": "^2", "³": "^3",
+     "€": "", "£": "", "¥": "", "₹": ""}
 )  # fmt: skip
 
 
@@ -51,8 +51,10 @@ def _plainer(text: str) -> str:
         text = text.replace(r"\%", "%")
         if r"\circ" in text or r"\degree" in text:
             text = _DEGREE.sub("°", text)
+        if "rm" in text:
+            text = _ROMAN.sub(lambda found: f"\\mathrm{{{found[1] or found[2] or found[3]}}}", text)
         if _CONSTANT.search(text) and not _CONSTANT.fullmatch(text):
-            text = _CONSTANT.sub(r" \1\2\3 ", text)
+            text = _CONSTANT.sub(r" \1\2 ", text)
     text = text.replace("{,}", ",")
     if r"\$" in text:
         text = _DOLLARS.sub(r"\1 dollars", text)

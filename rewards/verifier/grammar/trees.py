@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from operator import add, mul
 
 _BITS = 4096
 """Numbers with more are not worked out."""
@@ -12,6 +13,7 @@ Tree = Fraction | tuple["str | Tree", ...]
 """A number, or an operation on trees: `("add", …)`, `("mul", …)`, `("pow", base, exponent)`, `("fn", name, argument…)`,
 `("var", "x")`, `("pi",)`, `("e",)`, `("i",)`, `("inf",)`."""
 
+_ZERO, _ONE, _LESS = Fraction(0), Fraction(1), Fraction(-1)
 INFINITE: tuple[Tree, ...] = (("inf",), ("mul", Fraction(-1), ("inf",)))
 
 
@@ -20,16 +22,22 @@ class Unread(Exception):
 
 
 def plus(terms: list[Tree]) -> Tree:
-    return _gather("add", terms, lambda a, b: a + b, Fraction(0))
+    return terms[0] if len(terms) == 1 else _gather("add", terms, add, _ZERO)
 
 
 def times(factors: list[Tree]) -> Tree:
-    tree = _gather("mul", factors, lambda a, b: a * b, Fraction(1))
-    return Fraction(0) if isinstance(tree, tuple) and Fraction(0) in tree and not holds_infinity(tree) else tree
+    if len(factors) == 1:
+        return factors[0]
+    tree = _gather("mul", factors, mul, _ONE)
+    return _ZERO if isinstance(tree, tuple) and tree[1] == _ZERO and not holds_infinity(tree) else tree
+
+
+def negative(tree: Tree) -> Tree:
+    return -tree if isinstance(tree, Fraction) else times([_LESS, tree])
 
 
 def minus(left: Tree, right: Tree) -> Tree:
-    return plus([left, times([Fraction(-1), right])])
+    return plus([left, negative(right)])
 
 
 def _gather(kind: str, parts: list[Tree], join: Callable[[Fraction, Fraction], Fraction], unit: Fraction) -> Tree:
@@ -39,7 +47,7 @@ def _gather(kind: str, parts: list[Tree], join: Callable[[Fraction, Fraction], F
         inner = list(part[1:]) if isinstance(part, tuple) and part[0] == kind else [part]
         for piece in inner:
             if isinstance(piece, Fraction):
-                number = join(number, piece)
+                number = piece if number is unit else join(number, piece)
             else:
                 rest.append(piece)
     if max(number.numerator.bit_length(), number.denominator.bit_length()) > _BITS:

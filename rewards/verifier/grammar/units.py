@@ -61,6 +61,8 @@ fahrenheit fahrenheit 1 °f
 kelvin K 1 kelvin
 angle degree 1 ° deg
 radian rad 1 radian
+morning am 1
+afternoon pm 1
 """
 """What is measured, the unit's sign, how many of the first it is, other names. A plural's s is taken off before."""
 
@@ -90,7 +92,7 @@ _SHORT = frozenset(name for name in _KNOWN if len(name) == 1 and name.isalpha())
 _MPH = {"mph": "mi/h", "kph": "km/h", "kmph": "km/h", "kmh": "km/h", "fps": "ft/s", "mps": "m/s", "sqft": "ft^2"}
 _AREAS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _GROUP = r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mbox|operatorname)\s*"
-_WORDS = _GROUP + r"\{([^{}\\$]*(?:\{-?[0-9]\}[^{}\\$]*)?)\}"
+_WORDS = _GROUP + r"\{((?:[^{}\\$]|\\cdot(?![A-Za-z]))*(?:\{-?[0-9]\}[^{}\\$]*)?)\}"
 _POWER = r"(?:\s*\^\s*(?:-?[0-9]|\{-?[0-9]\}))?"
 _OVER = r"\s*(?:/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))?\s*"
 _DRESSED = re.compile(rf"(?<=[0-9)}}\]!°i])\s*((?:{_WORDS}{_POWER}{_OVER})+)$")
@@ -103,7 +105,13 @@ _ORDINAL = re.compile(r"(?<=[0-9])\s*\^?\s*\{?\s*(?:" + _GROUP + r"\{\s*)?(st|nd
 _DEGREES = re.compile(r"°\s*(?:" + _GROUP + r"\{\s*)?([CF])?\s*\}?$")
 _APPLIED = re.compile("|".join(FUNCTIONS))
 _ALLOWED = re.compile(r"(?:[A-Za-z .°/~'^{}-]|(?<=[A-Za-z^{-])[0-9])*")
+_CLOCK = re.compile(r"\b([ap])\.\s?m\b\.?")
+_HEAT = re.compile(r"(?:degrees?|deg|°)\s*([cf])(?:elsius|ahrenheit)?\b", re.IGNORECASE)
 _TOKEN = re.compile(r"([A-Za-z°]+)\.?(?:\s*\^?\s*\{?(-?[0-9])\}?)?|(/)|.")
+_QUANTITY = re.compile(rf"([0-9]{{1,18}}(?:\.[0-9]{{1,18}})?)\s*(?:{_GROUP}\{{([A-Za-z .]+)\}}|([A-Za-z]+))\.?\s*,?\s*")
+_QUANTITIES = re.compile(rf"(?:{_QUANTITY.pattern}){{2,4}}")
+COMPOUND = "+"
+"""The name of a unit of what is measured in several: it is no plain number."""
 _CHANGE = frozenset([
     "hundred", "thousand", "million", "billion", "trillion", "dozen", "half", "squared", "cubed", "factorial",
     "plus", "minus", "times", "over",
@@ -135,6 +143,17 @@ def cut(text: str) -> Cut:
     return _without_bare(text) if dressed is None else _without_dressed(text, dressed)
 
 
+def compound(text: str) -> tuple[Fraction, Unit] | None:
+    """The sum that `6 ft 2 in` is, in the first unit of what is measured; None for anything else."""
+    if not _QUANTITIES.fullmatch(text):
+        return None
+    found = [(Fraction(number), unit_of(dressed or bare)) for number, dressed, bare in _QUANTITY.findall(text)]
+    measures = found[0][1].measures
+    if measures is None or any(unit.measures != measures for _, unit in found):
+        return None
+    return sum((number * unit.size for number, unit in found), Fraction(0)), Unit(COMPOUND, measures=measures)
+
+
 def _suits(digits: str, ending: str) -> bool:
     """Whether a number has this ending: 21st, 12th."""
     teen = digits[-2:-1] == "1"
@@ -142,7 +161,8 @@ def _suits(digits: str, ending: str) -> bool:
 
 
 def _without_dressed(text: str, found: re.Match[str]) -> Cut:
-    name = " ".join((m[1] or "") + (m[2] or "") + (m[3] or "") for m in _PIECE.finditer(found[1])).strip()
+    name = " ".join((m[1] or "") + (m[2] or "") + (m[3] or "") for m in _PIECE.finditer(found[1]))
+    name = name.replace("\\cdot", " ").strip()
     words = set(re.findall("[a-z]+", name.lower()))
     if not _ALLOWED.fullmatch(name) or words & (HEDGES | _CHANGE):
         raise Unread
@@ -189,7 +209,8 @@ def _sign(word: str) -> str:
 @lru_cache(maxsize=1024)
 def unit_of(name: str) -> Unit:
     """What a unit's name says: `cm^2`, `square cm`, `miles per hour`, `m/s^2`, `apples`."""
-    plain = " ".join(name.replace("~", " ").split())
+    plain = _CLOCK.sub(r"\1m", " ".join(name.replace("~", " ").split()))
+    plain = _HEAT.sub(r"°\1", plain)
     powers: dict[str, int] = {}
     size, sign, area = Fraction(1), 1, 1
     text = _MPH.get(plain.lower(), plain)

@@ -55,6 +55,8 @@ def bare_words(text: str) -> str | None:
         return None
     if len(text) == 1:
         return text if text in "eE" else None
+    if len(words) > 2 and all(len(word) == 1 and word.isupper() for word in words) and "," not in text:
+        return text
     return None if all(len(word) == 1 or is_product(word) for word in words) else text
 
 

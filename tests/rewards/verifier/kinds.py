@@ -72,11 +72,12 @@ KINDS: dict[str, Kind] = {
             ("14 hours", r"14\text{ hours}"), ("14 hours", "14"), ("14 apples", "14"), (r"14\text{ cm}", "14 cm"), ("14 cm", "14"), ("3.5", "3.5 hours"),
             (r"\frac{3}{4}", r"\frac{3}{4} cup"), (r"12\pi", r"12\pi cm"), ("1,200", "1200 people"), ("25", "x = 25 meters"), ("14", "14hours"), ("14", "14kg"), ("14 ft", r"14\text{ feet}"),
             ("4 km", "4000 m"), (r"2\text{ hours}", "120 minutes"), (r"\$14", "14 dollars"), ("14", r"\$14"), ("14 hours", "14 h"), ("5000000", "5000000 dollars"),
+            (r"7\text{ ft }3\text{ in}", "7 ft 3 in"), ("87 inches", "7 ft 3 in"), ("2.5 hours", "2 hours 30 minutes"), ("14", "€14"), ("14", r"14{\rm cm}"),
         ],
         wrong=[
             ("4 m", "4 km"), ("4 m", r"4\text{ km}"), ("14 hours", "14 minutes"), ("14", "15 hours"), ("14 kg", "14 m"), ("14", "14 million"), ("14", "14 dozen"), ("14", "14 or 15"),
             ("14 dollars", "14 cents"), ("14", "14 x"), ("14", "14 squared"), ("14", "14 hours 5"), (r"14\text{ cm}", r"14\text{ mm}"), ("14", "14 thousand"), ("14", "14 plus x"),
-            (r"14\text{ ft}", "14 in"), ("14", "14 not"), ("7 ft", r"7\text{ ft }3\text{ in}"), ("9", r"9\text{ min }30\text{ s}"), ("14", r"14\text{ million}"),
+            (r"14\text{ ft}", "14 in"), ("14", "14 not"), ("14 a.m.", "14 p.m."), ("7", "7 feet 3 inches"), ("87", "7 ft 3 in"), ("7 ft", r"7\text{ ft }3\text{ in}"), ("9", r"9\text{ min }30\text{ s}"), ("14", r"14\text{ million}"),
         ],
     ),
     "a digit in a unit": Kind(

@@ -1,4 +1,5 @@
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from hypothesis import strategies as st
 from rewards.verifier.full import judge
 from rewards.verifier.latex import Listed, Scalar, Word, read, tidy
 from rewards.verifier.quick import compare
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kinds import KINDS
 
 RIGHT = [
     ("42", "42"), ("42", "042"), ("42", "+42"), ("42", "42.0"), ("42", "42."), ("42", "$42$"), ("42", "**42**"), ("42", r"\frac{84}{2}"),
@@ -62,6 +66,15 @@ BASES = [("204_5", "204_6"), ("40_9", "40_10")]
 @pytest.mark.parametrize(("gold", "answer"), [pair for pair in RIGHT + WRONG if pair not in BASES])
 def test_the_full_check_agrees_wherever_the_fast_path_answers(gold: str, answer: str) -> None:
     assert (judge(gold, answer) == "correct") is compare(gold, answer)
+
+
+TEXTS = sorted({text for kind in KINDS.values() for pairs in kind for pair in pairs for text in pair})
+
+
+@given(st.sampled_from(TEXTS), st.sampled_from(TEXTS))
+def test_the_full_check_agrees_on_every_kind_of_answer_wherever_the_fast_path_answers(gold: str, answer: str) -> None:
+    quick = compare(gold, answer)
+    assert quick is None or (judge(gold, answer) == "correct") is quick
 
 
 WHOLE = st.integers(-(10**6), 10**6)
@@ -119,6 +132,13 @@ def test_an_expression_is_itself_in_any_dress_and_not_itself_and_more(text: str,
     assert compare(text, f"$ {text.replace('+', ' + ').replace('frac', 'dfrac')} $") is True
     assert compare(text, f"{text}+7") is not True
     assert compare(f"{text}+{term}", f"{term}+{text}") is not False
+
+
+@given(EXPRESSION, EXPRESSION, TERM)
+def test_the_full_check_agrees_on_expressions_wherever_the_fast_path_answers(one: str, other: str, term: str) -> None:
+    for gold, answer in ((one, other), (one, f"({one})+{term}-({term})"), (f"{one}={term}", f"{term}={one}")):
+        quick = compare(gold, answer)
+        assert quick is None or (judge(gold, answer) == "correct") is quick, (gold, answer)
 
 
 @given(st.text(max_size=60) | st.text(alphabet=r"\{}()[],.=+-*/^_0123456789abxyfracsqtext% $", max_size=60))
