@@ -29,7 +29,7 @@ def times(factors: list[Tree]) -> Tree:
     if len(factors) == 1:
         return factors[0]
     tree = _gather("mul", factors, mul, _ONE)
-    return _ZERO if isinstance(tree, tuple) and tree[1] == _ZERO and not holds_infinity(tree) else tree
+    return _ZERO if isinstance(tree, tuple) and tree[1:2] == (_ZERO,) and not holds_infinity(tree) else tree
 
 
 def negative(tree: Tree) -> Tree:
