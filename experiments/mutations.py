@@ -24,6 +24,7 @@ _UNITS = (
 )
 _SQUARES = (r"\text{ cm^2}", r"\,\mathrm{m/s^2}", r"\text{ ft}^2", " cm^2", r"\text{ cubic meters}")
 _LETTERS = "othclsgmd"
+_NO_LIST = re.compile(r"[()]|[0-9]\{?,\}?(?:\\!)? ?[0-9]{3}")
 Made = Iterable[tuple[str, str]]
 
 
@@ -106,11 +107,7 @@ def _plain_text(gold: str, place: int) -> Made:
 
 def _and(gold: str, place: int) -> Made:
     parts = gold.split(",")
-    if (
-        len(parts) == 2
-        and _EXPRESSION.fullmatch(parts[0])
-        and not re.search(r"[()]|[0-9]\{?,\}?(?:\\!)? ?[0-9]{3}", gold)
-    ):
+    if len(parts) == 2 and _EXPRESSION.fullmatch(parts[0]) and not _NO_LIST.search(gold):
         yield gold, f"{parts[0].strip()} and {parts[1].strip()}"
 
 

@@ -82,19 +82,22 @@ def tabulate(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
     lost = [pair for pair in wrong["lengthwise"] if any(pair not in wrong[name] for name in STOCK)]
     quick = sum(compare(pair.gold, pair.answer) is not None for pair in every)
     made = Counter((pair.right, pair.kind) for pair in every)
+    paid = sum(not pair.right for pair in wrong["lengthwise"])
+    refused = len(wrong["lengthwise"]) - paid
     result = {
         "pairs": len(every),
         "right_by_math_verify_and_wrong_by_us": len(lost),
+        "wrong_answers_paid": paid,
+        "right_answers_refused": refused,
         "wrong_verdicts": {name: len(bad) for name, bad in wrong.items()},
         "settled_by_the_fast_path": quick / len(every),
         "kinds": {kind: count for (_, kind), count in made.items()},
         "versions": {name: version(name) for name in ("math-verify", "latex2sympy2_extended", "sympy")},
     }
-    paid = sum(not pair.right for pair in wrong["lengthwise"])
     lines = [
         f"{len(every):,} pairs of gold answer and boxed answer, from GSM8K test, MATH-500 and 2,000 MATH training",
-        f"problems. The fast path settles {quick / len(every):.1%} of them. Wrong answers paid: {paid}; right ones refused:",
-        f"{len(wrong['lengthwise']) - paid}; verdicts that math-verify gets right and this verifier gets wrong: {len(lost)}.",
+        f"problems. The fast path settles {quick / len(every):.1%} of them. Wrong answers paid: {paid}; right ones",
+        f"refused: {refused}; verdicts that math-verify gets right and this verifier gets wrong: {len(lost)}.",
         "Where the two differ, pair by pair, is in `experiments/benchmarks/results/verifier_agreement_differ.tsv`.",
         "",
         f"| the answer is | pairs | {' | '.join(f'wrong verdicts, {name}' for name in found)} |",
