@@ -3,9 +3,10 @@
     LENGTHWISE_DATA=... python experiments/benchmarks/verifier.py
 
 Real gold answers, half of the predictions written in another way than the gold answer; the long completions
-are worked MATH solutions, one after the other, before the answer. Every pair is judged once a turn and nothing
-is remembered between turns. Sides take turns. Rates are by wall time; the ratio is of the medians of CPU time,
-the worker's counted in, so that other work on the machine does not move it. One worker is as good as one core:
+are worked MATH solutions, one after the other, before the answer. The last set is completions as they are: worked
+solutions of 100 to 2,000 characters, half of them by another problem's gold answer. Every pair is judged once a turn
+and nothing is remembered between turns. Sides take turns. Rates are by wall time; the ratio is of the medians of CPU
+time, the worker's counted in, so that other work on the machine does not move it. One worker is as good as one core:
 caller and worker wait for each other. Writes results/verifier.json and results/verifier.md.
 """
 
@@ -60,6 +61,13 @@ def cases(problems: Sequence[Solved], count: int, tokens: int, wrong: float) -> 
     return found
 
 
+def worked(problems: Sequence[Solved], count: int) -> list[Case]:
+    """(gold answer, worked solution) pairs, every other one by the gold answer of the pair before."""
+    fitting = [p for p in problems if 100 <= len(p.solution) <= 2_000 and "\\boxed" in p.solution]
+    picked = random.Random(0).sample(fitting, count)
+    return [(picked[place - place % 2].gold, problem.solution) for place, problem in enumerate(picked)]
+
+
 def cpu_seconds() -> float:
     """CPU time of this process and of those below it."""
     workers = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
@@ -106,13 +114,19 @@ SETS = {
     "half wrong, 32K tokens": (30, 32_000, 0.5),
 }
 """Name: (completions, tokens before the answer, share of wrong answers)."""
+WORKED = ("worked solutions, half wrong", 400)
+
+
+def sets(problems: Sequence[Solved]) -> dict[str, list[Case]]:
+    """The cases of every set."""
+    made = {name: cases(problems, *shape) for name, shape in SETS.items()}
+    return made | {WORKED[0]: worked(problems, WORKED[1])}
 
 
 def measure(problems: Sequence[Solved]) -> dict[str, dict[str, float]]:
     """Completions a second of each side on each set, and the ratios to math-verify."""
     table: dict[str, dict[str, float]] = {}
-    for name, (count, tokens, wrong) in SETS.items():
-        given = cases(problems, count, tokens, wrong)
+    for name, given in sets(problems).items():
         taken: dict[str, list[Taken]] = {side: [] for side in SIDES}
         for turn in range(TURNS + 1):
             for side, run in SIDES.items():
@@ -120,7 +134,7 @@ def measure(problems: Sequence[Solved]) -> dict[str, dict[str, float]]:
                 if turn:  # the first turn of each warms up
                     taken[side].append(once)
         cpu = {side: statistics.median(once.cpu for once in all_) for side, all_ in taken.items()}
-        rates = {side: count / statistics.median(once.wall for once in all_) for side, all_ in taken.items()}
+        rates = {side: len(given) / statistics.median(once.wall for once in all_) for side, all_ in taken.items()}
         table[name] = {**rates, "ratio": cpu[RIVAL] / cpu["1 worker"]}
     return table
 

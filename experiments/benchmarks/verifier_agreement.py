@@ -2,9 +2,11 @@
 
     LENGTHWISE_DATA=... python experiments/benchmarks/verifier_agreement.py
 
-Every pair is right or wrong by how it was made (`experiments.answers`). math-verify judges it twice: with
-its own defaults, and with the settings of `trl.rewards.accuracy_reward`; the gold answer is boxed for it, as
-it asks for. Writes results/verifier_agreement.json and results/verifier_agreement.md.
+Every pair is right or wrong by how it was made (`experiments.answers`, and `experiments.mutations` for what
+verifiers are known to misread). math-verify judges it twice: with its own defaults, and with the settings of
+`trl.rewards.accuracy_reward`; the gold answer is boxed for it, as it asks for. Writes
+results/verifier_agreement.json and results/verifier_agreement.md, and the pairs on which this verifier and
+math-verify with its defaults say different things to results/verifier_agreement_differ.tsv.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
 
 from experiments.answers import Pair, data_folder, pairs, solved
-from experiments.benchmarks._shared import write
+from experiments.benchmarks._shared import RESULTS, write
+from experiments.mutations import mutations
 from rewards.verifier import MathVerifier
 from rewards.verifier.quick import compare
 
@@ -49,7 +52,8 @@ def main() -> None:
     if folder is None:
         sys.exit("skipped: LENGTHWISE_DATA names no folder with real problem files")
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-    every = list(dict.fromkeys(pairs([problem.gold for problem in solved(folder)])))
+    golds = [problem.gold for problem in solved(folder)]
+    every = list(dict.fromkeys([*pairs(golds), *mutations(golds)]))
     verifier = MathVerifier()
     verdicts = verifier.judge([pair.gold for pair in every], [f"\\boxed{{{pair.answer}}}" for pair in every])
     verifier.close()
@@ -57,6 +61,18 @@ def main() -> None:
     for name, judge in STOCK.items():
         found[name] = [judge(pair.gold, pair.answer) for pair in every]
     tabulate(every, found)
+    differ(every, found)
+
+
+def differ(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
+    """Write the pairs that the two judge differently, sorted, the one that is right named."""
+    ours, theirs = found["lengthwise"], found["math-verify"]
+    lines = ["right by\tkind\tgold\tanswer"]
+    for pair, we, they in sorted(zip(every, ours, theirs, strict=True), key=lambda row: (row[0].kind, row[0].gold)):
+        if we is not they:
+            text = ("lengthwise" if we is pair.right else "math-verify", pair.kind, pair.gold, pair.answer)
+            lines.append("\t".join(" ".join(part.split()) for part in text))
+    (RESULTS / "verifier_agreement_differ.tsv").write_text("\n".join(lines) + "\n")
 
 
 def tabulate(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
@@ -66,9 +82,13 @@ def tabulate(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
     lost = [pair for pair in wrong["lengthwise"] if any(pair not in wrong[name] for name in STOCK)]
     quick = sum(compare(pair.gold, pair.answer) is not None for pair in every)
     made = Counter((pair.right, pair.kind) for pair in every)
+    paid = sum(not pair.right for pair in wrong["lengthwise"])
+    refused = len(wrong["lengthwise"]) - paid
     result = {
         "pairs": len(every),
         "right_by_math_verify_and_wrong_by_us": len(lost),
+        "wrong_answers_paid": paid,
+        "right_answers_refused": refused,
         "wrong_verdicts": {name: len(bad) for name, bad in wrong.items()},
         "settled_by_the_fast_path": quick / len(every),
         "kinds": {kind: count for (_, kind), count in made.items()},
@@ -76,8 +96,9 @@ def tabulate(every: Sequence[Pair], found: dict[str, list[bool]]) -> None:
     }
     lines = [
         f"{len(every):,} pairs of gold answer and boxed answer, from GSM8K test, MATH-500 and 2,000 MATH training",
-        f"problems. The fast path settles {quick / len(every):.1%} of them. Verdicts that math-verify gets right and",
-        f"this verifier gets wrong: {len(lost)}.",
+        f"problems. The fast path settles {quick / len(every):.1%} of them. Wrong answers paid: {paid}; right ones",
+        f"refused: {refused}; verdicts that math-verify gets right and this verifier gets wrong: {len(lost)}.",
+        "Where the two differ, pair by pair, is in `experiments/benchmarks/results/verifier_agreement_differ.tsv`.",
         "",
         f"| the answer is | pairs | {' | '.join(f'wrong verdicts, {name}' for name in found)} |",
         f"|---|---|{'---|' * len(found)}",

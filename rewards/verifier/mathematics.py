@@ -7,6 +7,7 @@ from typing import Literal
 
 from rewards.types import Verdict
 from rewards.verifier.base import InWorkers
+from rewards.verifier.comparison.policies import POLICIES, Policy
 from rewards.verifier.latex import is_readable_size, read
 from rewards.verifier.quick import compare
 from rewards.verifier.reading import Place, Reading
@@ -21,6 +22,8 @@ class MathVerifier(InWorkers):
     `workers` processes, each item within `seconds` of the processor and `memory` (MB). `unparsable`: no
     answer, or one that is longer than 2,000 characters, nested deeper than 50, or not to be parsed.
     `timed_out`: over its limits. `crashed`: the gold answer cannot be parsed, or ten workers died of this item.
+    `strictness` names what is taken strictly of `units`, `percent`, `rounding`, `order`, `names` and `form`; what each
+    changes is in docs/verifier.md.
     """
 
     name = "math"
@@ -33,15 +36,20 @@ class MathVerifier(InWorkers):
         workers: int = 2,
         seconds: float = 2.0,
         memory: int = 2048,
+        strictness: Sequence[Policy] | Policy = (),
     ) -> None:
-        super().__init__(Workers("rewards.verifier.full:judge", {}, workers, seconds, memory))
+        self.strictness = frozenset[str]([strictness] if isinstance(strictness, str) else strictness)
+        for policy in self.strictness - {*POLICIES}:
+            raise ValueError(f"strictness must be among {', '.join(POLICIES)}, not {policy!r}")
+        options = {"strictness": sorted(self.strictness)} if self.strictness else {}
+        super().__init__(Workers("rewards.verifier.full:judge", options, workers, seconds, memory))
         self.reading = Reading(places, thinking, strict)
 
     def settle(self, gold: str, completion: str) -> Verdict | str:
         answer, hedged = self.reading.find(completion)
         if not answer:
             return Verdict.UNPARSABLE
-        right = compare(gold.strip(), answer)
+        right = compare(gold.strip(), answer, self.strictness)
         if right is None and not is_readable_size(answer):
             return Verdict.UNPARSABLE
         if hedged or right is False:

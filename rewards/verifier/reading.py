@@ -11,15 +11,16 @@ By default the last complete `\boxed{…}` after the end of thinking:
 | `$x = \boxed{4}$ or $x = \boxed{5}$` | `4, 5`: boxes joined by nothing but "and", "or", a comma are one answer |
 | `\boxed{5} or 6`, `6 or \boxed{5}` | hedged: never right |
 | `\boxed{5}, as \boxed{} was asked for` | none: an empty box, or one that says "answer", is an echo |
+| `\boxed 5` | `5`: without braces a box holds one sign |
 
 With `strict=False` echoes are passed over, and the last box stands whatever is said around it: the
-last three rows give `5`. Where there is no box, `places` says where else to look:
+three rows before the last give `5`. Where there is no box, `places` says where else to look:
 
 | place | what counts there |
 |---|---|
 | `box` | as above |
 | `tag` | the last complete `<answer>…</answer>`, or the box in it |
-| `line` | what follows the last "answer is", "answer:" or `####`, to the end of that line |
+| `line` | what follows the last "answer is", "answer:" or `####`, to the end of that sentence or line |
 | `number` | the last number of the text |
 
 Everything here is linear in the text; a long text is looked at from its end.
@@ -46,7 +47,10 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,8}\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _PIECE = re.compile(rf"{_BOX.pattern}|{_BRACE.pattern}", re.DOTALL)
 _ECHOES = {"", "...", "…", r"\ldots", r"\dots", "answer", "your answer", "final answer", "your final answer"}
-_LINE = re.compile(r"(?i:\banswer(?:\s+is\b\s*:?|\s*[:=]))[ \t]*([^\n]+)|####[ \t]*([^\n]+)")
+_SINGLE = re.compile(r"\\(?:boxed|fbox)\s{1,8}([0-9A-Za-z])(?![\w^/]|[.,][0-9])")
+_MARK = re.compile(r"\b(?i:answer)(?:\s+is\b\s*:?|\s*[:=])|####")
+_LINE = re.compile(r"[\s*]*([^\n]*)")
+_SENTENCE_END = re.compile(r"\.\s+(?=[A-Z])")
 _NUMBER = re.compile(r"(?<![\w.])-?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)")
 _MOST_ECHOES = 50
 """Echoes that are passed over."""
@@ -196,6 +200,9 @@ def _close(text: str, start: int, end: int) -> int | None:
 
 def _boxed(text: str, strict: bool) -> Found:
     span = _last_box(text, len(text))
+    single = _last_single(text, 0 if span is None else span[2])
+    if single is not None:
+        return Found(single[1], strict and _differs(_OR_AFTER.match(text, single.end()), single[1]))
     for _ in range(0 if strict else _MOST_ECHOES):
         if span is None or not _is_echo(text[span[1] : span[2]]):
             break
@@ -214,7 +221,22 @@ def _boxed(text: str, strict: bool) -> Found:
         first = before
     answer = ", ".join(reversed(contents))
     others = (_OR_AFTER.match(text, span[2] + 1), _OR_BEFORE.search(text[max(0, first[0] - _GAP) : first[0]]))
-    return Found(answer, any(other is not None and compare(other[1], answer) is False for other in others))
+    return Found(answer, any(_differs(other, answer) for other in others))
+
+
+def _differs(other: re.Match[str] | None, answer: str) -> bool:
+    """Whether a number that stands beside an answer, if any, is another one."""
+    return other is not None and compare(other[1], answer) is False
+
+
+def _last_single(text: str, begin: int) -> re.Match[str] | None:
+    """The last box without braces after `begin`, near the end of the text."""
+    begin = max(begin, len(text) - TAIL)
+    found = None
+    if text.find("box", begin) >= 0:
+        for match in _SINGLE.finditer(text, begin):
+            found = match
+    return found
 
 
 def _content(text: str, span: Span) -> str:
@@ -247,9 +269,11 @@ def _tagged(text: str, strict: bool) -> Found:
 
 def _last_line(tail: str) -> str | None:
     found = None
-    for match in _LINE.finditer(tail):
-        found = match
-    return None if found is None else _bare(found.group(1) or found.group(2)) or None
+    for mark in _MARK.finditer(tail):
+        line = _LINE.match(tail, mark.end())
+        said = _bare(_SENTENCE_END.split(line[1], 1)[0]) if line else ""
+        found = said or found
+    return found
 
 
 def _last_number(tail: str) -> str | None:

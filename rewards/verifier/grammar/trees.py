@@ -1,18 +1,20 @@
-"""Numbers and expressions as trees: exact where they are rational, evaluated at a point where not."""
+"""Numbers and expressions as trees, exact where they are rational."""
 
 from __future__ import annotations
 
-import cmath
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from operator import add, mul
 
 _BITS = 4096
 """Numbers with more are not worked out."""
 
 Tree = Fraction | tuple["str | Tree", ...]
-"""A number, or an operation on trees: `("add", …)`, `("mul", …)`, `("pow", base, exponent)`, `("var", "x")`,
-`("pi",)`, `("inf",)`."""
+"""A number, or an operation on trees: `("add", …)`, `("mul", …)`, `("pow", base, exponent)`, `("fn", name, argument…)`,
+`("var", "x")`, `("pi",)`, `("e",)`, `("i",)`, `("inf",)`."""
+
+_ZERO, _ONE, _LESS = Fraction(0), Fraction(1), Fraction(-1)
+INFINITE: tuple[Tree, ...] = (("inf",), ("mul", Fraction(-1), ("inf",)))
 
 
 class Unread(Exception):
@@ -20,12 +22,22 @@ class Unread(Exception):
 
 
 def plus(terms: list[Tree]) -> Tree:
-    return _gather("add", terms, lambda a, b: a + b, Fraction(0))
+    return terms[0] if len(terms) == 1 else _gather("add", terms, add, _ZERO)
 
 
 def times(factors: list[Tree]) -> Tree:
-    tree = _gather("mul", factors, lambda a, b: a * b, Fraction(1))
-    return Fraction(0) if isinstance(tree, tuple) and Fraction(0) in tree and not holds_infinity(tree) else tree
+    if len(factors) == 1:
+        return factors[0]
+    tree = _gather("mul", factors, mul, _ONE)
+    return _ZERO if isinstance(tree, tuple) and tree[1:2] == (_ZERO,) and not holds_infinity(tree) else tree
+
+
+def negative(tree: Tree) -> Tree:
+    return -tree if isinstance(tree, Fraction) else times([_LESS, tree])
+
+
+def minus(left: Tree, right: Tree) -> Tree:
+    return plus([left, negative(right)])
 
 
 def _gather(kind: str, parts: list[Tree], join: Callable[[Fraction, Fraction], Fraction], unit: Fraction) -> Tree:
@@ -35,7 +47,7 @@ def _gather(kind: str, parts: list[Tree], join: Callable[[Fraction, Fraction], F
         inner = list(part[1:]) if isinstance(part, tuple) and part[0] == kind else [part]
         for piece in inner:
             if isinstance(piece, Fraction):
-                number = join(number, piece)
+                number = piece if number is unit else join(number, piece)
             else:
                 rest.append(piece)
     if max(number.numerator.bit_length(), number.denominator.bit_length()) > _BITS:
@@ -115,23 +127,18 @@ def names_in(tree: Tree) -> set[str]:
     return set().union(*map(names_in, parts_of(tree)))
 
 
-def value_at(tree: Tree, point: dict[str, complex]) -> complex:
-    """The value of an expression. Errors: ArithmeticError where it has none or is out of range."""
+def is_complex(tree: Tree) -> bool:
+    """Whether the imaginary unit is written in it."""
+    return tree == ("i",) or any(is_complex(part) for part in parts_of(tree))
+
+
+def renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
+    """The tree with other letters, in the order that goes with them."""
     if isinstance(tree, Fraction):
-        return complex(tree.numerator / tree.denominator)
-    kind = tree[0]
-    if kind == "var":
-        return point[str(tree[1])]
-    if kind == "pi":
-        return complex(math.pi)
-    if kind == "inf":
-        raise ArithmeticError
-    parts = [value_at(part, point) for part in parts_of(tree)]
-    if kind == "add":
-        return sum(parts)
-    if kind == "mul":
-        return math.prod(parts)
-    value = parts[0] ** parts[1]
-    if not cmath.isfinite(value):
-        raise ArithmeticError
-    return value
+        return tree
+    if tree[0] == "var":
+        return ("var", names.get(str(tree[1]), str(tree[1])))
+    parts = [renamed(part, names) for part in parts_of(tree)]
+    if tree[0] in ("add", "mul"):
+        return (plus if tree[0] == "add" else times)(parts)
+    return (*tree[: len(tree) - len(parts)], *parts)
