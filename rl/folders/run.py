@@ -231,7 +231,10 @@ class RunFolder:
             file.write(json.dumps({"step": step, "alarm": line}) + "\n")
 
     def alarms_said(self) -> list[str]:
-        return [line["alarm"] for line in read_metrics(self.alarms)] if self.alarms.is_file() else []
+        lines = read_metrics(self.alarms) if self.alarms.is_file() else []
+        if any("alarm" not in line for line in lines):
+            raise UserError(f"{self.alarms}: a line has no alarm; restore the file, or remove the line")
+        return [line["alarm"] for line in lines]
 
     def write_rollouts(self, number: int, rows: Sequence[dict[str, Any]]) -> None:
         """The rollouts that round `number`, counted from 0, is done with, whole or not at all; one a row."""

@@ -135,6 +135,9 @@ def test_a_run_set_back_forgets_the_alarms_that_it_will_give_again(run: RunFolde
         run.write_alarm(step, f"alarm {step}")
     run.rewind(4, 2)
     assert run.alarms_said() == ["alarm 0"]
+    run.alarms.write_text('{"step": 3}\n')
+    with pytest.raises(UserError, match=r"alarms.jsonl: a line has no alarm; restore the file"):
+        Reader(run.path).read()
 
 
 def test_on_a_terminal_it_goes_on_until_q(run: RunFolder) -> None:
