@@ -40,6 +40,8 @@ SMALL = (
 """24 steps, 12 rounds, 6 checkpoints, with lines of metrics that no checkpoint falls on."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SAME = "the same"
+LOST = "were deleted while the run trained"
+"""Says a run of its own records that somebody took away."""
 
 Compare = Callable[[Path, Path], list[str]]
 
@@ -131,11 +133,10 @@ def all_damaged(whole: Unbroken, times: int, draw: random.Random) -> Iterator[st
         harm = damage(RunFolder(place), draw)
         code, said = _begun_again(whole.command, place)
         found = ", ".join(_run_differences(whole.place, place)) if code == 0 else ""
-        _row(f"{after:.1f}", harm, " ".join(said) if code or found else SAME)
-        named = harm.split()[0].split("/")[0]
-        is_told = (code, len(said)) == (2, 1) or (found and any(named in line for line in said))
-        if (code or found) and not is_told:
-            yield f"{harm}: exit code {code}, differs in {found}, said {said}"
+        told = [line for line in said if line.startswith("error: ") or LOST in line]
+        _row(f"{after:.1f}", harm, " ".join(told) or f"{found or SAME}, exit code {code}")
+        if (code or found) and (code not in (0, 2) or len(told) != 1 or (code and said[-1:] != told)):
+            yield f"{harm}: exit code {code}, differs in {found}, said {said[-3:]}"
         shutil.rmtree(place.parent)
 
 

@@ -39,7 +39,7 @@ from rl.run.inputs import keep_inputs
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
-from rl.run.writing import Writer, tell_lost
+from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
 from rl.terminal import say
@@ -170,6 +170,8 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
         _evaluate(prepared, trainer, run, "before")
         if not run.final.exists():
             _train_model(trainer, run, prepared.model)
+        elif trainer.accelerator.is_main_process:
+            tell_lost_since(run, trainer.args.round_steps)
         _evaluate(prepared, trainer, run, "after")
     finally:
         trainer.engine.close()
@@ -185,7 +187,7 @@ def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None
                 keep_course(trainer, Path(checkpoint))
             trainer.train(resume_from_checkpoint=checkpoint)
             if not signals.ending:
-                tell_lost(run, trainer)
+                tell_lost(run, trainer.state, trainer.args.round_steps)
                 save_final(trainer, run, model)
             signals.end_if_told()
     except Stopped as stopped:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerState
 
+from rl.folders import checkpoints
 from rl.folders.lock import require_held
 from rl.folders.run import RunFolder, read_metrics
 from rl.rounds.records import records
 from rl.rounds.round import Round
 from rl.terminal import say
-from rl.trainer.trainer import LengthGRPOTrainer
 
 
 class Writer(TrainerCallback):
@@ -36,14 +36,14 @@ class Writer(TrainerCallback):
             require_held(self.run.path, self._place)
 
 
-def tell_lost(run: RunFolder, trainer: LengthGRPOTrainer) -> None:
+def tell_lost(run: RunFolder, state: TrainerState, round_steps: int) -> None:
     """Say which rounds and logged steps of a trained run have no file or line any more: somebody deleted them."""
-    if not trainer.accelerator.is_main_process:
+    if not state.is_world_process_zero:
         return
-    step = trainer.state.global_step
-    logged = {entry["step"] for entry in trainer.state.log_history if "loss" in entry}
+    step = state.global_step
+    logged = {entry["step"] for entry in state.log_history if "loss" in entry}
     there = {line["step"] for line in read_metrics(run.metrics)} if run.metrics.is_file() else set()
-    rounds = -(-step // trainer.args.round_steps)
+    rounds = -(-step // round_steps)
     kept = sum((run.rollouts / f"round-{number:06d}.parquet").is_file() for number in range(rounds))
     lost = [
         f"{count} of {all_} {what}"
@@ -56,4 +56,12 @@ def tell_lost(run: RunFolder, trainer: LengthGRPOTrainer) -> None:
     if lost:
         line = f"{' and '.join(lost)} were deleted while the run trained: its report lacks them"
         say(f"{run.path}: {line}", error=True)
-        run.write_alarm(step, line)
+        if line not in run.alarms_said():
+            run.write_alarm(step, line)
+
+
+def tell_lost_since(run: RunFolder, round_steps: int) -> None:
+    """The same of a run that was trained by an earlier start; to be called by the main process."""
+    last = checkpoints.latest(run.checkpoints)
+    if last is not None:
+        tell_lost(run, TrainerState.load_from_json(str(last / "trainer_state.json")), round_steps)

@@ -91,6 +91,11 @@ def test_what_was_deleted_while_a_run_trained_is_said_at_its_end(
     assert line in capsys.readouterr().err
     assert any(line in alarm for alarm in run.alarms_said())
     assert run.is_finished()
+    run.summary.unlink()  # as if it had been killed when it was trained
+    with pytest.raises(SystemExit):
+        run_command(["train", "demo-dler", *SMALL, "--quiet", "--out", str(run.path)])
+    assert line in capsys.readouterr().err
+    assert len([alarm for alarm in run.alarms_said() if line in alarm]) == 1
 
 
 def test_nothing_is_written_to_a_folder_that_took_the_runs_place(tmp_path: Path) -> None:
