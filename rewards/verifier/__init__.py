@@ -1,7 +1,8 @@
 """Is the answer right? Verifiers behind one interface; the one for mathematics is the default.
 
-`reading` says what counts as the answer, `latex` and `quick` settle most of them, `full` is the check by
-math-verify, `workers` and `zygote` run it where it can be killed.
+`reading` says what counts as the answer. `latex` reads it by the grammar of `grammar/`, and `comparison/` says what is
+equal: `quick` settles most in microseconds, `full` is the whole check, with math-verify (`stock`) for what the grammar
+does not hold; `workers` and `zygote` run it where it can be killed.
 """
 
 from rewards.verifier.base import Isolated, Verifier

@@ -1,4 +1,4 @@
-"""Mathematical equality: a fast path in this process, math-verify in workers."""
+"""Mathematical equality: a fast path in this process, the full check in workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MathVerifier(InWorkers):
     """Whether the answer equals the gold answer as mathematics.
 
     What counts as the answer is `rewards.verifier.reading`'s matter (`places`, `thinking`, `strict`). Most
-    answers are settled in microseconds by `rewards.verifier.quick`; the rest by math-verify in one of
+    answers are settled in microseconds by `rewards.verifier.quick`; the rest by `rewards.verifier.full` in one of
     `workers` processes, each item within `seconds` of the processor and `memory` (MB). `unparsable`: no
     answer, or one that is longer than 2,000 characters, nested deeper than 50, or not to be parsed.
     `timed_out`: over its limits. `crashed`: the gold answer cannot be parsed, or ten workers died of this item.

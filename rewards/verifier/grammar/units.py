@@ -95,7 +95,7 @@ _GROUP = r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mbox|o
 _WORDS = _GROUP + r"\{((?:[^{}\\$]|\\cdot(?![A-Za-z]))*(?:\{-?[0-9]\}[^{}\\$]*)?)\}"
 _POWER = r"(?:\s*\^\s*(?:-?[0-9]|\{-?[0-9]\}))?"
 _OVER = r"\s*(?:/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))?\s*"
-_DRESSED = re.compile(rf"(?<=[0-9)}}\]!°i])\s*((?:{_WORDS}{_POWER}{_OVER})+)$")
+_DRESSED = re.compile(rf"(?<=[0-9A-Za-z)}}\]!°])\s*((?:{_WORDS}{_POWER}{_OVER})+)$")
 _PIECE = re.compile(rf"{_WORDS}({_POWER})|(/)|\\(?:cdot|times)")
 _BARE = re.compile(
     r"(?:[0-9)}\]°]|\\pi(?![A-Za-z]))(\s*)"
@@ -104,7 +104,7 @@ _BARE = re.compile(
 _ORDINAL = re.compile(r"(?<=[0-9])\s*\^?\s*\{?\s*(?:" + _GROUP + r"\{\s*)?(st|nd|rd|th)\s*\}{0,2}$")
 _DEGREES = re.compile(r"°\s*(?:" + _GROUP + r"\{\s*)?([CF])?\s*\}?$")
 _APPLIED = re.compile("|".join(FUNCTIONS))
-_ALLOWED = re.compile(r"(?:[A-Za-z .°/~'^{}-]|(?<=[A-Za-z^{-])[0-9])*")
+_ALLOWED = re.compile(r"(?:[A-Za-z .°/~'^{}()-]|(?<=[A-Za-z^{-])[0-9])*")
 _CLOCK = re.compile(r"\b([ap])\.\s?m\b\.?")
 _HEAT = re.compile(r"(?:degrees?|deg|°)\s*([cf])(?:elsius|ahrenheit)?\b", re.IGNORECASE)
 _TOKEN = re.compile(r"([A-Za-z°]+)\.?(?:\s*\^?\s*\{?(-?[0-9])\}?)?|(/)|.")
@@ -113,8 +113,9 @@ _QUANTITIES = re.compile(rf"(?:{_QUANTITY.pattern}){{2,4}}")
 COMPOUND = "+"
 """The name of a unit of what is measured in several: it is no plain number."""
 _CHANGE = frozenset([
-    "hundred", "thousand", "million", "billion", "trillion", "dozen", "half", "squared", "cubed", "factorial",
-    "plus", "minus", "times", "over",
+    "hundred", "thousand", "million", "billion", "trillion", "dozen", "score", "half", "halves", "third", "thirds",
+    "fourths", "quarter", "quarters", "fifths", "sixths", "eighths", "tenths", "hundredths", "thousandths", "squared",
+    "cubed", "factorial", "plus", "minus", "negative", "below", "times", "over",
 ])  # fmt: skip
 """Words that make another value of the number before them."""
 

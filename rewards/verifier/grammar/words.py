@@ -9,10 +9,9 @@ from rewards.verifier.grammar.names import FUNCTIONS
 FUNCTION_WORDS = frozenset(
     (*FUNCTIONS, "sqrt", "pi", "inf", "infty", "infinity", "frac", "lim", "max", "min", "gcd", "lcm", "mod")
 ) - {"min"}
-HEDGES = frozenset([
-    "or", "and", "not", "else", "maybe", "perhaps", "either", "any", "all", "but", "if", "unless", "except",
-    "to", "is", "are",
-])  # fmt: skip
+HEDGES = frozenset(
+    ("or", "and", "not", "else", "maybe", "perhaps", "either", "any", "but", "if", "unless", "except", "to")
+)
 VALUES = frozenset(("pi", "inf", "infty", "infinity", "e", "i", "zero", "emptyset", "null", "none"))
 """Words that may be values."""
 NUMBERS = {
