@@ -18,7 +18,7 @@ from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems
 from rl.ranks import found_by_main
-from rl.recipe.files import load_recipe
+from rl.recipe.files import kept_recipe
 from rl.recipe.parts import EvaluationPart, Recipe
 
 
@@ -48,7 +48,7 @@ def recipe_of(run: RunFolder) -> Recipe:
     """Errors: UserError where the folder is no run, or one whose parts are to be named instead."""
     if not run.recipe.is_file():
         raise UserError(f"{run.path} is not a run: it has no recipe.yaml")
-    recipe = load_recipe(str(run.recipe))
+    recipe = kept_recipe(run.recipe)
     if recipe.stages:
         raise UserError(f"{run.path} is a run of several stages; name one, such as {_first_stage(run)}")
     return replace(recipe, model=run.model_of(recipe))

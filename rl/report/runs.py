@@ -15,7 +15,7 @@ from rl.errors import UserError
 from rl.evaluation import Evaluation, Protocol
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
-from rl.recipe.files import load_recipe
+from rl.recipe.files import kept_recipe
 from rl.report import pareto
 from rl.report.answers import read_answers
 from rl.report.protocol import DECISIVE, NOTED, differences
@@ -42,7 +42,7 @@ class Run:
     @cached_property
     def protocol(self) -> Protocol:
         """As the evaluation says, or for an older file as the recipe does."""
-        return self.after.protocol or recipe_protocol(load_recipe(str(self.folder.recipe)))
+        return self.after.protocol or recipe_protocol(kept_recipe(self.folder.recipe))
 
     @property
     def answers(self) -> list[Evaluation]:

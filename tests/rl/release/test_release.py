@@ -303,3 +303,29 @@ def test_a_released_folder_loads_with_vllm(run: RunFolder, tmp_path: Path, monke
     ids = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     plain = load_model(str(tmp_path / "model")).generate(**ids, max_new_tokens=12, do_sample=False)
     assert list(found.outputs[0].token_ids) == plain[0, ids["input_ids"].shape[1] :].tolist()
+
+
+def test_a_prompt_does_not_end_the_cards_block_of_code(run: RunFolder, tmp_path: Path) -> None:
+    figures = release(run, wanted(), tmp_path / "first")["figures"][0]
+    prompt = "{problem}\n```\n<script>alert(1)</script> [here](javascript:x)\n```sh\nrm -rf ~\n```"
+    figures["protocol"] |= {"prompt": prompt, "name": "`a` <b> [c](http://d)"}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
+    release(run, wanted(evaluations=[tmp_path / "figures.json"]), tmp_path / "second")
+    card = (tmp_path / "second" / "README.md").read_text()
+    block = card[card.index("## Reproduce") : card.index("`requirements.lock` has")]
+    (shell,) = re.findall(r"^````sh\n(.*?)^````$", block, re.M | re.S)
+    assert "rm -rf ~" in shell
+    outside = card.replace(shell, "")
+    assert "<script>" not in outside
+    assert r"\`a\` \<b> [c\](http://d)" in outside
+
+
+def test_nothing_is_released_or_uploaded_with_a_secret_in_it(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_STORE_SECRET", "words of my own")
+    config = json.loads((run.final / "config.json").read_text())
+    (run.final / "config.json").write_text(json.dumps({**config, "note": "words of my own"}))
+    with pytest.raises(UserError, match=r"config.json holds what looks like a secret in line \d+; nothing goes out"):
+        release(run, wanted(), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
