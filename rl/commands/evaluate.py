@@ -153,14 +153,19 @@ def _one(
 ) -> Measured:
     """Measure one model and show it; `path` is where it lies, if not where its name says."""
     from rl.evaluation.engines import measure
+    from rl.folders.intact import model_damage
     from rl.models import resolve_model
-    from rl.ranks import is_main_process
+    from rl.ranks import found_by_main, is_main_process
     from rl.report.evaluation_table import print_evaluation
 
     if plot is not None and not any(problem.columns.get("gold_docs") for problem in asked.problems):
         raise UserError(f"cannot draw {plot}: the problems do not say where in the context their answers lie")
+    place = path or resolve_model(model)
+    wrong = found_by_main(lambda: model_damage(Path(place)))
+    if wrong is not None:
+        raise UserError(f"{place}: {wrong}; put it back, or evaluate another model")
     try:
-        measured = measure(asked, model, path or resolve_model(model), choice, out)
+        measured = measure(asked, model, place, choice, out)
     except KeyboardInterrupt:
         say("stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), error=True)
         raise typer.Exit(130) from None
@@ -193,8 +198,6 @@ def _run(
     models = runs.chosen_models(run, which)
     if plot is not None and len(models) > 1:
         raise UserError("--plot draws one checkpoint: give --checkpoint last, or a step")
-    for model in models:
-        model.require_intact()
     asked = runs.asked_of(run, recipe, choice.name, limit, lambda protocol: changed(protocol, changes))
     measured = {
         m.step: _one(asked, f"{path.name}, step {m.step}", choice, m.evaluation(run), plot, str(m.path)) for m in models

@@ -12,8 +12,8 @@ from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import recipe_protocol
 from rl.evaluation.rows import Evaluation
 from rl.folders import checkpoints
+from rl.folders.intact import model_damage
 from rl.folders.run import RunFolder
-from rl.folders.sums import damage
 from rl.models import load_config, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems
@@ -28,7 +28,6 @@ class Trained:
 
     step: int
     path: Path
-    is_final: bool = False
 
     def evaluation(self, run: RunFolder) -> Path:
         """Where its answers are kept."""
@@ -36,12 +35,9 @@ class Trained:
 
     def require_intact(self) -> None:
         """Errors, on every rank: UserError where its files are not the bits that were written."""
-        wrong = found_by_main(self._damage)
+        wrong = found_by_main(lambda: model_damage(self.path))
         if wrong is not None:
             raise UserError(f"{self.path}: {wrong}; put it back, or give another --checkpoint")
-
-    def _damage(self) -> str | None:
-        return damage(self.path) if self.is_final else checkpoints.fault(self.path, checkpoints.OF_MODELS)
 
 
 def recipe_of(run: RunFolder) -> Recipe:
@@ -68,7 +64,7 @@ def trained_models(run: RunFolder) -> list[Trained]:
     if run.final.exists():
         lines = run.logged()
         found[lines[-1]["step"] if lines else 0] = run.final
-    return [Trained(step, found[step], found[step] == run.final) for step in sorted(found)]
+    return [Trained(step, found[step]) for step in sorted(found)]
 
 
 def chosen_models(run: RunFolder, which: str) -> list[Trained]:

@@ -120,11 +120,11 @@ def remove_torn(root: Path, found: Found | None = None) -> None:
 
 def fault(checkpoint: Path, suffixes: Collection[str] | None = None) -> str | None:
     """What is wrong with a checkpoint; None: it is whole. Every bit is looked at, or those of some suffixes."""
-    return torn(checkpoint) or _damaged(checkpoint, suffixes)
+    return torn(checkpoint, suffixes) or _damaged(checkpoint, suffixes)
 
 
-def torn(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint as far as its state and the sizes of its files tell."""
+def torn(checkpoint: Path, suffixes: Collection[str] | None = None) -> str | None:
+    """What is wrong with a checkpoint as far as its state and the sizes of its files, or of some suffixes, tell."""
     try:
         files = _listed(checkpoint)
     except FileNotFoundError:
@@ -133,6 +133,8 @@ def torn(checkpoint: Path) -> str | None:
         return f"{STATE_FILE} cannot be read"
     for name, (size, _) in files.items():
         path = checkpoint / name
+        if suffixes is not None and path.suffix not in suffixes:
+            continue
         if not path.is_file():
             return f"{name} is missing"
         if path.stat().st_size != size:

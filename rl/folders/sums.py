@@ -31,6 +31,8 @@ def write_sums(folder: Path) -> None:
 
 def require_released(folder: Path) -> None:
     """Errors: UserError when a folder is no release, or a file of it is not as it was."""
+    if Mark(folder).kind is not None:
+        raise UserError(f"{folder} is not a released folder, but a {Mark(folder).kind}: release a model of it first")
     if not (folder / SUMS).is_file():
         raise UserError(f"{folder} is not a released folder: it has no {SUMS}")
     listed = _read(folder)

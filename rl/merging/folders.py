@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rl.errors import UserError
+from rl.folders.intact import model_damage
 from rl.merging.shards import FLOATS, Stored, read_weights
 from rl.reading import object_of
 
@@ -29,6 +30,9 @@ def find_model(name: str, weights: bool = True) -> Path:
     """The folder of a model by path, hub name or `demo`; of the hub's, perhaps without weights. Errors: UserError."""
     path = Path(name).expanduser()
     if path.is_dir():
+        wrong = model_damage(path) if weights else None
+        if wrong is not None:
+            raise UserError(f"{path}: {wrong}; put it back, or take another model")
         return path
     from huggingface_hub import snapshot_download
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rl.digests import digest_of, digests
 from rl.errors import UserError
+from rl.folders.intact import model_damage
 from rl.folders.run import RunFolder, write_text
 from rl.models import base_of, load_config
 from rl.problems.data import ProblemSet
@@ -102,6 +103,9 @@ def _of_model(model: str, trust_remote_code: bool) -> str:
     if not Path(model).is_dir():
         revision = getattr(load_config(model, trust_remote_code), "_commit_hash", None)
         return f"revision {revision}"
+    wrong = model_damage(Path(model))
+    if wrong is not None:
+        raise UserError(f"{model}: {wrong}; put it back, or train another model")
     files = sorted(path for path in Path(model).iterdir() if path.is_file() and path.suffix in OF_MODELS)
     found = digests(files)
     base = base_of(model)

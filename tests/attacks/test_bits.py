@@ -8,6 +8,7 @@ from small_runs import evaluated_run
 
 from rl.cli import run_command
 from rl.folders import checkpoints
+from rl.folders.intact import model_damage
 from rl.folders.run import RunFolder
 from rl.folders.sums import SUMS
 
@@ -101,7 +102,17 @@ def test_a_damaged_final_model_is_neither_gone_on_with_nor_evaluated_nor_release
     assert "is damaged" in told(capsys, "evaluate", "--run", run.path)
     assert "is damaged" in told(capsys, "release", run.path, *LICENSE, "--out", tmp_path / "released")
     turn(run.checkpoints / "checkpoint-2" / "model.safetensors")
-    assert "is damaged" in told(capsys, "evaluate", "--run", run.path, "--checkpoint", "2")
+    for path in (run.final, run.checkpoints / "checkpoint-2"):
+        evaluate = ("evaluate", "--model", path, "--data", "demo", "--limit", "2", "--cap", "20")
+        assert "is damaged" in told(capsys, *evaluate)
+        merge = ("merge", "--method", "linear", "--base", "demo", "--trained", path, "--out", tmp_path / "merged")
+        assert "is damaged" in told(capsys, *merge)
+
+
+def test_of_a_checkpoint_that_is_only_evaluated_its_model_alone_must_be_whole(run: RunFolder) -> None:
+    (run.checkpoints / "checkpoint-2" / "optimizer.pt").unlink()
+    assert model_damage(run.checkpoints / "checkpoint-2") is None
+    assert checkpoints.fault(run.checkpoints / "checkpoint-2") == "optimizer.pt is missing"
 
 
 def test_damaged_answers_are_not_shown(run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
