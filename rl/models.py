@@ -87,6 +87,8 @@ def load_tokenizer(model: str, trust_remote_code: bool = False) -> PreTrainedTok
         raise _cannot(f"load a tokenizer from {model!r}", model, error) from error
     if _loses_spaces(tokenizer, Path(place)):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(place, padding_side="left")
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise UserError(f"{place}: model_max_length in tokenizer_config.json is no number; restore the file")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer  # type: ignore[no-any-return]

@@ -215,13 +215,19 @@ def test_what_a_run_and_its_release_write_and_print_holds_no_secret_of_the_envir
         "WANDB_API_KEY": "0123456789abcdef" * 2,
         "OPENAI_API_KEY": "sk-" + "z" * 40,
         "LENGTHWISE_WORKER_KEY": "words of my own",
+        "LENGTHWISE_REWARD_TOKEN": "and these of mine",
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     with fake_workers(1, "--model", str(DEMO), "--key", secrets["LENGTHWISE_WORKER_KEY"]) as (worker,):
         rollouts = {"engine": "workers", "workers": [worker.address], "pool": {"api_key_env": "LENGTHWISE_WORKER_KEY"}}
         recipe = tmp_path / "recipe.yaml"
-        recipe.write_text(yaml.safe_dump({**RECIPE, "rollouts": rollouts}))
+        (tmp_path / "mine.py").write_text(
+            "class R:\n    name = 'mine'\n    def __init__(self, key: str) -> None:\n        assert key.startswith('and ')\n"
+            "    def __call__(self, group, history):\n        return [0.0 for _ in group.rollouts]\n"
+        )
+        mine = {"name": f"{tmp_path}/mine.py:R", "key": {"env": "LENGTHWISE_REWARD_TOKEN"}}
+        recipe.write_text(yaml.safe_dump({**RECIPE, "rollouts": rollouts, "rewards": ["truncation", mine]}))
         assert command("train", str(recipe), "--out", str(tmp_path / "run")) == 0
     released = ["--out", str(tmp_path / "model"), "--license", "mit", "--push", "me/model"]
     assert command("release", str(tmp_path / "run"), *released) == 0
@@ -236,6 +242,7 @@ def test_what_a_run_and_its_release_write_and_print_holds_no_secret_of_the_envir
     assert REMOVED in printed.err
     everything = written(tmp_path) + printed.out + printed.err
     assert "LENGTHWISE_WORKER_KEY" in everything
+    assert "env: LENGTHWISE_REWARD_TOKEN" in (tmp_path / "model" / "recipe.yaml").read_text()
     assert [name for name, value in secrets.items() if value in everything] == []
 
 

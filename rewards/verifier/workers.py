@@ -48,7 +48,7 @@ class Workers:
     ) -> None:
         for name, value, most in (("workers", workers, MOST), ("seconds", seconds, DAY), ("memory", memory, TERABYTE)):
             if not 0 < value <= most:
-                raise ValueError(f"{name} must be above 0 and at most {most:,}, not {value:,}")
+                raise ValueError(f"{name} must be positive and at most {most:,}, not {value:,}")
         self.reference, self.seconds = reference, seconds
         command = [reference, json.dumps(dict(options)), str(memory)]
         self._slots = [Slot(command) for _ in range(workers)]

@@ -14,7 +14,7 @@ from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
-from rl.secrecy import Granted
+from rl.secrecy import Granted, clean
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def _checked(check: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return check()
     except UserError as error:
-        return [fail(str(error), "mend that first")]
+        return [fail(clean(str(error)), "mend that first")]
     except Exception as error:
-        what = " ".join(str(error).split())[:200] or type(error).__name__
+        what = clean(" ".join(str(error).split()))[:200] or type(error).__name__
         return [fail(f"a check of the doctor failed: {what}", ELSE)]
 
 
@@ -69,7 +69,7 @@ def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Fin
         recipe = load_recipe(reference, overrides)
         stages_of(recipe)
     except UserError as error:
-        return None, [fail(str(error), "mend the recipe")]
+        return None, [fail(clean(str(error)), "mend the recipe")]
     return recipe, [ok(f"the recipe {recipe.name} can be read; `lengthwise train --dry-run` checks all of it")]
 
 

@@ -26,6 +26,7 @@ from rl.folders.whole import whole_file
 from rl.folders.written import MARK, Mark, own_files, remove
 from rl.reading import object_of, parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
+from rl.secrecy import clean
 
 Status = Literal["new", "unfinished", "finished"]
 _STAGE_MODEL = re.compile(r"\.\./\d+-[^/]+/final")
@@ -226,9 +227,9 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def write_alarm(self, step: int, line: str) -> None:
-        """Keep an alarm that the round of this step gave."""
+        """Keep an alarm that the round of this step gave; it may quote what a server said."""
         with self.alarms.open("a") as file:
-            file.write(json.dumps({"step": step, "alarm": line}) + "\n")
+            file.write(json.dumps({"step": step, "alarm": clean(line)}) + "\n")
 
     def alarms_said(self) -> list[str]:
         lines = read_metrics(self.alarms) if self.alarms.is_file() else []

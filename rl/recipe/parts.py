@@ -27,7 +27,7 @@ class SourcePart:
     """Which column, or which path as `reward_model.ground_truth` or `answer[0]`, is the `problem`, the `answer` and the
     `choices`, where the usual names do not hold."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Keyword arguments of the factory, or of `datasets.load_dataset` (`name`, `split`)."""
+    """Keyword arguments of the factory, or of `datasets.load_dataset` (`name`, `split`); a secret is `{env: NAME}`."""
     strict: bool = False
     """Whether a row without an answer that can be judged is an error; else it is left out and counted."""
 

@@ -52,7 +52,7 @@ class PoolPart:
     weights: Literal["files", "nccl"] = "files"
     """How they arrive: through a folder or as an upload, or over NCCL, to workers of `serve --nccl` (CUDA)."""
     api_key_env: str | None = None
-    """The environment variable that holds the workers' API key."""
+    """The environment variable that holds the workers' API key, `LENGTHWISE_…`; `--api-key-env` names any other."""
 
 
 @dataclass(frozen=True)

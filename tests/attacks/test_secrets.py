@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from attacks.played import play, recipe_file
+from rl.folders.run import RunFolder
 from rl.recipe.files import load_recipe, shipped_recipes
 
 VALUE = "Zx81qP-not-to-be-seen"
@@ -149,6 +150,12 @@ def test_a_recipe_reads_no_variable_that_was_not_made_for_it(
 def test_what_checkpoints_would_keep_names_no_variable(capfd: pytest.CaptureFixture[str]) -> None:
     override = "trainer.model_init_kwargs={token: {env: LENGTHWISE_HUB_TOKEN}}"
     assert "only options take {env: NAME}" in play(capfd, "train", "demo-dler", override, "--dry-run").refusal
+
+
+def test_an_alarm_that_quotes_a_server_keeps_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENGTHWISE_KEY", VALUE)
+    RunFolder(tmp_path).write_alarm(3, f"no worker serves: 401 Bearer {VALUE} is not it, nor {HF}")
+    assert RunFolder(tmp_path).alarms_said() == ["no worker serves: 401 Bearer [removed] is not it, nor [removed]"]
 
 
 # What is no secret ----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -8,6 +9,7 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import LlamaConfig, PreTrainedModel
 
+from rl.errors import UserError
 from rl.models import load_model, load_tokenizer
 
 
@@ -30,3 +32,6 @@ def test_a_tokenizer_of_bytes_that_calls_itself_llamas_keeps_its_spaces(tmp_path
     text = "so x ≤ 12,  and\n\tdone"
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
     assert (tokenizer.eos_token, tokenizer.padding_side) == ("<e>", "left")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({**told, "model_max_length": []}))
+    with pytest.raises(UserError, match="model_max_length in tokenizer_config.json is no number"):
+        load_tokenizer(str(tmp_path))

@@ -56,8 +56,8 @@ def test_a_plug_in_that_never_returns_is_interrupted_and_named(tmp_path: Path) -
         return []
 
     def endless(completions: Any, **_: Any) -> Any:
-        while True:
-            yield 1.0
+        yield 1.0
+        forever()
 
     async def waiting(completions: Any, **_: Any) -> list[float]:
         import asyncio
