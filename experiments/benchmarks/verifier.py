@@ -92,7 +92,7 @@ def ours(workers: int) -> Callable[[Sequence[Case]], Taken]:
 
     def run(given: Sequence[Case]) -> Taken:
         verifier = MathVerifier(workers=workers)
-        verifier.judge(["3"] * workers, [f"\\boxed{{\\log_2 {n + 7}}}" for n in range(workers)])
+        verifier.judge(["3"] * workers, [f"\\boxed{{\\frac{{{n}}}{{{n}}} \\log_2 8}}" for n in range(1, workers + 1)])
         for memory in (read, squeezed):
             memory.cache_clear()
         started, before = time.perf_counter(), cpu_seconds()

@@ -22,11 +22,13 @@ from rewards.types import Verdict
 from rewards.verifier.grammar.text import tidy
 from rewards.verifier.grammar.trees import Unread
 from rewards.verifier.grammar.units import cut
+from rewards.verifier.grammar.words import FUNCTION_WORDS, is_product
 
 _TEXT = r"\\(?:text|mbox|mathrm|textbf|textit|textrm)\s*\{([^{}]*)\}"
 _TRAILING_TEXT = re.compile(_TEXT + r"[^A-Za-z0-9]*$")
 _HEDGE = re.compile(r"[0-9]|\b(?:or|else|maybe|perhaps|either|any|not|but|unless|except)\b", re.IGNORECASE)
 _SECOND_UNIT = re.compile(_TEXT + r"\s*[0-9]")
+_RUN = re.compile(r"\\(?:text|mbox|mathrm|begin|end|operatorname)\w*\s*\{[^{}]*\}|\\[A-Za-z]+|([A-Za-z]{2,})")
 _CAPITAL = re.compile(r"\\[A-Za-z]+(?:\s*\{[A-Za-z ]*\})?|([A-Z])(?![A-Za-z]?_)")
 _DECIMALS, _EXACT = 1e-4, 1e-12
 """The shares by which numbers may differ, with a decimal among them and without."""
@@ -63,10 +65,19 @@ def _readable(text: str) -> str:
     text = tidy(text)
     with contextlib.suppress(Unread):
         text = cut(text).rest
+    text = _RUN.sub(_as_one, text)
     letters = set(re.sub(r"\\[A-Za-z]+", "", text))
     if any(letter.lower() in letters for letter in letters if letter.isupper()):
         text = _CAPITAL.sub(lambda found: f"{found[1]}_{{0}}" if found[1] else found[0], text)
     return text.replace("°", " ")
+
+
+def _as_one(found: re.Match[str]) -> str:
+    """A word, or points such as ABC, as one symbol, where math-verify would multiply its letters."""
+    run = found[1]
+    if not run or run in FUNCTION_WORDS or is_product(run):
+        return found[0]
+    return f"{run[0]}_{{{run[1:]}}}"
 
 
 @lru_cache(maxsize=1024)

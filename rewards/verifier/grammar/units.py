@@ -51,6 +51,7 @@ current A 1 ampere amp
 force N 1 newton
 energy J 1 joule
 energy kJ 1000 kilojoule
+energy kWh 3600000
 power W 1 watt
 power kW 1000 kilowatt
 voltage V 1 volt
@@ -96,6 +97,7 @@ _WORDS = _GROUP + r"\{((?:[^{}\\$]|\\cdot(?![A-Za-z]))*(?:\{-?[0-9]\}[^{}\\$]*)?
 _POWER = r"(?:\s*\^\s*(?:-?[0-9]|\{-?[0-9]\}))?"
 _OVER = r"\s*(?:/|\\cdot(?![A-Za-z])|\\times(?![A-Za-z]))?\s*"
 _DRESSED = re.compile(rf"(?<=[0-9A-Za-z)}}\]!°])\s*((?:{_WORDS}{_POWER}{_OVER})+)$")
+_QUOTIENT = re.compile(rf"\\frac\s*\{{\s*({_WORDS}{_POWER})\s*\}}\s*\{{\s*({_WORDS}{_POWER})\s*\}}$")
 _PIECE = re.compile(rf"{_WORDS}({_POWER})|(/)|\\(?:cdot|times)")
 _BARE = re.compile(
     r"(?:[0-9)}\]°]|\\pi(?![A-Za-z]))(\s*)"
@@ -112,6 +114,7 @@ _QUANTITY = re.compile(rf"([0-9]{{1,18}}(?:\.[0-9]{{1,18}})?)\s*(?:{_GROUP}\{{([
 _QUANTITIES = re.compile(rf"(?:{_QUANTITY.pattern}){{2,4}}")
 COMPOUND = "+"
 """The name of a unit of what is measured in several: it is no plain number."""
+_RAISED = re.compile(r"(?<=[A-Za-z])\s+(squared|cubed)$")
 _CHANGE = frozenset([
     "hundred", "thousand", "million", "billion", "trillion", "dozen", "score", "half", "halves", "third", "thirds",
     "fourths", "quarter", "quarters", "fifths", "sixths", "eighths", "tenths", "hundredths", "thousandths", "squared",
@@ -140,6 +143,8 @@ def cut(text: str) -> Cut:
     ordinal = _ORDINAL.search(text)
     if ordinal and _suits(text[: ordinal.start()], ordinal[1]):
         return Cut(text[: ordinal.start()])
+    if r"\frac" in text and last == "}":
+        text = _QUOTIENT.sub(lambda found: f"{found[1]}/{found[3]}", text)
     dressed = _DRESSED.search(text) if "\\" in text else None
     return _without_bare(text) if dressed is None else _without_dressed(text, dressed)
 
@@ -164,6 +169,7 @@ def _suits(digits: str, ending: str) -> bool:
 def _without_dressed(text: str, found: re.Match[str]) -> Cut:
     name = " ".join((m[1] or "") + (m[2] or "") + (m[3] or "") for m in _PIECE.finditer(found[1]))
     name = name.replace("\\cdot", " ").strip()
+    name = _raised(name)
     words = set(re.findall("[a-z]+", name.lower()))
     if not _ALLOWED.fullmatch(name) or words & (HEDGES | _CHANGE):
         raise Unread
@@ -178,7 +184,7 @@ def _without_bare(text: str) -> Cut:
     found = _BARE.search(text)
     if found is None:
         return Cut(text)
-    name = found[2].strip()
+    name = _raised(found[2].strip())
     words = re.findall("[A-Za-z]+", name)
     small = {word.lower() for word in words}
     if small & _CHANGE:
@@ -192,6 +198,11 @@ def _without_bare(text: str) -> Cut:
     if unit.measures is not None and (len(words[0]) > 1 or len(words) > 1 or (found[1] and words[0] in _SHORT)):
         return Cut(rest, unit, None if any(len(word) > 4 for word in words) else name)
     return Cut(text)
+
+
+def _raised(name: str) -> str:
+    """`cm squared` as `cm^2`."""
+    return _RAISED.sub(lambda found: "^2" if found[1] == "squared" else "^3", name)
 
 
 def _is_noun(word: str) -> bool:

@@ -47,7 +47,7 @@ KINDS: dict[str, Kind] = {
         wrong=[
             ("DACB", "ABCD"), ("PQR", "RQP"), ("Leo", "Ole"), ("dog", "god"), ("stop", "post"), ("even", "neve"), ("listen", "enlist"), ("on", "no"), ("Ron", "Nor"),
             ("tea", "eat"), ("CAB", "ABC"), (r"\text{live}", r"\text{evil}"), (r"\text{era}", "are"), ("XZY", "XYZ"), ("THH", "HTH"), ("Ian", "Ani"), ("north", "thorn"),
-            ("Sam", "Mas"), ("Red, Blue, Green", "Green, Blue, Red"), ("arc", "car"), ("EDCBA", "ABCDE"), ("one", "neo"), ("night", "thing"), ("saw", "was"),
+            ("Sam", "Mas"), ("Red, Blue, Green", "Green, Blue, Red"), ("arc", "car"), ("EDCBA", "ABCDE"), ("one", "neo"), ("night", "thing"), ("saw", "was"), (r"\triangle ABC", r"\triangle CBA"), (r"\overline{PQ}", r"\overline{QP}"),
         ],
     ),
     "an upright i or e is the number": Kind(
@@ -86,6 +86,7 @@ KINDS: dict[str, Kind] = {
                 r"\text{ m^2}", r"\text{ cm^3}", r"\,\mathrm{cm^2}", r"\ \mathrm{m^3}", r"\mathrm{~m/s^2}", r"\,\mathrm{km}^2", r"\text{ ft}^2", r"\text{ in}^{2}", " cm^2", " m^3",
                 " ft^2", " m/s^2", r"\text{ cm²}", " cm²", r"\mathrm{\ m^{2}}", r"\text{ m/s}^2", r"\text{ sq. cm}", r"\,\text{cm}^{3}", r"\mathrm{kg\,m^2}", " square inches",
                 r"\ \text{kg}\cdot\text{m}^2", r"\text{ units}^2", " units^2", r"\text{ mi}^2", r"\,\mathrm{m}\,\mathrm{s}^{-1}", r"\text{ m s}^{-1}", " m^2", r"\mathrm{cm}^2",
+                r"\ \frac{\text{m}}{\text{s}^2}", " cm squared", r"\text{ units squared}",
             )],
             (r"14\text{ cm}^2", r"14\text{ cm^2}"), (r"14\text{ cm}^2", r"14\ \mathrm{cm}^{2}"), (r"14\text{ cm}^2", "14 square centimeters"), (r"9.8\,\mathrm{m/s^2}", "9.8"),
             (r"14\text{ m}^3", r"14\text{ cubic meters}"), (r"6\text{ m}^2", r"60000\text{ cm}^2"), (r"15\mbox{ cm}^2", r"15\text{ cm^2}"),
