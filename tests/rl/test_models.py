@@ -33,5 +33,5 @@ def test_a_tokenizer_of_bytes_that_calls_itself_llamas_keeps_its_spaces(tmp_path
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
     assert (tokenizer.eos_token, tokenizer.padding_side) == ("<e>", "left")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({**told, "model_max_length": []}))
-    with pytest.raises(UserError, match="model_max_length in tokenizer_config.json is no number"):
+    with pytest.raises(UserError, match=r"model_max_length in tokenizer_config\.json is no number"):
         load_tokenizer(str(tmp_path))
