@@ -103,7 +103,9 @@ def table_of(path: Path, columns: Collection[str] | None = None, problems: Colle
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is no file")
         chosen = None if problems is None else pc.field("problem_id").isin(list(problems))
-        return pq.read_table(path, columns=columns and list(columns), filters=chosen, partitioning=None)
+        table = pq.read_table(path, columns=columns and list(columns), filters=chosen, partitioning=None)
+        table.validate(full=True)  # texts that are not UTF-8 among others
+        return table
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"cannot read {path}: {first_line(error)}") from error
 

@@ -60,15 +60,14 @@ def _table(path: Path) -> Iterator[tuple[str, Record]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise SynthError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
     number = 0
-    for batch in file.iter_batches():
-        for record in batch.to_pylist():
-            number += 1
-            yield f"{path}, row {number}", record
+    try:
+        for batch in pq.ParquetFile(path).iter_batches():
+            for record in batch.to_pylist():
+                number += 1
+                yield f"{path}, row {number}", record
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise SynthError(f"cannot read {path} on from row {number}: {str(error).splitlines()[0]}") from error
 
 
 def _hub(name: str) -> Iterator[tuple[str, Record]]:
