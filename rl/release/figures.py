@@ -90,6 +90,8 @@ def of_file(path: Path, step: int) -> Figures:
         figures = Figures(found, Protocol.from_dict(found["protocol"]))
         figures.rows()
         _ = found["caps"][str(figures.protocol.cap)]["accuracy"]["mean"]  # what the hub is told
+        if not isinstance(found["model"], str):
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is not what lengthwise evaluate --json writes") from None
     return _public(figures)
