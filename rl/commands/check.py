@@ -15,14 +15,15 @@ def check(folder: Annotated[Path, typer.Argument(help="A run's folder, or a rele
     from rl.folders.intact import damages
     from rl.folders.sums import require_released
     from rl.folders.written import Mark
+    from rl.terminal import say
 
     if Mark(folder).kind != "run":
         require_released(folder)
-        print(f"{folder}: every file is as it was released")
+        say(f"{folder}: every file is as it was released")
         return
     wrong = damages(folder)
     for line in wrong:
-        print(line)
+        say(line)
     if wrong:
         raise UserError(f"{folder}: {len(wrong)} of its parts are damaged; put them back, or delete them")
-    print(f"{folder}: checkpoints, final model and answers are as they were written")
+    say(f"{folder}: checkpoints, final model and answers are as they were written")

@@ -8,7 +8,6 @@ file, not by what that imports; entry points, and what comes with the program, a
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +22,7 @@ from rl.ranks import found_by_main
 from rl.reading import object_of
 from rl.recipe.parts import Recipe
 from rl.run.prepare import Prepared
+from rl.terminal import say
 
 OF_MODELS = (".safetensors", ".bin", ".json", ".model", ".jinja", ".txt", ".tiktoken", ".py")
 """Suffixes of what a model is loaded from."""
@@ -51,7 +51,7 @@ def _kept(run: RunFolder, plan: Sequence[tuple[Prepared, RunFolder]], begun: boo
             "there now by --accept-data"
         )
     if others:
-        print(f"{run.path} goes on with another {' and another '.join(others)}", file=sys.stderr, flush=True)
+        say(f"{run.path} goes on with another {' and another '.join(others)}", error=True)
         for _, folder in plan:
             folder.probe.unlink(missing_ok=True)  # of other problems, or by another model
     write_text(run.inputs, json.dumps({**before, **now}, indent=1) + "\n")

@@ -18,8 +18,8 @@ def sparkline(values: Sequence[float | None], width: int, low: float | None = No
     if not known:
         return ""
     least = min(known) if low is None else low
-    range_ = (max(known) if high is None else high) - least
-    return "".join(" " if mean is None else _bar((mean - least) / range_ if range_ > 0 else 0.5) for mean in means)
+    half = (max(known) if high is None else high) / 2 - least / 2  # the whole range may be beyond the largest float
+    return "".join(" " if mean is None else _bar((mean / 2 - least / 2) / half if half > 0 else 0.5) for mean in means)
 
 
 def _bar(share: float) -> str:
@@ -33,4 +33,4 @@ def _stretches(values: Sequence[float | None], width: int) -> list[Sequence[floa
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(known) / len(known) if known else None
+    return math.fsum(value / len(known) for value in known) if known else None

@@ -63,7 +63,9 @@ class Schedule:
         sys.exit(0)
 
 class Maximum:
-    at = None
+    def at(self, step):
+        return 1
+
     @property
     def maximum(self):
         sys.exit(0)

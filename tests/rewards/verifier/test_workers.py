@@ -226,10 +226,10 @@ def test_verdicts_are_remembered_and_equal_items_asked_once() -> None:
     asked: list[object] = []
     run = verifier.workers.run
     verifier.workers.run = lambda items: asked.extend(items) or run(items)  # type: ignore[method-assign,func-returns-value]
-    texts = [r"\boxed{\log_2 8}", r"so \boxed{\log_2 8}", r"\boxed{\log_2 9}"]
-    assert verifier.judge(["3"] * 3, texts) == ["correct", "correct", "wrong"]
-    assert verifier.judge(["3"] * 3, texts) == ["correct", "correct", "wrong"]
-    assert asked == [("3", r"\log_2 8"), ("3", r"\log_2 9")]
+    texts = [r"\boxed{\log_2 8}", r"so \boxed{\log_2 8}", r"\boxed{\log_3 27}"]
+    assert verifier.judge(["3"] * 3, texts) == ["correct"] * 3
+    assert verifier.judge(["3"] * 3, texts) == ["correct"] * 3
+    assert asked == [("3", r"\log_2 8"), ("3", r"\log_3 27")]
     verifier.close()
 
 

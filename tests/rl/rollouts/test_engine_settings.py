@@ -25,7 +25,10 @@ def config(*overrides: str) -> LengthGRPOConfig:
         (["rollouts.max_staleness=1"], r"only rollouts\.engine workers can; set it to 0"),
         (["rollouts.engine=vllm", "rollouts.max_staleness=1"], r"only rollouts\.engine workers can; set it to 0"),
         ([*BY_WORKERS, "rollouts.max_staleness=-1"], "at least 0 rounds, not -1"),
-        ([*BY_WORKERS, "rollouts.pool.in_flight=0"], r"rollouts\.pool\.in_flight must be above 0, not 0"),
+        (
+            [*BY_WORKERS, "rollouts.pool.in_flight=0"],
+            r"rollouts\.pool\.in_flight: Input should be greater than or equal to 1, not 0",
+        ),
         ([*BY_WORKERS, "trainer.top_p=0.9"], "drawn with top_p, top_k or min_p would be wrong.*correction: false"),
         (["trainer.max_staleness=1"], r"set elsewhere in a recipe: use rollouts\.max_staleness"),
     ],
