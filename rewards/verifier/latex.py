@@ -49,6 +49,10 @@ _AND = re.compile(
 )
 _IN = re.compile(r"\\in(?![A-Za-z])")
 _RATIO = re.compile(r"[^:]+(?::[^:]+)+")
+_TIME = re.compile(
+    r"([01]?[0-9]|2[0-3]):([0-5][0-9])\s*(?:\\(?:text|mbox|mathrm|textrm)\s*\{)?\s*(?:([ap])\.?\s?m\b\.?)?\s*\}?",
+    re.IGNORECASE,
+)
 _POINT = re.compile(r"\(\s*([A-Za-z](?:\s*,\s*[A-Za-z])+)\s*\)")
 
 
@@ -111,6 +115,10 @@ def _plain_value(text: str) -> Value:
     if r"\pm" in text:
         return Listed("{}", tuple(_several(text)))
     if ":" in text and _RATIO.fullmatch(text):
+        time = _TIME.fullmatch(text)
+        if time and (time[3] or time[2][0] == "0"):
+            hours, minutes = (Scalar(Fraction(int(part))) for part in time.groups()[:2])
+            return Listed("::", (hours, minutes, *([Word(time[3].lower())] if time[3] else [])))
         return Listed(":", tuple(_scalar(part.strip()) for part in text.split(":")))
     return _scalar(text)
 

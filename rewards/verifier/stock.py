@@ -146,6 +146,6 @@ def _only_rounds(gold: Any, answer: Any, exactly: bool) -> bool:
     share = _DECIMALS if not exactly and (gold.has(Float) or answer.has(Float)) else _EXACT
     try:
         g, a = complex(gold.doit()), complex(answer.doit())
+        return abs(g - a) > share * max(abs(g), abs(a))
     except (OverflowError, TypeError):
         return False
-    return abs(g - a) > share * max(abs(g), abs(a))

@@ -27,6 +27,8 @@ class Lists:
 
     def lists(self, gold: Listed, answer: Listed) -> bool | None:
         kinds = {gold.brackets, answer.brackets}
+        if "::" in kinds:
+            return kinds <= {"::", ":"} and _same_time(gold, answer)
         if ":" in kinds:
             return self.ratios(gold, answer) if len(kinds) == 1 else None
         if "=" in kinds:
@@ -137,3 +139,15 @@ def is_time(parts: Sequence[Tree]) -> bool:
         return False
     hours, minutes = (int(part) for part in parts if isinstance(part, Fraction))
     return 0 <= hours < 24 and 10 <= minutes < 60 and gcd(hours, minutes) > 1
+
+
+def _same_time(gold: Listed, answer: Listed) -> bool:
+    """Hours and minutes, and morning or afternoon where both say it; `1:2` is no time."""
+    plain = [listed.items for listed in (gold, answer) if listed.brackets == ":"]
+    if any(len(items) != 2 or not isinstance(items[1], Scalar) or not _is_minutes(items[1].tree) for items in plain):
+        return False
+    return all(g == a for g, a in zip(gold.items, answer.items, strict=False))
+
+
+def _is_minutes(tree: Tree) -> bool:
+    return isinstance(tree, Fraction) and tree >= 10

@@ -9,6 +9,7 @@ from rewards.verifier.comparison.lists import Lists, is_time
 from rewards.verifier.comparison.numbers import Numbers
 from rewards.verifier.comparison.policies import LENIENT, Depth
 from rewards.verifier.comparison.regions import same_region
+from rewards.verifier.grammar.names import NAMED
 from rewards.verifier.grammar.trees import Tree, names_in, power, times
 from rewards.verifier.grammar.values import (
     Equation,
@@ -23,7 +24,7 @@ from rewards.verifier.grammar.values import (
     letters_in,
     with_letters,
 )
-from rewards.verifier.grammar.words import NUMBERS, VALUES
+from rewards.verifier.grammar.words import NUMBERS, VALUES, is_product
 
 
 class Comparison:
@@ -116,7 +117,7 @@ class Comparison:
             return self._same(quotient, other) if list_is_gold else self._same(other, quotient)
         if len(items) == 1 and listed.brackets == "{}":
             return self._same(items[0], other) if list_is_gold else self._same(other, items[0])
-        differ = listed.brackets in ("=", ":") or any(self._same(a, b) is False for a, b in pairwise(items))
+        differ = listed.brackets in ("=", ":", "::") or any(self._same(a, b) is False for a, b in pairwise(items))
         return False if len(items) > 1 and differ else None
 
     def _last_side(self, gold: Scalar, answer: Relation) -> bool | None:
@@ -146,7 +147,9 @@ def _sides(equation: Equation) -> tuple[Tree, Tree] | None:
     """An equation as two expressions, where it is one of these."""
     if not isinstance(equation.right, Scalar):
         return None
-    return ("var", equation.letters), equation.right.tree
+    name = equation.letters
+    product = len(name) > 1 and name.isalpha() and not equation.arguments and is_product(name)
+    return times([("var", letter) for letter in name]) if product else ("var", name), equation.right.tree
 
 
 def _word_and_scalar(word: Word, scalar: Scalar) -> bool | None:
@@ -154,6 +157,8 @@ def _word_and_scalar(word: Word, scalar: Scalar) -> bool | None:
         return word.text == str(scalar.tree[-1]).lower()
     if word.text in NUMBERS:
         return scalar.tree == NUMBERS[word.text]
+    if word.text in NAMED:
+        return scalar.tree == (NAMED[word.text],) or None
     return None if word.text in VALUES else False
 
 

@@ -42,6 +42,8 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text, self.place = text, 0
         self.kind, self.word = "", ""
+        self.raised = False
+        """Whether an exponent has just ended: a number after it is a factor."""
         self.functions = self.bars = 0
         """How many functions, and signs of an absolute value, are open."""
         self.next()
@@ -96,7 +98,9 @@ class _Parser:
                 self.next()
                 factors.append(power(self.power(), Fraction(-1)))
                 divided = True
-            elif self.kind in _STARTS or (self.kind == "|" and not self.bars):
+            elif (
+                self.kind in _STARTS or (self.kind == "|" and not self.bars) or (self.raised and self.kind == "number")
+            ):
                 if divided:  # a/bc has two readings
                     raise Unread
                 factors.append(self.power())
@@ -105,6 +109,7 @@ class _Parser:
 
     def power(self) -> Tree:
         base = self.atom()
+        self.raised = False
         if self.kind == "!":
             self.next()
             if self.kind == "!":  # a double factorial, or one of the other
@@ -119,6 +124,7 @@ class _Parser:
         exponent = self.argument(signed=True)
         if self.kind == "^":
             raise Unread
+        self.raised = True
         return power(base, exponent)
 
     def atom(self) -> Tree:
@@ -205,12 +211,12 @@ class _Parser:
             raise Unread
         return times(factors)
 
-    def number(self, word: str) -> Tree:
+    def number(self, word: str, raised: bool = False) -> Tree:
         self.next()
         value = _number(word)
         if self.kind in ("overline", "bar", "dot") and "." in word:
             return self.repeated(word)
-        if self.kind == "number":
+        if (self.kind == "number" and not raised) or (self.kind == "(" and word[-1] == "."):  # `0.(3)` is no product
             raise Unread
         if self.kind == "frac":  # a mixed number
             part = self.atom()
@@ -248,7 +254,9 @@ class _Parser:
         if signed and self.kind == "-":
             self.next()
             return negative(self.argument(last))
-        if signed and self.kind in ("(", "number"):
+        if signed and self.kind == "number":
+            return self.number(self.word, raised=True)
+        if signed and self.kind == "(":
             return self.atom()
         if self.kind == "number":
             digits = self.word

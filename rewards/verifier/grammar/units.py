@@ -116,11 +116,14 @@ COMPOUND = "+"
 """The name of a unit of what is measured in several: it is no plain number."""
 _RAISED = re.compile(r"(?<=[A-Za-z])\s+(squared|cubed)$")
 _CHANGE = frozenset([
-    "hundred", "thousand", "million", "billion", "trillion", "dozen", "score", "half", "halves", "third", "thirds",
+    "hundred", "thousand", "million", "billion", "trillion", "dozen", "hundreds", "thousands", "millions", "billions",
+    "trillions", "dozens", "tens", "power", "score", "half", "halves", "third", "thirds",
     "fourths", "quarter", "quarters", "fifths", "sixths", "eighths", "tenths", "hundredths", "thousandths", "squared",
     "cubed", "factorial", "plus", "minus", "negative", "below", "times", "over",
 ])  # fmt: skip
 """Words that make another value of the number before them."""
+_SCALES = frozenset(("k", "M", "B", "bn", "mn"))
+"""Thousands, millions and billions."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def _without_dressed(text: str, found: re.Match[str]) -> Cut:
     name = name.replace("\\cdot", " ").strip()
     name = _raised(name)
     words = set(re.findall("[a-z]+", name.lower()))
-    if not _ALLOWED.fullmatch(name) or words & (HEDGES | _CHANGE):
+    if not _ALLOWED.fullmatch(name) or words & (HEDGES | _CHANGE) or name in _SCALES:
         raise Unread
     if name.lower() in PERCENT:
         return Cut(text)

@@ -33,7 +33,8 @@ class Word:
 class Listed:
     """Several values, in the brackets they were written in: `()`, `[)`, `{}`, or none at all.
 
-    Three more kinds: `:` is a ratio, `=` assignments to different letters, `<>` words in an order.
+    Four more kinds: `:` is a ratio, `::` a time of day, its half with it where it is said, `=` assignments to different
+    letters, `<>` words in an order.
     """
 
     brackets: str
