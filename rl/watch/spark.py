@@ -23,7 +23,7 @@ def sparkline(values: Sequence[float | None], width: int, low: float | None = No
 
 
 def _bar(share: float) -> str:
-    return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
+    return BARS[min(len(BARS) - 1, int(min(1.0, max(0.0, share)) * len(BARS)))]
 
 
 def _stretches(values: Sequence[float | None], width: int) -> list[Sequence[float | None]]:

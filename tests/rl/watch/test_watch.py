@@ -164,6 +164,8 @@ def test_a_sparkline_rises_with_its_values() -> None:
     assert sparkline([5, 5], 4) == "▅▅"
     assert sparkline([0, None, float("nan"), 10], 4) == "▁  █"
     assert sparkline([5], 4, low=0, high=10) == "▅"
+    assert sparkline([1.7e308, -1.7e308, 1.7e308, 1.7e308], 2) == "▁█"
+    assert sparkline([1.7e308], 4, low=0, high=0.1) == "█"
     assert sparkline([], 4) == sparkline([None], 4) == ""
 
 
