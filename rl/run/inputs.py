@@ -92,10 +92,15 @@ def _plug_ins(recipe: Recipe) -> Mapping[str, Path]:
 
 
 def _file_of(place: str) -> Path | None:
-    """Of a plug-in, before the colon: a file, or a module."""
+    """Of a plug-in, before the colon: a file, or a module; what stands there of a data set's name is neither."""
     if place.endswith(".py"):
         return Path(place)
-    spec = find_spec(place)
+    if not all(part.isidentifier() for part in place.split(".")):
+        return None
+    try:
+        spec = find_spec(place)
+    except ModuleNotFoundError:  # of a package that is not there
+        return None
     return Path(spec.origin) if spec is not None and spec.origin and Path(spec.origin).is_file() else None
 
 

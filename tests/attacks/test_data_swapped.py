@@ -12,9 +12,11 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from data_synth.arithmetic import problems
+from rewards import correct
 from rl.cli import run_command
 from rl.folders.run import RunFolder
 from rl.models import resolve_model
+from rl.run.inputs import _file_of
 
 PLUGIN = "def shorter(completion_ids, **_):\n    return [-len(ids) / 100 for ids in completion_ids]\n"
 
@@ -134,3 +136,9 @@ def test_a_run_of_before_there_were_inputs_goes_on_and_has_them(recipe: Path, mo
     assert start(recipe) == 0
     assert json.loads(run.inputs.read_text()) == before
     assert set(before) == {name for _, name in SWAPS}
+
+
+@pytest.mark.parametrize("place", ["org/math.v1", "./rows", "..", "a..b", "nowhere.at_all", "jsonl", "C"])
+def test_a_data_sets_name_is_taken_for_no_plug_in(place: str) -> None:
+    assert _file_of(place) is None
+    assert _file_of("rewards.correct") == Path(correct.__file__)
