@@ -96,8 +96,6 @@ class Worker:
         from vllm.entrypoints.serve.engine.protocol import ErrorResponse
         from vllm.entrypoints.serve.lora.protocol import LoadLoRAAdapterRequest
 
-        if self.options.adapter_rank is None:
-            raise ValueError("this worker takes whole models; start it with --adapter-rank for adapters")
         request = LoadLoRAAdapterRequest(lora_name=ADAPTER_NAME, lora_path=str(folder), load_inplace=True)
         answer = await self.models.load_lora_adapter(request)
         if isinstance(answer, ErrorResponse):
