@@ -42,7 +42,8 @@ class Model:
         found = shapes_of(folder)
         rank = adapter_rank(folder)
         if rank is not None and (room is None or rank > room):
-            takes = "whole models (--adapter-rank has it take adapters)" if room is None else f"adapters up to rank {room}"
+            whole = "whole models (--adapter-rank has it take adapters)"
+            takes = whole if room is None else f"adapters up to rank {room}"
             raise Misfit(f"this worker takes {takes}, and {folder} holds an adapter of rank {rank}")
         if rank is None and room is not None:
             raise Misfit(f"this worker takes adapters, and {folder} holds none")
