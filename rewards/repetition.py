@@ -55,7 +55,7 @@ def tokens_of(rollout: Rollout) -> Sequence[Hashable]:
     """
     if not rollout.token_ids and not rollout.text and rollout.length:
         raise ValueError(f"a rollout of problem {rollout.problem_id!r} has neither token_ids nor text")
-    return rollout.token_ids or rollout.text.split()
+    return tuple(rollout.token_ids) or rollout.text.split()
 
 
 def loop_length(tokens: Sequence[Hashable]) -> int:

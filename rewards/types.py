@@ -65,10 +65,11 @@ class Rollout:
     """Correctness within the budget before any shaping; None where nobody could judge."""
     text: str = ""
     """What it says, in the model's own words."""
-    token_ids: tuple[int, ...] = ()
+    token_ids: Sequence[int] = ()
+    """A tuple, or what engines give: `rewards.compact`."""
     given: Mapping[str, float | None] = field(default_factory=dict)
     """What reward functions that see one rank at a time (TRL's kind) said of it, by name."""
-    logprobs: tuple[float, ...] = ()
+    logprobs: Sequence[float] = ()
     """The log-prob of each token as it was drawn, in nats, where the engine was asked for it."""
     weight_version: int | None = None
     """The optimiser step whose weights sampled it; of a logged rollout, None."""

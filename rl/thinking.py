@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem
@@ -23,16 +24,12 @@ def leads(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]]) 
 
 def texts(tokenizer: PreTrainedTokenizerBase, completions: Sequence[Sequence[int]]) -> list[str]:
     """What completions (token ids) say, special tokens left out, but for those that mark thinking."""
-    if not completions:  # of nothing, `batch_decode` makes one empty text
-        return []
     special = {id: token.content for id, token in tokenizer.added_tokens_decoder.items() if token.special}
     ends = {tokenizer.eos_token, tokenizer.bos_token, tokenizer.pad_token}
     kept = {id for id, content in special.items() if content not in ends and _marks(content)}
-    if not kept:
-        return list(tokenizer.batch_decode(list(completions), skip_special_tokens=True))
-    left_out = special.keys() - kept
-    own = [[id for id in ids if id not in left_out] for ids in completions]
-    return list(tokenizer.batch_decode(own, skip_special_tokens=False))
+    left_out = sorted(special.keys() - kept) if kept else []
+    own = (np.asarray(ids, dtype=np.int64) for ids in completions)
+    return [str(tokenizer.decode(ids[~np.isin(ids, left_out)].tolist(), skip_special_tokens=not kept)) for ids in own]
 
 
 def _marks(token: str) -> bool:

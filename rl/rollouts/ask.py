@@ -60,9 +60,9 @@ class Ask:
 class Completion:
     """What the engine sampled for an ask; EOS, where there is one, is the last id."""
 
-    token_ids: tuple[int, ...]
+    token_ids: Sequence[int]
     stop: Literal["eos", "length"]
-    logprobs: tuple[float, ...] = ()
+    logprobs: Sequence[float] = ()
     """Of each token as it was drawn, in nats; empty unless asked for."""
     weight_version: int | None = None
     """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""

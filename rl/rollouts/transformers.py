@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +26,7 @@ from transformers.generation.logits_process import (
     TopPLogitsWarper,
 )
 
+from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
 from rl.rollouts.rows import can_join, choose, empty, join, keeps_tokens, require_rows, stateful
 from rl.rollouts.streams import uniform
@@ -194,10 +194,15 @@ class _Engine:
     def _completions(self) -> list[Completion]:
         if bool(self.spoiled):
             raise NotFinite("the model's logits are not finite: nothing can be sampled from it")
-        columns: tuple[Any, ...] = (self.sampled, self.logps, self.lengths, self.ended)
+        sampled, logps = (column.cpu().numpy() for column in (self.sampled.int(), self.logps.float()))
+        ends = zip(self.lengths.tolist(), self.ended.tolist(), strict=True)
         return [
-            Completion(tuple(row[:length]), "eos" if ended else "length", tuple(logps[:length]))
-            for row, logps, length, ended in zip(*(column.tolist() for column in columns), strict=True)
+            Completion(
+                token_ids(sampled[row, :length].tobytes()),
+                "eos" if ended else "length",
+                log_probs(logps[row, :length].tobytes()),
+            )
+            for row, (length, ended) in enumerate(ends)
         ]
 
 

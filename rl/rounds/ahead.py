@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rewards import Problem
+from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import Pending
@@ -91,8 +92,13 @@ def plain(planned: Planned, completions: Sequence[Completion] | None) -> dict[st
         "version": planned.version,
         "seed": planned.draw.seed,
         "problems": [problem.id for problem in planned.draw.problems],
-        "completions": None if completions is None else [dict(vars(each)) for each in completions],
+        "completions": None if completions is None else [_written(each) for each in completions],
     }
+
+
+def _written(completion: Completion) -> dict[str, Any]:
+    ids, values = token_ids(completion.token_ids), log_probs(completion.logprobs)
+    return vars(completion) | {"token_ids": ids.written, "logprobs": values.written}
 
 
 def problems_of(state: Mapping[str, Any], problems: Sequence[Problem]) -> list[Problem]:
@@ -111,6 +117,6 @@ def completions_of(state: Mapping[str, Any]) -> list[Completion] | None:
     if state["completions"] is None:
         return None
     return [
-        Completion(**{**each, "token_ids": tuple(each["token_ids"]), "logprobs": tuple(each["logprobs"])})
+        Completion(**{**each, "token_ids": token_ids(each["token_ids"]), "logprobs": log_probs(each["logprobs"])})
         for each in state["completions"]
     ]

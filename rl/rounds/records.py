@@ -1,15 +1,43 @@
-"""A round as rows of a file, one a rollout: what a run keeps of it."""
+"""A round as a table, a row a rollout: what a run keeps of it."""
 
 from __future__ import annotations
 
 import json
 import math
+from itertools import accumulate
 from typing import Any
 
-from rl.rounds.round import Round
+import numpy as np
+import pyarrow as pa
+
+from rewards import Rollout
+from rewards.compact import token_ids
+from rl.rounds.round import Round, ScoredGroup
+
+COLUMNS = {
+    "step": pa.int64(),
+    "round": pa.int64(),
+    "group": pa.int64(),
+    "problem_id": pa.string(),
+    "prompt": pa.string(),
+    "answer": pa.string(),
+    "lead": pa.string(),
+    "completion": pa.string(),
+    "token_ids": pa.list_(pa.int32()),
+    "length": pa.int64(),
+    "stop": pa.string(),
+    "budget": pa.int64(),
+    "verdict": pa.string(),
+    "raw_reward": pa.float64(),
+    "rewards": None,
+    "reward": pa.float64(),
+    "advantage": pa.float64(),
+    "weight_version": pa.int64(),
+}
+"""In their order, with their types; `rewards` is a struct of the run's own."""
 
 
-def records(round_: Round) -> list[dict[str, Any]]:
+def records(round_: Round) -> pa.Table:
     """All rollouts that a round is done with, those that did not train included (`advantage` null).
 
     Those left over for the next round are in that one's records, with the `weight_version` that sampled them.
@@ -18,32 +46,44 @@ def records(round_: Round) -> list[dict[str, Any]]:
     trained = len(round_.batch)
     rows = []
     for i, scored in enumerate(round_.everything()):
+        fixed = {"step": round_.step, "round": round_.number, "group": i} | _of_group(scored)
         scores = zip(scored.group.rollouts, scored.terms.tolist(), scored.totals.tolist(), strict=True)
         for rollout, terms, total in scores:
-            rewards = zip(round_.reward_names, terms, strict=True)
-            rows.append(
-                {
-                    "step": round_.step,
-                    "round": round_.number,
-                    "group": i,
-                    "problem_id": rollout.problem_id,
-                    "prompt": json.dumps(scored.group.problem.prompt),
-                    "answer": scored.group.problem.answer,
-                    "lead": rollout.lead,
-                    "completion": rollout.text,
-                    "token_ids": list(rollout.token_ids),
-                    "length": rollout.length,
-                    "stop": rollout.stop,
-                    "budget": rollout.budget,
-                    "verdict": str(rollout.verdict),
-                    "raw_reward": rollout.raw_reward,
-                    "rewards": {name: _or_none(value) for name, value in rewards},
-                    "reward": _or_none(total),
-                    "advantage": next(advantages) if i < trained else None,
-                    "weight_version": scored.sampled.step if rollout.weight_version is None else rollout.weight_version,
-                }
-            )
-    return rows
+            advantage = next(advantages) if i < trained else None
+            rewards = {name: _or_none(term) for name, term in zip(round_.reward_names, terms, strict=True)}
+            own = {"rewards": rewards, "reward": _or_none(total), "advantage": advantage}
+            rows.append(fixed | _of_rollout(rollout, scored.sampled.step) | own)
+    types = COLUMNS | {"rewards": pa.struct([(name, pa.float64()) for name in round_.reward_names])}
+    columns = {
+        name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items() if name != "token_ids"
+    }
+    columns["token_ids"] = _lists([r for scored in round_.everything() for r in scored.group.rollouts])
+    return pa.table({name: columns[name] for name in types})
+
+
+def _of_group(scored: ScoredGroup) -> dict[str, Any]:
+    return {"prompt": json.dumps(scored.group.problem.prompt), "answer": scored.group.problem.answer}
+
+
+def _of_rollout(rollout: Rollout, step: int) -> dict[str, Any]:
+    return {
+        "problem_id": rollout.problem_id,
+        "lead": rollout.lead,
+        "completion": rollout.text,
+        "length": rollout.length,
+        "stop": rollout.stop,
+        "budget": rollout.budget,
+        "verdict": str(rollout.verdict),
+        "raw_reward": rollout.raw_reward,
+        "weight_version": step if rollout.weight_version is None else rollout.weight_version,
+    }
+
+
+def _lists(rollouts: list[Rollout]) -> pa.ListArray:
+    """Their token ids, one row a rollout, without a Python number for each."""
+    ids = [np.asarray(token_ids(rollout.token_ids)) for rollout in rollouts]
+    ends = pa.array([0, *accumulate(len(each) for each in ids)], pa.int32())
+    return pa.ListArray.from_arrays(ends, pa.array(np.concatenate(ids) if ids else [], pa.int32()))
 
 
 def _or_none(value: float) -> float | None:

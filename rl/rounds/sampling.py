@@ -16,13 +16,13 @@ schedule has changed meanwhile does not train: it is dropped and counted.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rewards import Group, Problem, Rollout, Verdict
+from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
 from rl.rounds.round import Filled, Sampled, ScoredGroup
 
@@ -128,7 +128,10 @@ class Acceptance:
 
 
 def _plain(sampled: Sampled) -> dict[str, Any]:
-    rollouts = [dataclasses.asdict(rollout) for rollout in sampled.group.rollouts]
+    rollouts = [
+        {**vars(r), "token_ids": token_ids(r.token_ids).written, "logprobs": log_probs(r.logprobs).written}
+        for r in sampled.group.rollouts
+    ]
     problem = sampled.group.problem
     return {
         "problem": problem.id,
@@ -145,8 +148,8 @@ def _sampled(plain: Mapping[str, Any], problem: Problem) -> Sampled:
             **{
                 **r,
                 "verdict": Verdict(r["verdict"]),
-                "token_ids": tuple(r["token_ids"]),
-                "logprobs": tuple(r["logprobs"]),
+                "token_ids": token_ids(r["token_ids"]),
+                "logprobs": log_probs(r["logprobs"]),
             }
         )
         for r in plain["rollouts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from transformers import TrainerCallback, TrainerState
@@ -21,10 +22,27 @@ class Writer(TrainerCallback):
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self._place = run.path.stat() if run.path.exists() else None
+        self._beside = ThreadPoolExecutor(1, "rollouts")
+        self._writing: Future[None] | None = None
 
     def write_round(self, round_: Round) -> None:
+        """Begin to write it, beside what trains on it. Errors of the round before, too."""
+        self._flush()
         self._require_held()
-        self.run.write_rollouts(round_.number, records(round_))
+        self._writing = self._beside.submit(lambda: self.run.write_rollouts(round_.number, records(round_)))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # A checkpoint counts on the files of the rounds before it.
+        self._flush()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._flush()
+        self._beside.shutdown()
+
+    def _flush(self) -> None:
+        if self._writing is not None:
+            begun, self._writing = self._writing, None
+            begun.result()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
 from torch import Tensor
@@ -89,21 +90,26 @@ def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[fl
             batch["old_per_token_logps"].float().cpu(),
             strict=True,
         ):
-            found = torch.tensor(engine.get(tuple(ids[mask].tolist()), ()))
-            if len(found):
+            found = engine.get(_bytes(ids[mask]))
+            if found is not None:
                 total += float((logps[mask] - found).abs().sum())
                 tokens += len(found)
     return total, tokens
 
 
-def _engine_logprobs(round_: Round) -> dict[tuple[int, ...], tuple[float, ...]]:
-    """By token ids; a completion that several problems have in common is left out."""
-    found: dict[tuple[int, ...], dict[str, tuple[float, ...]]] = {}
+def _bytes(ids: Any) -> bytes:
+    return np.asarray(ids, dtype=np.int32).tobytes()
+
+
+def _engine_logprobs(round_: Round) -> dict[bytes, Tensor]:
+    """By token ids; a completion that several problems have in common is left out, and one without log-probs."""
+    found: dict[bytes, dict[str, Rollout]] = {}
     for scored in round_.batch:
         if scored.sampled.step == round_.step:
             for rollout in scored.group.rollouts:
-                found.setdefault(rollout.token_ids, {})[rollout.problem_id] = rollout.logprobs
-    return {ids: next(iter(each.values())) for ids, each in found.items() if len(each) == 1}
+                found.setdefault(_bytes(rollout.token_ids), {})[rollout.problem_id] = rollout
+    alone = {ids: next(iter(each.values())).logprobs for ids, each in found.items() if len(each) == 1}
+    return {ids: torch.tensor(np.asarray(values, dtype=np.float32)) for ids, values in alone.items() if len(values)}
 
 
 def _counts(round_: Round) -> Iterable[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 from torch import Tensor
@@ -67,8 +68,10 @@ class Packer:
 
     def _tensors(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Rows as TRL's loss takes them. A row that does not count has its completion masked."""
-        prompts = [torch.tensor(e.prompt_ids) for e in examples]
-        completions = [torch.tensor(e.completion_ids) for e in examples]
+        prompts, completions = (
+            [torch.tensor(np.asarray(ids, dtype=np.int64)) for ids in column]
+            for column in zip(*((e.prompt_ids, e.completion_ids) for e in examples), strict=True)
+        )
         masks = [torch.full_like(ids, e.counts) for ids, e in zip(completions, examples, strict=True)]
         tensors = {
             "prompt_ids": pad(prompts, self.pad_id, "left", self.multiple),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+
+from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion
 
 
@@ -33,25 +36,26 @@ def sampling_params(ask: Ask) -> dict[str, Any]:
 
 
 def completion_of(
-    token_ids: Sequence[int],
+    ids: Sequence[int],
     finish_reason: str | None,
-    logprobs: Sequence[float] | None,
+    logprobs: Sequence[float],
     ask: Ask,
     version: int | None,
 ) -> Completion:
     """What vLLM sampled, checked against what it was asked for. Errors: BadAnswer."""
     if finish_reason not in ("stop", "length"):
         raise BadAnswer(f"it ended by {finish_reason!r}")
-    if not 0 < len(token_ids) <= ask.budget:
-        raise BadAnswer(f"{len(token_ids)} tokens for a budget of {ask.budget}")
-    ended = token_ids[-1] in ask.eos_ids
-    if ended != (finish_reason == "stop") or any(token in ask.eos_ids for token in token_ids[:-1]):
+    if not 0 < len(ids) <= ask.budget:
+        raise BadAnswer(f"{len(ids)} tokens for a budget of {ask.budget}")
+    *before, ended = np.isin(ids, ask.eos_ids).tolist()
+    if ended != (finish_reason == "stop") or any(before):
         raise BadAnswer(f"it ended by {finish_reason!r}, which its tokens do not bear out")
-    if not ended and len(token_ids) < ask.budget:
-        raise BadAnswer(f"it was cut at {len(token_ids)} tokens, before its budget of {ask.budget}")
-    if ask.logprobs and len(logprobs or ()) != len(token_ids):
-        raise BadAnswer(f"{len(logprobs or ())} log-probs for {len(token_ids)} tokens")
-    return Completion(tuple(token_ids), "eos" if ended else "length", tuple(logprobs or ()), version)
+    if not ended and len(ids) < ask.budget:
+        raise BadAnswer(f"it was cut at {len(ids)} tokens, before its budget of {ask.budget}")
+    if ask.logprobs and len(logprobs) != len(ids):
+        raise BadAnswer(f"{len(logprobs)} log-probs for {len(ids)} tokens")
+    stop: Literal["eos", "length"] = "eos" if ended else "length"
+    return Completion(token_ids(ids), stop, log_probs(logprobs), version)
 
 
 def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Completion:
@@ -61,7 +65,7 @@ def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Com
     """
     try:
         (choice,) = answer["choices"]
-        token_ids = [int(token) for token in choice["token_ids"] or ()]
+        ids = [int(token) for token in choice["token_ids"] or ()]
         content = (choice.get("logprobs") or {}).get("content") or []
         logprobs = [float(entry["logprob"]) for entry in content]
         sampled_by = {str(span["version"]) for span in choice.get("weight_versions") or ()}
@@ -70,4 +74,4 @@ def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Com
         raise BadAnswer(f"not vLLM's form: {error!r}") from error
     if version is not None and sampled_by != {str(version)}:
         raise BadAnswer(f"sampled with weights {', '.join(sorted(sampled_by)) or 'unknown'}, not {version}")
-    return completion_of(token_ids, reason, logprobs, ask, version)
+    return completion_of(ids, reason, logprobs, ask, version)
