@@ -44,7 +44,7 @@ _PARAMETERS = (
 _REST = r"[^\s&;#'\"<>]+"
 _FORMS = re.compile(
     rf"(?<![\w-])(?:{_TOKENS})"
-    r"|(?<=://)[^\s/?#@'\"<>]+:[^\s/?#'\"<>]*(?=@)"  # a password before a host
+    r"|(?<=://)[^\s/?#@:'\"<>]+:[^\s/?#'\"<>]*(?=@)"  # a password before a host
     r"|(?:(?<=http://)|(?<=https://))[^\s/?#@'\"<>]+(?=@)"  # a token in the place of a user
     rf"|(?i:(?<=[?&]sig=)|(?<=[?&]x-amz-signature=)|(?<=[?&]x-goog-signature=)){_REST}"
     rf"|(?i:(?<=\bAccountKey=)|(?<=\bSharedAccessKey=)|(?<=\bSharedAccessSignature=)){_REST}"
@@ -52,9 +52,10 @@ _FORMS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END[A-Z -]*|$)",
     re.S,
 )
-_ADDRESS = re.compile(r"\w+://[^\s'\"<>]+")
+# What looks behind begins at the first letter of a word only: a text may be one word of a million letters.
+_ADDRESS = re.compile(r"(?<!\w)\w+://[^\s'\"<>]+")
 _PARAMETER = re.compile(rf"([?&;#](?:{_PARAMETERS})=)(?!\[removed\]){_REST}", re.I)
-_GIVEN = re.compile(r"([\w.-]+)=([^\s,;)'\"]+)")
+_GIVEN = re.compile(r"(?<![\w.-])([\w.-]+)=([^\s,;)'\"]+)")
 _OF_OURS = re.compile(
     r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|CONNECTION_STRING|(^|_)(SAS|PAT))$", re.I
 )

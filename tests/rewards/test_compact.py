@@ -18,8 +18,13 @@ LOGPS = st.lists(st.floats(-1e6, 0, width=32), max_size=20)
 def test_they_are_the_tuple_of_their_numbers(ids: list[int], logps: list[float], begin: int, end: int) -> None:
     for made, given_ in ((token_ids(ids), ids), (log_probs(logps), logps)):
         plain: tuple[Any, ...] = tuple(given_)
-        assert made == plain and plain == made and hash(made) == hash(plain) and repr(made) == repr(plain)
-        assert list(made) == list(plain) and len(made) == len(plain) and bool(made) == bool(plain)
+        assert made == plain
+        assert plain == made
+        assert hash(made) == hash(plain)
+        assert repr(made) == repr(plain)
+        assert list(made) == list(plain)
+        assert len(made) == len(plain)
+        assert bool(made) == bool(plain)
         assert made[begin:end] == plain[begin:end]
         assert [made[i] for i in range(len(plain))] == list(plain)
         assert made != (*plain, 1)
@@ -35,7 +40,9 @@ def test_they_take_four_bytes_each_and_arrays_of_them_are_no_copies() -> None:
     ids = token_ids(range(1000))
     assert len(pickle.dumps(ids)) < 4_100
     seen = np.asarray(ids)
-    assert seen.dtype == np.int32 and seen.base is not None and not seen.flags.writeable
+    assert seen.dtype == np.int32
+    assert seen.base is not None
+    assert not seen.flags.writeable
     assert np.asarray(log_probs([-0.5])).dtype == np.float32
     assert token_ids(ids) is ids
 
@@ -43,7 +50,7 @@ def test_they_take_four_bytes_each_and_arrays_of_them_are_no_copies() -> None:
 def test_what_is_no_token_id_is_refused() -> None:
     with pytest.raises(OverflowError):
         token_ids([2**31])
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="base64"):
         token_ids("not base64!")
     with pytest.raises(TypeError):
         Compact("i", [0.5])
