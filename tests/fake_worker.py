@@ -12,6 +12,7 @@ import json
 import math
 import os
 import random
+import struct
 import sys
 import tempfile
 import threading
@@ -81,15 +82,13 @@ class State:
                 (completion,) = TransformersEngine(self.model).generate(Ask.each([body["token_ids"]], [params["max_tokens"]], sampling, eos_ids=params["stop_token_ids"], seeds=[params["seed"]], logprobs=True))  # fmt: skip
                 time.sleep(self.seconds)
             ids, logprobs = list(completion.token_ids), list(completion.logprobs)
-        content = [{"token_id": token, "logprob": value} for token, value in zip(ids, logprobs, strict=True)]
-        choice = {
-            "index": 0,
-            "token_ids": ids,
+        return {
+            "request_id": body["request_id"],
+            "ids": ids,
+            "values": logprobs if params["logprobs"] is not None else [],
             "finish_reason": "stop" if ids[-1] in params["stop_token_ids"] else "length",
-            "logprobs": {"content": content} if params["logprobs"] is not None else None,
-            "weight_versions": [{"version": str(version), "start": 0, "end": len(ids)}],
+            "versions": [str(version)],
         }
-        return {"request_id": f"generate-tokens-{body['request_id']}", "choices": [choice]}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -201,34 +200,34 @@ class Handler(BaseHTTPRequestHandler):
             elif mode == "text":
                 self._reply(200, b"<html>it works</html>")
             else:
-                self._reply(200, WRONG[mode](state.generate(body)))
+                self._reply(200, packed(**(state.generate(body) | WRONG[mode])))
                 state.counts["answered"] += 1
         finally:
             with state.lock:
                 state.counts["under way"] -= 1
 
 
-def _choice(**changes: Any) -> Any:
-    return lambda answer: {**answer, "choices": [{**answer["choices"][0], **changes}]}
+def packed(ids: list[int], values: list[float], more: bytes = b"", **head: Any) -> bytes:
+    """An answer as a worker writes it."""
+    line = json.dumps({"tokens": len(ids), "logprobs": len(values)} | head).encode()
+    return line + b"\n" + struct.pack(f"<{len(ids)}i{len(values)}f", *ids, *values) + more
 
 
-WRONG: dict[str, Any] = {
-    "well": lambda answer: answer,
-    "unknown tokens": _choice(token_ids=[VOCABULARY + 99999, EOS]),
-    "too long": lambda answer: _choice(token_ids=[5] * 9999 + [EOS], finish_reason="stop")(answer),
-    "no tokens": _choice(token_ids=[]),
-    "missing": lambda answer: {**answer, "choices": [{"text": "4"}]},
-    "another request": lambda answer: {**answer, "request_id": f"generate-tokens-{'0' * 32}"},
-    "no request": lambda answer: {"choices": answer["choices"]},
-    "two": lambda answer: {"choices": answer["choices"] * 2},
-    "aborted": _choice(finish_reason="abort"),
-    "stale": _choice(weight_versions=[{"version": "7", "start": 0, "end": 1}]),
-    "other logprobs": _choice(logprobs={"content": [{"token_id": 3, "logprob": -1.0}]}),
-    "infinite version": _choice(weight_versions=[{"version": math.inf, "start": 0, "end": 1}]),
-    "400 digits": lambda answer: _choice(
-        logprobs={"content": [{**e, "logprob": -(10**400)} for e in answer["choices"][0]["logprobs"]["content"]]}
-    )(answer),
-    "huge": lambda answer: {**answer, "more": "x" * (1 << 22)},
+WRONG: dict[str, dict[str, Any]] = {
+    "well": {},
+    "unknown tokens": {"ids": [VOCABULARY + 99999, EOS], "values": [-1.0, -1.0]},
+    "too long": {"ids": [5] * 9999 + [EOS], "finish_reason": "stop"},
+    "no tokens": {"ids": [], "values": []},
+    "missing": {"tokens": None},
+    "another request": {"request_id": "0" * 32},
+    "no request": {"request_id": None},
+    "two": {"more": b"{}\n"},
+    "aborted": {"finish_reason": "abort"},
+    "stale": {"versions": ["7"]},
+    "other logprobs": {"values": [-1.0]},
+    "infinite version": {"versions": [math.inf]},
+    "infinite log-prob": {"ids": [5, EOS], "values": [-1.0, -math.inf], "finish_reason": "stop"},
+    "huge": {"more": b"x" * (1 << 22)},
 }
 
 

@@ -13,12 +13,13 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from rl.rollouts import Ask
-from rl.rollouts.vllm.wire import sampling_params
+from rl.rollouts import Ask, Completion
+from rl.rollouts.vllm.wire import read, sampling_params
 from rl.run.processes import die_with_parent
 
 KEY = "a-key-for-tests"
-GENERATE = "/inference/v1/generate"
+GENERATE, VLLMS = "/lengthwise/generate", "/inference/v1/generate"
+VOCABULARY = 10**6
 
 
 class Client:
@@ -36,6 +37,8 @@ class Client:
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()
+                if answer.headers.get_content_type() == "application/octet-stream":
+                    return answer.status, text
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             said = error.read()
@@ -91,3 +94,8 @@ def asked(prompt: Any, eos: Any, budget: int = 40, seed: int = 1) -> Ask:
 def ask(prompt: Any, eos: Any, budget: int = 40, seed: int = 1) -> dict[str, Any]:
     params = sampling_params(asked(prompt, eos, budget, seed))
     return {"request_id": f"r-{seed}", "token_ids": prompt, "sampling_params": params}
+
+
+def got(answer: bytes, prompt: Any, eos: Any, seed: int = 1) -> tuple[Completion, int | None]:
+    """The completion in an answer, and the weights that it says it is from."""
+    return read(answer, asked(prompt, eos, seed=seed), VOCABULARY, f"r-{seed}")

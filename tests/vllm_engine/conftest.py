@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from vllm_server import Client, end, start
 
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.recipe.rollout_parts import VllmPart
@@ -68,6 +69,20 @@ def perturb() -> Callable[[Any], None]:
 @pytest.fixture(scope="session")
 def lend() -> Callable[[Any], Weights]:
     return lambda model: lambda: nullcontext(model)
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[Any]:
+    """A worker without weights as yet, and its process."""
+    client, process = start()
+    yield client, process
+    end(process)
+
+
+@pytest.fixture
+def worker(started: Any) -> Client:
+    client: Client = started[0]
+    return client
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 
 from rl.rollouts import Ask, Sampling
 from rl.rollouts.vllm.options import WorkerOptions
-from rl.rollouts.vllm.routes import GENERATE
+from rl.rollouts.vllm.routes import VLLMS
 from rl.rollouts.vllm.wire import sampling_params
 
 
@@ -130,9 +130,11 @@ def test_the_server_is_made_of_the_parts_we_put_together() -> None:
     from vllm.entrypoints.launchers.api_server.entry import build_async_engine_client
     from vllm.entrypoints.launchers.app import build_app
     from vllm.entrypoints.launchers.launcher import serve_http, setup_server
+    from vllm.entrypoints.openai.models.serving import OpenAIServingModels
     from vllm.entrypoints.scale_out.token_in_token_out import api_router
-    from vllm.entrypoints.scale_out.token_in_token_out.protocol import GenerateChoiceBase, GenerateRequest
     from vllm.entrypoints.serve.lora.protocol import LoadLoRAAdapterRequest
+    from vllm.logprobs import FlatLogprobs
+    from vllm.outputs import CompletionOutput
     from vllm.v1.engine.async_llm import AsyncLLM
 
     assert list(inspect.signature(build_app).parameters) == ["args", "supported_tasks", "model_config"]
@@ -140,9 +142,12 @@ def test_the_server_is_made_of_the_parts_we_put_together() -> None:
     assert "args" in parameters(build_async_engine_client)
     assert {"app", "sock"} <= parameters(serve_http)
     assert {"args", "reuse_port"} <= parameters(setup_server)
-    assert GENERATE in {getattr(route, "path", None) for route in api_router.router.routes}
-    assert {"request_id", "token_ids", "sampling_params", "model"} <= set(GenerateRequest.model_fields)
-    assert {"token_ids", "finish_reason", "weight_versions"} <= set(GenerateChoiceBase.model_fields)
+    assert VLLMS in {getattr(route, "path", None) for route in api_router.router.routes}
+    assert {"prompt", "sampling_params", "request_id", "lora_request"} <= parameters(AsyncLLM.generate)
+    fields = set(inspect.get_annotations(CompletionOutput))
+    assert {"token_ids", "finish_reason", "logprobs", "weight_versions"} <= fields
+    assert "logprobs" in inspect.get_annotations(FlatLogprobs)
+    assert "lora_requests" in inspect.getsource(OpenAIServingModels)
     assert {"lora_name", "lora_path", "load_inplace"} <= set(LoadLoRAAdapterRequest.model_fields)
     assert {"mode", "clear_cache"} <= parameters(AsyncLLM.pause_generation)
     for name in ("resume_generation", "collective_rpc", "reset_prefix_cache", "update_weight_version", "errored"):

@@ -46,11 +46,10 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
     """`lengthwise serve --nccl` on the second device: after each send it answers with the version and its log-probs."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices, one for the worker")
-    from vllm_server import GENERATE, KEY, ask, asked, end, start
+    from vllm_server import GENERATE, KEY, ask, end, got, start
 
     from rl.rollouts.check import logprobs_of
     from rl.rollouts.vllm.nccl import GROUP_PORT, NcclChannel
-    from rl.rollouts.vllm.wire import read_answer
     from rl.rollouts.weights import checkpoint_tensors
 
     model = model.to("cuda:0", torch.bfloat16)
@@ -60,7 +59,8 @@ def test_a_worker_takes_weights_over_nccl(model: Any, prompts: Any, eos: Any, pe
         for version in range(2):
             channel.send(checkpoint_tensors(model), version)
             _, answer = worker(GENERATE, ask(prompts[0], eos))
-            completion = read_answer(answer, asked(prompts[0], eos), version=version)
+            completion, drawn_by = got(answer, prompts[0], eos)
+            assert drawn_by == version
             with torch.no_grad():
                 own = logprobs_of(model, prompts[0], completion).cpu()
             assert float((own - torch.tensor(completion.logprobs)).abs().mean()) <= HALF_TOLERANCE
@@ -74,10 +74,9 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
     """`--tensor-parallel-size 2`: the folder's weights are split over both devices, and log-probs stay the model's."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two CUDA devices")
-    from vllm_server import GENERATE, ask, asked, end, start
+    from vllm_server import GENERATE, ask, end, got, start
 
     from rl.rollouts.check import logprobs_of
-    from rl.rollouts.vllm.wire import read_answer
     from rl.rollouts.weights import write_weights
 
     worker, process = start("--tensor-parallel-size", "2", "--dtype", "bfloat16")
@@ -85,7 +84,8 @@ def test_a_worker_on_two_devices_answers_as_on_one(model: Any, prompts: Any, eos
         write_weights(model, tmp_path / "w")
         assert worker("/lengthwise/weights", {"version": 0, "path": str(tmp_path / "w")})[0] == 200
         _, answer = worker(GENERATE, ask(prompts[0], eos))
-        completion = read_answer(answer, asked(prompts[0], eos), version=0)
+        completion, drawn_by = got(answer, prompts[0], eos)
+        assert drawn_by == 0
         with torch.no_grad():
             own = logprobs_of(model, prompts[0], completion)
         assert float((own - torch.tensor(completion.logprobs)).abs().mean()) <= HALF_TOLERANCE

