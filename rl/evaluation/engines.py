@@ -69,7 +69,12 @@ def open_answerer(
         require_rows(load_config(path), name)
     on_gpu = launched().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
-    return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
+    return Answerer(engine_of(model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
+
+
+def engine_of(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
+    """An engine that answers as the model does, which was loaded from a path or hub name; `longest` as above."""
+    return ENGINES[choice.name](model, path, choice, longest)
 
 
 def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path | None = None) -> Measured:
