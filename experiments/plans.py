@@ -24,25 +24,46 @@ CLUSTER = Path(__file__).with_name("cluster")
 PAGE, RATES = CLUSTER / "PLANS.md", CLUSTER / "h100.yaml"
 PROMPTS = {"loongrl": Prompts(16_000.0, 16_384, assumed=True)}
 """Of recipes whose prompts are far from the 200 tokens that are assumed else."""
-HEAD = """# Every paper recipe on every launch
+ONE_HOUR = {
+    "one-gpu-24gb": "RTX 4090",
+    "one-gpu-24gb-lora": "RTX 4090",
+    "one-gpu-80gb": "H100",
+    "one-gpu-80gb-lora": "H100",
+}
+"""What to run first, and the card that it is for."""
+HEAD = """# Plans
 
-What `lengthwise train RECIPE --dry-run --launch FILE --rates experiments/cluster/h100.yaml` plans where neither model
-nor data are in reach, so with prompts of 200 tokens (16,000 for loongrl): a plan that fits on H100s with 80 GB, or what
-to change, in this order, until it does. `python -m experiments.plans` writes this page. Hours are those of all rollouts
-at their full budgets, if no group is dropped; the rates are reckoned from a data sheet, and no GPU has measured them.
-Where a recipe has stages, memory is the most of any, and hours are the sum.
+What dry runs plan without a GPU, without models and data. `python -m experiments.plans` writes this page. Hours are
+those of all rollouts at full budgets, evaluations not counted, by rates that are reckoned from data sheets: no GPU
+has measured them.
+
+## One GPU, one hour
+
+`lengthwise train RECIPE --dry-run --launch experiments/cluster/one_gpu.yaml --rates '{card: H100}'`, or
+`'{card: RTX 4090}'` for 24 GB.
+
 """
+PAPERS = """
+## Every paper recipe on every launch
+
+`lengthwise train RECIPE --dry-run --launch FILE --rates experiments/cluster/h100.yaml`, with prompts of 200 tokens
+(16,000 for loongrl): a plan that fits on H100s with 80 GB, or what to change, in this order, until it does. Hours are
+for no group dropped. Where a recipe has stages, memory is the most of any, and hours are the sum.
+"""
+COLUMNS = "| recipe | engine and its sizes | memory of a rank | hours | plan |\n|---|---|---|---|---|\n"
 
 
 def page() -> str:
     """The page, launch by launch."""
     rates, papers = read_rates(str(RATES)), {name: _resolved(name) for name in _papers()}
-    parts = [HEAD]
+    first = "".join(
+        f"| {name} | {_row(name, _resolved(name), Launch(), Rates(card=card))} |\n" for name, card in ONE_HOUR.items()
+    )
+    parts = [HEAD + COLUMNS + first + PAPERS]
     for file in _launches():
         launch = read_launch(str(file))
         rows = "".join(f"| {name} | {_row(name, found, launch, rates)} |\n" for name, found in papers.items())
-        table = f"| recipe | engine and its sizes | memory of a rank | hours | plan |\n|---|---|---|---|---|\n{rows}"
-        parts.append(f"## {file.name}: {launch.describe()}\n\n{table}")
+        parts.append(f"### {file.name}: {launch.describe()}\n\n{COLUMNS}{rows}")
     return "\n".join(parts)
 
 

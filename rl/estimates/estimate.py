@@ -261,7 +261,7 @@ def setup_of(
         packed=None if packed is None else min(packed, share * whole),
         trained=None if lora is None else _adapter(shape, lora),
         weight_bytes=weight_bytes,
-        frozen_bytes=weight_bytes if lora is None else QUANTIZED.get(str(lora.quantize), weight_bytes),
+        frozen_bytes=weight_bytes if lora is None else _frozen_bytes(lora, 2.0 if half else weight_bytes, weight_bytes),
         compute_bytes=2 if half or weight_bytes == 2.0 else 4,
         optimizer=str(getattr(config.optim, "value", config.optim)),
         reference=config.beta != 0 and lora is None,
@@ -276,6 +276,11 @@ def setup_of(
         evaluated=prompts.longest + recipe.evaluation.budget if recipe.data.eval else 0,
         cpu=launch.cpu,
     )
+
+
+def _frozen_bytes(part: LoraPart, computed: float, loaded: float) -> float:
+    """Of a weight under an adapter, which is held as it computes, unless modules of it are trained whole."""
+    return QUANTIZED.get(str(part.quantize), loaded if part.modules_to_save else min(computed, loaded))
 
 
 def _adapter(shape: Shape, part: LoraPart) -> int:

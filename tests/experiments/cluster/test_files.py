@@ -16,7 +16,7 @@ from dockerfile_parse import DockerfileParser
 from places import ROOT
 from processes import PATIENCE
 
-from experiments.plans import PAGE, page
+from experiments.plans import ONE_HOUR, PAGE, page
 from rl.estimates import read_rates
 from rl.launch.configuration import Launch, read_launch
 from rl.recipe.files import shipped_recipes
@@ -115,8 +115,12 @@ def test_the_slurm_job_launches_trainers_and_servers_on_their_nodes(workers: int
 def test_the_page_of_plans_is_what_the_estimates_say_now() -> None:
     assert PAGE.read_text() == page()  # else: python -m experiments.plans
     rows = [line for line in PAGE.read_text().splitlines() if line.endswith(("| fits |",)) or "| change: " in line]
-    assert len(rows) == len(PAPERS) * len(LAUNCHES)
+    assert len(rows) == len(PAPERS) * len(LAUNCHES) + len(ONE_HOUR)
     assert not [row for row in rows if "not enough" in row]
+    first = {row.split(" | ")[0].strip("| "): row.split(" | ")[3:] for row in rows[: len(ONE_HOUR)]}
+    assert list(first) == list(ONE_HOUR)
+    assert all(plan == "fits |" and float(hours) <= 1.0 for hours, plan in first.values())
+    assert {shipped_recipes()[name].parent.name for name in ONE_HOUR} == {"one_gpu"}
 
 
 @pytest.mark.parametrize("file", LAUNCHES)
