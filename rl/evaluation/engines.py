@@ -29,8 +29,8 @@ from rl.scratch import Scratch
 from rl.secrecy import require_address
 from rl.terminal import say
 
-GPU_SHARE = 0.85
-"""Of the device's memory that vLLM may take: nothing is trained beside it."""
+GPU_SHARE, SPARE = 0.85, 0.03
+"""Of the device's memory that vLLM may take at most, as nothing is trained beside it; and that it leaves free."""
 MINUTES = 10.0
 """How long an evaluation waits where no worker serves."""
 
@@ -105,6 +105,12 @@ def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longe
     return TransformersEngine(model.to(launched().device), choice.batch_size)
 
 
+def free_share() -> float:
+    """Of the device's memory that a vLLM engine can have beside what lies there, a copy of the model perhaps."""
+    free, total = torch.cuda.mem_get_info()
+    return max(SPARE, min(GPU_SHARE, free / total - SPARE))
+
+
 def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
     """vLLM in this process, an adapter on its base; it schedules by itself, whatever the batch size."""
     rank = adapter_rank(Path(path))
@@ -112,7 +118,7 @@ def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int)
         raise UserError(
             f"{path} has whole modules beside its adapter, which vLLM does not take: fold it with lengthwise merge"
         )
-    part = VllmPart(gpu_memory_utilization=GPU_SHARE) if torch.cuda.is_available() else VllmPart()
+    part = VllmPart(gpu_memory_utilization=free_share()) if torch.cuda.is_available() else VllmPart()
     engine = VllmEngine(base_of(path) or path, part, longest, str(model.dtype).removeprefix("torch."), rank)
     engine.load_weights(lambda: nullcontext(model), 0)
     return engine

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from rl.evaluation.engines import free_share
 from rl.recipe.files import load_recipe
 from rl.rollouts import TransformersEngine
 from rl.run.engines import answering, answers_by, load_seconds
@@ -34,3 +36,9 @@ def test_held_out_problems_are_answered_by_the_engine_of_the_rollouts_on_cuda_an
     ((_, path, choice, longest),) = asked
     assert (path, choice.name) == ("the/model", "vllm")
     assert longest > prepared.recipe.evaluation.budget
+
+
+def test_vllm_takes_what_lies_free_beside_the_model_that_it_is_to_answer_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, share in ((79.0, 0.85), (60.0, 0.72), (0.0, 0.03)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda free=free: (free, 80.0))
+        assert free_share() == pytest.approx(share)
