@@ -36,6 +36,9 @@ def train(
     accept_data: Annotated[
         bool, typer.Option("--accept-data", help="Go on though data, plug-ins or weights are others than before.")
     ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Try a run that the memory estimate says cannot fit on these devices.")
+    ] = False,
     api_key_env: KeyVariable = None,
     allow_host: AllowedHosts = None,
     quiet: Quiet = False,
@@ -63,7 +66,7 @@ def train(
         return
     if launch or rates or calibrate:
         raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
-    run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data, granted)
+    run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data, granted, anyway)
     if is_main_process():
         print_run(run)
         write_summary(json_file, json.loads(run.summary.read_text()))

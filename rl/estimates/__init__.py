@@ -5,8 +5,8 @@
 May import updates, rounds, recipe, launch and what lies below them. A model is only ever built without weights.
 """
 
+from rl.estimates.devices.rates import Rates, read_rates
 from rl.estimates.estimate import ASSUMED, Estimate, Prompts, estimate
-from rl.estimates.rates import Rates, read_rates
 from rl.estimates.shapes import Shape, known_config, known_models, shape_of
 from rl.estimates.text import lines
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-import torch
-
 from rl.estimates.compute import Passes, sampling_flops, training_flops
+from rl.estimates.devices.cards import this_device
+from rl.estimates.devices.rates import Rates
+from rl.estimates.devices.speed import Speed, speed
 from rl.estimates.memory import Memory, memory
-from rl.estimates.rates import Rates
 from rl.estimates.remedies import Remedy, remedies
 from rl.estimates.rollouts import Rounds, rounds_of
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
+from rl.estimates.sizes import Sizes, sized
 from rl.launch.configuration import Launch
 from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import LoraPart, Recipe
 from rl.recipe.trainer_config import batch_settings
 from rl.rounds.budgets import Budgets
+from rl.updates.varlen import PROVEN
 
 HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}
 QUANTIZED = {"nf4": 0.53, "int8": 1.01}
@@ -60,6 +63,10 @@ class Estimate:
     devices: int
     """Ranks, and workers beside them."""
     hours: tuple[float, float] | None
+    sizes: Sizes
+    """Of the engine, where the device's memory is known."""
+    reckoned: Speed | None
+    """By the card, where that is known."""
 
     @property
     def fits(self) -> bool | None:
@@ -95,6 +102,9 @@ class Estimate:
             "hours": self.hours,
             "cost": self.cost,
             "rates": vars(self.rates),
+            "engine": self.setup.engine,
+            "engine_sizes": vars(self.sizes),
+            "reckoned_rates": None if self.reckoned is None else vars(self.reckoned),
         }
 
 
@@ -109,13 +119,16 @@ def estimate(
     problems: int | None = None,
 ) -> Estimate:
     """What a recipe will take on a launch (by default, one rank on this machine). Errors: UserError."""
-    rates = rates or Rates()
-    here = launch is None and rates.gpu_memory is None and not torch.cuda.is_available()
-    launch = launch or Launch(cpu=here)
-    sizes = _sizes(recipe, config, launch)
-    setup = setup_of(recipe, config, budgets, shape, launch, prompts, sizes)
+    recipe, rates = with_engine(recipe), rates or Rates()
+    if launch is None:
+        launch, rates = _here(rates)
+    batch = _batch(recipe, config, launch)
+    setup, room = setup_of(recipe, config, budgets, shape, launch, prompts, batch), rates.memory
+    sizes = Sizes()
+    if room is not None and not launch.cpu:
+        setup, sizes = sized(setup, room, _given(recipe))
     rounds = rounds_of(
-        budgets, _steps(config, sizes, problems), config.round_steps, sizes.rollouts, _most_draws(recipe)
+        budgets, _steps(config, batch, problems), config.round_steps, batch.rollouts, _most_draws(recipe)
     )
     passes = passes_of(config)
     share = rates.length_share or 1.0
@@ -123,8 +136,10 @@ def estimate(
     drawn = (1.0, float(rounds.most_draws)) if rates.kept is None else (rounds.draws(rates.kept),) * 2
     one_sampling = fmean(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * rounds.trained
     training = fmean(training_flops(shape, prompts.mean, share * cap, passes) for cap in rounds.caps) * rounds.trained
-    room = None if rates.gpu_memory is None else rates.gpu_memory * 1e9 * (1 - setup.vllm_share)
     workers = len(recipe.rollouts.workers)
+    samplers = workers or launch.ranks
+    context = prompts.mean + share * fmean(rounds.caps) / 2
+    reckoned = speed(setup, rates.of_card, rounds.rollouts / samplers, context) if rates.of_card else None
     return Estimate(
         setup,
         memory(setup),
@@ -138,23 +153,44 @@ def estimate(
         (drawn[0] * one_sampling, drawn[1] * one_sampling),
         training,
         launch.ranks + workers,
-        _hours(sampled, training, rates, launch.ranks, workers or launch.ranks),
+        _hours(sampled, training, rates, reckoned, launch.ranks, samplers),
+        sizes,
+        reckoned,
     )
 
 
+def _here(rates: Rates) -> tuple[Launch, Rates]:
+    """One rank on this machine, and what is known of its device; of another's, where its memory is given."""
+    if rates.memory is not None:
+        return Launch(), rates
+    device = this_device()
+    if device is None:
+        return Launch(cpu=True), rates
+    card = rates.card or (device.card.name if device.card else None)
+    return Launch(), replace(rates, gpu_memory=device.memory, card=card)
+
+
+def _given(recipe: Recipe) -> Sizes:
+    """The sizes that a recipe says itself."""
+    part = recipe.rollouts
+    return Sizes(part.vllm.gpu_memory_utilization, part.vllm.sleep, part.batch_size, part.pool.in_flight_tokens)
+
+
 def _hours(
-    sampled: tuple[float, float], training: float, rates: Rates, ranks: int, samplers: int
+    sampled: tuple[float, float], training: float, rates: Rates, reckoned: Speed | None, ranks: int, samplers: int
 ) -> tuple[float, float] | None:
-    """One after the other, as a round has them."""
-    if rates.tokens_per_second is None or rates.tflops is None:
+    """One after the other, as a round has them; by the card where no rate is given."""
+    a_second = rates.tokens_per_second or (reckoned.tokens_per_second if reckoned else None)
+    tflops = rates.tflops or (reckoned.tflops if reckoned else None)
+    if a_second is None or tflops is None:
         return None
-    updates = training / (rates.tflops * 1e12 * ranks)
-    least, most = (tokens / (rates.tokens_per_second * samplers) + updates for tokens in sampled)
+    updates = training / (tflops * 1e12 * ranks)
+    least, most = (tokens / (a_second * samplers) + updates for tokens in sampled)
     return least / 3600, most / 3600
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class _Batch:
     """Of a round, on this launch."""
 
     rollouts: int
@@ -163,21 +199,21 @@ class _Sizes:
     """Of an update, padded as TRL has them."""
 
 
-def _sizes(recipe: Recipe, config: LengthGRPOConfig, launch: Launch) -> _Sizes:
+def _batch(recipe: Recipe, config: LengthGRPOConfig, launch: Launch) -> _Batch:
     given = batch_settings(recipe, launch.ranks)
     rows = int(given.get("per_device_train_batch_size") or config.per_device_train_batch_size)
     accumulation = int(given.get("gradient_accumulation_steps") or config.gradient_accumulation_steps)
     steps = int(given.get("steps_per_generation") or config.steps_per_generation)
-    return _Sizes(rows * steps * launch.ranks, rows, accumulation)
+    return _Batch(rows * steps * launch.ranks, rows, accumulation)
 
 
-def _steps(config: LengthGRPOConfig, sizes: _Sizes, problems: int | None) -> int:
+def _steps(config: LengthGRPOConfig, batch: _Batch, problems: int | None) -> int:
     """Optimiser steps of the run; one round's where nobody says how long it is."""
     if config.max_steps > 0:
         return int(config.max_steps)
     if problems is None:
         return int(config.round_steps)
-    groups = sizes.rollouts // config.num_generations
+    groups = batch.rollouts // config.num_generations
     return int(math.ceil(config.num_train_epochs * (problems // groups)) * config.round_steps)
 
 
@@ -200,7 +236,7 @@ def setup_of(
     shape: Shape,
     launch: Launch,
     prompts: Prompts,
-    sizes: _Sizes,
+    batch: _Batch,
 ) -> Setup:
     """What one rank of the launch holds and does."""
     dtype = str((config.model_init_kwargs or {}).get("dtype", "float32")).removeprefix("torch.")
@@ -210,31 +246,41 @@ def setup_of(
         half = True  # what a recipe that says nothing gets on CUDA
     packed = config.tokens_per_micro_batch
     attention = str((config.model_init_kwargs or {}).get("attn_implementation", ""))
+    varlen_default = not attention and not launch.cpu and config.sequence_chunk is None and shape.model_type in PROVEN
     whole = prompts.longest + budgets.maximum
-    share = sizes.rows * sizes.micro_batches
-    lora = recipe.lora
+    share = batch.rows * batch.micro_batches
+    lora, engine = recipe.lora, recipe.rollouts.engine
     return Setup(
         shape=shape,
         launch=launch,
         prompt=prompts.longest,
         completion=budgets.maximum,
-        rows=sizes.rows,
-        rollout_rows=min(recipe.rollouts.batch_size or sizes.rollouts, -(-sizes.rollouts // launch.ranks)),
-        micro_batches=sizes.micro_batches if packed is None else math.ceil(share * whole / max(packed, whole)),
+        rows=batch.rows,
+        rollout_rows=min(recipe.rollouts.batch_size or batch.rollouts, -(-batch.rollouts // launch.ranks)),
+        micro_batches=batch.micro_batches if packed is None else math.ceil(share * whole / max(packed, whole)),
         packed=None if packed is None else min(packed, share * whole),
         trained=None if lora is None else _adapter(shape, lora),
         weight_bytes=weight_bytes,
-        frozen_bytes=weight_bytes if lora is None else QUANTIZED.get(str(lora.quantize), weight_bytes),
+        frozen_bytes=weight_bytes if lora is None else _frozen_bytes(lora, 2.0 if half else weight_bytes, weight_bytes),
         compute_bytes=2 if half or weight_bytes == 2.0 else 4,
         optimizer=str(getattr(config.optim, "value", config.optim)),
         reference=config.beta != 0 and lora is None,
         checkpointing=config.gradient_checkpointing,
         chunk=config.sequence_chunk,
-        padding_free=packed is not None and "flash" in attention,
-        engine=recipe.rollouts.engine,
-        vllm_share=recipe.rollouts.vllm.gpu_memory_utilization if recipe.rollouts.engine == "vllm" else 0.0,
+        padding_free=packed is not None and (varlen_default or "flash" in attention),
+        engine=engine,  # type: ignore[arg-type]
+        vllm_share=(recipe.rollouts.vllm.gpu_memory_utilization or 0.0) if engine == "vllm" else 0.0,
+        vllm_sleep=recipe.rollouts.vllm.sleep or 0,
+        tensor_parallel=recipe.rollouts.vllm.tensor_parallel_size if engine == "vllm" else 1,
+        vllm_rollouts=-(-batch.rollouts // launch.ranks) * recipe.rollouts.vllm.tensor_parallel_size,
+        evaluated=prompts.longest + recipe.evaluation.budget if recipe.data.eval else 0,
         cpu=launch.cpu,
     )
+
+
+def _frozen_bytes(part: LoraPart, computed: float, loaded: float) -> float:
+    """Of a weight under an adapter, which is held as it computes, unless modules of it are trained whole."""
+    return QUANTIZED.get(str(part.quantize), loaded if part.modules_to_save else min(computed, loaded))
 
 
 def _adapter(shape: Shape, part: LoraPart) -> int:

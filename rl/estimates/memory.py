@@ -11,10 +11,13 @@ from rl.estimates.states import states
 
 Parts = dict[str, float]
 
+ASLEEP = 1.5e9
+"""Bytes that a vLLM engine keeps while it sleeps: its CUDA graphs. Reckoned."""
+
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by what they are, in each phase of a round. A vLLM engine's share of the device is not in it."""
+    """Bytes by what they are, in each phase of a round; a vLLM engine's where the device is known."""
 
     phases: dict[str, Parts]
     host: Parts
@@ -30,11 +33,17 @@ class Memory:
         return sum(self.phases[self.worst].values())
 
 
-def _gathered(setup: Setup) -> Parts:
-    """The whole copy of sharded weights that is there while a round is sampled, unless workers sample it."""
+def _engine(setup: Setup) -> Parts:
+    """What stands beside the trainer's own while a round is sampled: an engine in its process, a copy of the weights.
+
+    The copy of sharded weights is there unless workers sample; one for a vLLM that slept goes before its cache comes.
+    """
     copied = setup.launch.sharding == "zero3" or setup.engine != "workers"
-    whole = setup.shape.parameters * setup.compute_bytes
-    return {"whole weights": whole} if copied and setup.launch.shares_weights and setup.launch.ranks > 1 else {}
+    gathered = copied and setup.launch.shares_weights and setup.launch.ranks > 1
+    whole = float(setup.shape.parameters * setup.compute_bytes) if gathered else 0.0
+    if setup.vllm_bytes and setup.vllm_sleep:
+        whole = max(0.0, whole - max(0.0, setup.vllm_bytes - setup.vllm_fixed / setup.tensor_parallel))
+    return {name: size for name, size in (("whole weights", whole), ("vLLM", setup.vllm_bytes)) if size}
 
 
 def memory(setup: Setup) -> Memory:
@@ -51,10 +60,13 @@ def memory(setup: Setup) -> Memory:
     shape = setup.shape
     # Gradients come into being layer by layer, as what the layers saved goes; with more micro-batches they stay.
     kept = gradients if setup.micro_batches > 1 else 0.0
+    asleep = min(ASLEEP, setup.vllm_bytes) if setup.vllm_sleep else setup.vllm_bytes
+    if asleep:
+        working["vLLM"] = asleep
     embedding = 0.0 if setup.trained is not None else shape.head_parameters * 4.0
     return Memory(
         {
-            "sampling": {**lasting, **_gathered(setup), **sampling(setup)},
+            "sampling": {**lasting, **_engine(setup), **sampling(setup)},
             "update, backward begins": {
                 **lasting,
                 **working,

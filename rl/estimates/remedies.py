@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rl.estimates.memory import memory
 from rl.estimates.setup import Setup
+from rl.estimates.sizes import fitting_rows
 from rl.updates.chunked.model import PROVEN
 
 MOST_RANKS = 64
@@ -31,12 +32,12 @@ def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
     peak = memory(setup).peak
     for suggest in (
         _fewer_rollouts,
-        _workers,
         _fewer_rows,
         _fewer_tokens,
         _checkpoint,
         _chunk,
         _shard,
+        _tensor_parallel,
         _workers,
         _more_ranks,
         _half_moments,
@@ -72,21 +73,29 @@ def _checkpoint(setup: Setup, room: float) -> Iterator[Change]:
 
 
 def _fewer_rollouts(setup: Setup, room: float) -> Iterator[Change]:
-    def too_much(rows: int) -> bool:
-        """More than there is, and more than the update takes."""
-        found = memory(replace(setup, rollout_rows=rows))
-        return found.peak > room and found.worst == "sampling"
-
-    rows = setup.rollout_rows if setup.engine == "transformers" else 1
-    while rows > 1 and too_much(rows):
-        rows //= 2
-    if rows < setup.rollout_rows and not too_much(rows):
-        yield f"rollouts.batch_size: {rows}", replace(setup, rollout_rows=rows)
+    if setup.engine != "transformers":
+        return
+    rows = fitting_rows(setup, room)
+    fewer = replace(setup, rollout_rows=rows)
+    found = memory(fewer)
+    if rows < setup.rollout_rows and not (found.worst == "sampling" and found.peak > room):
+        yield f"rollouts.batch_size: {rows}", fewer
 
 
 def _workers(setup: Setup, room: float) -> Iterator[Change]:
-    if setup.engine != "workers" and memory(setup).worst == "sampling":
+    if setup.engine != "workers" and not setup.cpu and memory(setup).worst == "sampling":
         yield "rollouts.engine: workers, on devices of their own", replace(setup, engine="workers", vllm_share=0.0)
+
+
+def _tensor_parallel(setup: Setup, room: float) -> Iterator[Change]:
+    ranks = setup.tensor_parallel
+    while setup.vllm_bytes and ranks < min(8, setup.launch.ranks) and memory(setup).worst == "sampling":
+        ranks *= 2
+        fixed = setup.vllm_fixed / ranks
+        shared = replace(setup, tensor_parallel=ranks, vllm_share=min(setup.vllm_share, 1.2 * fixed / room))
+        if memory(shared).peak <= room:
+            yield f"rollouts.vllm.tensor_parallel_size: {ranks}", shared
+            return
 
 
 def _chunk(setup: Setup, room: float) -> Iterator[Change]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rl.estimates.devices.cards import USABLE
 from rl.estimates.shapes import Shape
 from rl.launch.configuration import Launch
+
+VLLM_WORKSPACE = 3e9
+"""Bytes that vLLM computes with beside weights and cache: activations of a prefill, CUDA graphs. Reckoned."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,33 @@ class Setup:
     padding_free: bool = False
     """Rows go through the model end to end, without mask and padding."""
     engine: Literal["transformers", "vllm", "workers"] = "transformers"
+    device: float | None = None
+    """Bytes of the device that a process may count on, where it is known."""
     vllm_share: float = 0.0
-    """Of the device's memory, to a vLLM engine beside the trainer."""
+    """Of all of the device's memory, to a vLLM engine beside the trainer."""
+    vllm_sleep: int = 0
+    """Whether it gives that back while the update runs: 1 or 2."""
+    tensor_parallel: int = 1
+    """Ranks that share a vLLM engine."""
+    vllm_rollouts: int = 1
+    """Of a round, that one vLLM engine samples."""
+    evaluated: int = 0
+    """Tokens of a held-out prompt and its completion, at most."""
     cpu: bool = False
 
     @property
     def length(self) -> int:
         return self.prompt + self.completion
+
+    @property
+    def vllm_bytes(self) -> float:
+        """Of a rank's device, to vLLM; 0 where the device is not known."""
+        return self.vllm_share * (self.device or 0.0) / USABLE if self.engine == "vllm" else 0.0
+
+    @property
+    def vllm_fixed(self) -> float:
+        """What a vLLM engine holds beside its cache: weights in half precision, what it computes with, CUDA graphs."""
+        return 2.0 * self.shape.parameters + VLLM_WORKSPACE
 
     @property
     def tokens(self) -> int:

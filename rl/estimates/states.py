@@ -46,7 +46,8 @@ def states(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
     (host if launch.offload_optimizer else device)["optimiser"] = optimizer
     if launch.sharding == "ddp" and ranks > 1:
         device["DDP's buckets"] = trained * width
-    if setup.autocast:
+    held_wide = setup.trained is None or setup.frozen_bytes > setup.compute_bytes
+    if setup.autocast and held_wide:
         device["weights in half precision"] = shape.layers * shape.layer_parameters * setup.compute_bytes
     if launch.shares_weights:  # a layer, the one that is fetched ahead, and the embeddings
         embeddings = shape.head_parameters * (1 if shape.tied else 2)

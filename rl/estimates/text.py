@@ -10,8 +10,10 @@ GB = 1e9
 
 def lines(found: Estimate) -> list[str]:
     """What a dry run prints below its checks."""
+    sizes = found.sizes.describe()
     return [
         _line("launch", found.setup.launch.describe() + (", on a CPU" if found.setup.cpu else "")),
+        *([_line("sizes", f"{sizes} (rollouts, by this estimate where the recipe does not say)")] if sizes else []),
         *_memory(found),
         *_fit(found),
         *_tokens(found),
@@ -50,8 +52,7 @@ def _largest(parts: dict[str, float]) -> str:
 def _fit(found: Estimate) -> list[str]:
     if found.room is None:
         return []
-    share = found.setup.vllm_share
-    room = f"{_size(found.room)}" + (f" that vLLM's share of {share:g} leaves" if share else "")
+    room = _size(found.room)
     if found.fits:
         return [_line("fits", f"in {room}")]
     given = [_line("NO FIT", f"needs {_size(found.memory.peak)}, has {room}; change, in this order:")]
@@ -88,13 +89,31 @@ def _dropped(found: Estimate) -> str:
 
 def _time(found: Estimate) -> list[str]:
     if found.hours is None:
-        return [_line("time", "not known: give --rates with tokens_per_second and tflops, or --calibrate")]
+        return [
+            _line("time", "not known: give --rates with card, or with tokens_per_second and tflops, or --calibrate")
+        ]
     hours = " to ".join(dict.fromkeys(_hours(each) for each in found.hours))
     cost = found.cost
     price = "" if cost is None else ", cost " + " to ".join(dict.fromkeys(f"{each:,.2f}" for each in cost))
     return [
-        _line("time", f"{hours} on {found.devices} device{'s' * (found.devices > 1)}{price}; evaluations not counted")
+        _line("rates", f"{_rate(found)} of a rank or worker"),
+        _line("time", f"{hours} on {found.devices} device{'s' * (found.devices > 1)}{price}; evaluations not counted"),
     ]
+
+
+def _rate(found: Estimate) -> str:
+    """Sampling by the engine, and training; of each whether it was given, or reckoned from a data sheet."""
+    rates, card, said = found.rates, found.reckoned, []
+    for given, own, unit in (
+        (rates.tokens_per_second, card and card.tokens_per_second, f"tokens/s sampled by {found.setup.engine}"),
+        (rates.tflops, card and card.tflops, "TFLOP/s trained"),
+    ):
+        if given is not None:
+            said.append(f"{given:,.3g} {unit} (given)" if given < 1000 else f"{given:,.0f} {unit} (given)")
+        elif own is not None:
+            how = f"(reckoned from the data sheet of {rates.card}, not measured)"
+            said.append(f"{own:,.0f} {unit} {how}")
+    return ", ".join(said)
 
 
 def _hours(hours: float) -> str:

@@ -29,8 +29,8 @@ from rl.scratch import Scratch
 from rl.secrecy import require_address
 from rl.terminal import say
 
-GPU_SHARE = 0.85
-"""Of the device's memory that vLLM may take: nothing is trained beside it."""
+GPU_SHARE, SPARE = 0.85, 0.03
+"""Of the device's memory that vLLM may take at most, as nothing is trained beside it; and that it leaves free."""
 MINUTES = 10.0
 """How long an evaluation waits where no worker serves."""
 
@@ -69,7 +69,12 @@ def open_answerer(
         require_rows(load_config(path), name)
     on_gpu = launched().device.type == "cuda"
     model = load_model(path, dtype="auto" if on_gpu else torch.float32)
-    return Answerer(ENGINES[choice.name](model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
+    return Answerer(engine_of(model, path, choice, longest), tokenizer, end_ids(model, tokenizer), name)
+
+
+def engine_of(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
+    """An engine that answers as the model does, which was loaded from a path or hub name; `longest` as above."""
+    return ENGINES[choice.name](model, path, choice, longest)
 
 
 def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path | None = None) -> Measured:
@@ -100,6 +105,12 @@ def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longe
     return TransformersEngine(model.to(launched().device), choice.batch_size)
 
 
+def free_share() -> float:
+    """Of the device's memory that a vLLM engine can have beside what lies there, a copy of the model perhaps."""
+    free, total = torch.cuda.mem_get_info()
+    return max(SPARE, min(GPU_SHARE, free / total - SPARE))
+
+
 def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:
     """vLLM in this process, an adapter on its base; it schedules by itself, whatever the batch size."""
     rank = adapter_rank(Path(path))
@@ -107,7 +118,7 @@ def _vllm(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int)
         raise UserError(
             f"{path} has whole modules beside its adapter, which vLLM does not take: fold it with lengthwise merge"
         )
-    part = VllmPart(gpu_memory_utilization=GPU_SHARE) if torch.cuda.is_available() else VllmPart()
+    part = VllmPart(gpu_memory_utilization=free_share()) if torch.cuda.is_available() else VllmPart()
     engine = VllmEngine(base_of(path) or path, part, longest, str(model.dtype).removeprefix("torch."), rank)
     engine.load_weights(lambda: nullcontext(model), 0)
     return engine

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from rl.errors import UserError
+from rl.folders import kept
 from rl.folders.lock import LOCK
 from rl.folders.sums import note
 from rl.folders.whole import whole_file
@@ -29,8 +28,6 @@ from rl.recipe.parts import Recipe
 from rl.secrecy import clean
 
 Status = Literal["new", "unfinished", "finished"]
-_STAGE_MODEL = re.compile(r"\.\./\d+-[^/]+/final")
-_OLD_STAGE_MODEL = re.compile(r"/.*/stages/(\d+-[^/]+/final)")
 
 
 ROWS = 256
@@ -100,7 +97,7 @@ class RunFolder:
 
     def model_of(self, recipe: Recipe) -> str:
         """The model that a recipe of this folder names, by a path or hub name."""
-        return str(self.path / recipe.model) if _STAGE_MODEL.fullmatch(recipe.model) else recipe.model
+        return str(self.path / recipe.model) if kept.STAGE_MODEL.fullmatch(recipe.model) else recipe.model
 
     def logged(self) -> list[dict[str, Any]]:
         """What was logged so far, over all stages where there are any, steps counted on."""
@@ -148,12 +145,13 @@ class RunFolder:
             return "new"
         if not self._is_run():
             raise UserError(f"{self.path} exists and is not a run folder; choose another --out")
-        written = self.written_recipe()
-        if _STAGE_MODEL.fullmatch(recipe.model):
-            written = _of_any_place(written)
-        if _what_is_run(written) != _what_is_run(yaml.safe_load(recipe.to_yaml())):
+        if not kept.is_of(self.written_recipe(), recipe):
             raise UserError(f"{self.path} holds a run of another recipe; choose another --out, or --overwrite it")
         return "finished" if self.is_finished() else "unfinished"
+
+    def as_begun(self, recipe: Recipe) -> Recipe:
+        """The recipe with what the run here began with where it leaves that to the machine. Errors: UserError."""
+        return kept.adopted(recipe, self.written_recipe()) if self.path.is_dir() and self._is_run() else recipe
 
     def is_finished(self) -> bool:
         """Whether there is a summary, and not of a run that diverged."""
@@ -247,21 +245,6 @@ class RunFolder:
         target.parent.mkdir(exist_ok=True)
         with whole_file(target, f"{target.stem}.tmp") as temporary:
             pq.write_table(rollouts, temporary, row_group_size=ROWS)
-
-
-def _of_any_place(written: dict[str, Any]) -> dict[str, Any]:
-    """A recipe whose model is that of the stage before, as it is written now: earlier versions wrote where it lay."""
-    found = _OLD_STAGE_MODEL.fullmatch(str(written.get("model")))
-    return {**written, "model": f"../{found[1]}"} if found else written
-
-
-def _what_is_run(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe without what may change from one start of its run to the next: who the workers are."""
-    rollouts = recipe.get("rollouts")
-    if not isinstance(rollouts, Mapping):
-        return dict(recipe)
-    changing = ("workers", "pool", "wait_minutes")
-    return {**recipe, "rollouts": {name: value for name, value in rollouts.items() if name not in changing}}
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from rl.errors import UserError
 from rl.ranks import launched
 from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
 from rl.recipe.trainer_values import require_values
@@ -27,7 +28,11 @@ BATCH = {
 
 
 def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPOConfig:
-    """The trainer's configuration for a recipe; an unknown or misplaced key is an error that says so."""
+    """The trainer's configuration for a recipe; an unknown or misplaced key is an error that says so.
+
+    An engine that is left to the machine is the one of this machine.
+    """
+    recipe = with_engine(recipe)
     require_values(recipe.trainer, recipe.name)
     clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
     if clash:
@@ -85,9 +90,8 @@ def _require_engine(recipe: Recipe) -> None:
             f"{recipe.name}: rollouts.max_staleness samples a round while another trains, which only rollouts.engine "
             "workers can; set it to 0"
         )
-    for name in ("in_flight", "seconds", "load_seconds"):
-        if getattr(part.pool, name) <= 0:
-            raise UserError(f"{recipe.name}: rollouts.pool.{name} must be above 0, not {getattr(part.pool, name)}")
+    if part.pool.seconds <= 0:
+        raise UserError(f"{recipe.name}: rollouts.pool.seconds must be above 0, not {part.pool.seconds}")
 
 
 def require_shardable(recipe: Recipe) -> None:

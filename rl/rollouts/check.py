@@ -7,6 +7,7 @@ show it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from accelerate.utils import gather_object
@@ -18,8 +19,27 @@ from rl.rollouts.ask import Ask, Completion, Sampling
 from rl.rollouts.engine import Engine, Weights
 from rl.rollouts.streams import stable_seed
 
-FLOAT32_TOLERANCE, HALF_TOLERANCE = 1e-4, 5e-2
-"""Nats a token, in the mean, that rounding explains: where both compute in float32, and where either does not."""
+FLOAT32_TOLERANCE, HALF_TOLERANCE, EXPERTS_TOLERANCE = 1e-4, 5e-2, 2e-1
+"""Nats a token, in the mean, that rounding explains: where both compute in float32, where either does not, and there of
+a mixture of experts, where a rounded router sends some tokens to other experts. Weights that did not arrive are random
+ones, apart by whole nats."""
+
+
+def tolerance(half: bool, experts: bool) -> float:
+    """Nats a token that are no sign of other weights."""
+    if not half:
+        return FLOAT32_TOLERANCE
+    return EXPERTS_TOLERANCE if experts else HALF_TOLERANCE
+
+
+def has_experts(model: Any) -> bool:
+    """Whether a router chooses the layers that a token goes through, by the model's configuration."""
+    config = model.config.get_text_config()
+    return any(int(getattr(config, name, None) or 0) > 1 for name in EXPERTS)
+
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+"""How configurations call the number of a layer's experts."""
 
 
 class WeightCheck:
@@ -28,8 +48,9 @@ class WeightCheck:
     PROMPTS, TOKENS = 4, 8
     """How many prompts are completed, and by how many tokens at most."""
 
-    def __init__(self, every: int, half: bool) -> None:
-        self.every, self.half = every, half
+    def __init__(self, every: int, half: bool, experts: bool = False) -> None:
+        """`half`: the trainer computes in half precision; `experts`: its model is a mixture of experts."""
+        self.every, self.half, self.experts = every, half, experts
         self._last: int | None = None
 
     def due(self, step: int) -> bool:
@@ -44,12 +65,12 @@ class WeightCheck:
         for copy in engine.copies():
             half = self.half or copy.health().dtype != "float32"
             apart = distance(copy, weights, prompts[: self.PROMPTS], eos_ids, self.TOKENS)
-            found.append((apart, HALF_TOLERANCE if half else FLOAT32_TOLERANCE))
-        for apart, tolerance in gather_object(found):
-            if not apart <= tolerance:  # NaN too
+            found.append((apart, tolerance(half, self.experts)))
+        for apart, allowed in gather_object(found):
+            if not apart <= allowed:  # NaN too
                 raise UserError(
                     f"step {step}: the weights did not arrive in the rollout engine: its log-probs differ from the "
-                    f"trainer's by {apart:.2g} nats a token, where rounding explains {tolerance:.0e}; give both the "
+                    f"trainer's by {apart:.2g} nats a token, where rounding explains {allowed:.0e}; give both the "
                     "same model and dtype, or set rollouts.engine to transformers"
                 )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rewards.verifier import Isolated
 from rl.errors import OutOfReach, UserError
-from rl.estimates import ASSUMED, Estimate, Prompts, Rates, Shape, estimate, known_config, lines, shape_of
-from rl.evaluation import encode_prompts
+from rl.estimates import Estimate, Rates, lines, shape_of
 from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch
-from rl.models import load_config, quieten_libraries, resolve_model
+from rl.models import load_config, quieten_libraries
 from rl.problems.data import ProblemSet, load_problems
+from rl.recipe.engine_choice import Machine, choose, with_engine
 from rl.recipe.files import load_recipe
 from rl.recipe.marked import marked_yaml
 from rl.recipe.parts import Recipe, SourcePart
@@ -23,10 +22,8 @@ from rl.recipe.trainer_config import require_shardable
 from rl.recipe.values import stages_of
 from rl.run.engines import require_engine
 from rl.run.prepare import Prepared, Resolved, prepare, resolve
+from rl.run.room import estimated, prompts_of
 from rl.secrecy import Granted
-
-COUNTED = 512
-"""Prompts whose tokens are counted, spread over all of them."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +58,20 @@ def dry_run(
     estimates: dict[str, Estimate] = {}
     loaded: dict[str, ProblemSet] = {}
     rates = rates or Rates()
+    machine = None if launch is None else Machine(cuda=not launch.cpu, vllm=True)
+    said.append(f"engine     {choose(recipe, machine).describe()}")
+    recipe = with_engine(recipe, machine)
     for place, (name, part) in enumerate(stages_of(recipe) or [("", recipe)], 1):
         target = folder.stage(place, name) if name else folder
         said += [f"stage      {target.path.name}"] if name else []
         if launch is not None and launch.sharding == "fsdp":
             require_shardable(part)
-        looked, checks = _look(part, target.path, loaded, granted)
+        looked, checks = _look(part, target.path, loaded, granted, machine)
         try:
             if calibrated and place == 1:
                 rates, measured = _calibrate(looked, rates)
                 checks += measured
-            found = _estimate(looked, launch, rates)
+            found = estimated(looked, launch, rates)
         finally:
             if isinstance(looked.verifier, Isolated):
                 looked.verifier.close()
@@ -85,15 +85,15 @@ def dry_run(
 
 
 def _look(
-    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet], granted: Granted | None
+    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet], granted: Granted | None, machine: Machine | None
 ) -> tuple[Resolved, list[str]]:
-    """The recipe as far as it can be prepared here, and what came of it."""
+    """The recipe as far as it can be prepared here, and what came of it; with `machine`, for that one."""
     try:
-        prepared = prepare(recipe, out, loaded, granted)
+        prepared = prepare(recipe, out, loaded, granted, machine)
     except OutOfReach as error:
-        resolved = resolve(recipe, out)
+        resolved = resolve(recipe, out, machine)
         return resolved, [*resolved.functions(), *_data(resolved), f"not here   {error}; what needs it was not checked"]
-    require_engine(prepared)
+    require_engine(prepared, here=machine is None)
     return prepared, prepared.describe()
 
 
@@ -113,34 +113,6 @@ def _data(resolved: Resolved) -> Iterator[str]:
 
 def _is_local(source: SourcePart) -> bool:
     return Path(source.source).exists() or ":" in source.source or bool(Path(source.source).suffix)
-
-
-def _estimate(looked: Resolved, launch: Launch | None, rates: Rates) -> Estimate | None:
-    shape = _shape(looked.recipe.model, looked.config.trust_remote_code)
-    if shape is None:
-        return None
-    recipe, config, budgets = looked.recipe, looked.config, looked.budgets
-    prompts = prompts_of(looked) if isinstance(looked, Prepared) else ASSUMED
-    problems = len(looked.train.problems) if isinstance(looked, Prepared) else None
-    return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)
-
-
-def _shape(model: str, trust_remote_code: bool) -> Shape | None:
-    """By the model's own configuration or, where that is not in reach, by the table that ships."""
-    try:
-        return shape_of(load_config(resolve_model(model), trust_remote_code), trust_remote_code)
-    except OutOfReach:
-        config = known_config(model)
-        return None if config is None else shape_of(config)
-
-
-def prompts_of(prepared: Prepared) -> Prompts:
-    """Tokens of the training problems' prompts, their longest budget written in where one is."""
-    problems, budgets = prepared.train.problems, prepared.budgets
-    step = -(-len(problems) // COUNTED)
-    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems[::step]]
-    lengths = [len(ids) for ids in encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)]
-    return Prompts(fmean(lengths), max(lengths))
 
 
 def _calibrate(looked: Resolved, rates: Rates) -> tuple[Rates, list[str]]:

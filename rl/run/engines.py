@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedModel
 
 from rl.errors import UserError
+from rl.estimates import Shape, shape_of
+from rl.evaluation.engines import EngineChoice, engine_of
+from rl.folders.run import RunFolder
 from rl.models import base_of, load_config
 from rl.ranks import launched
+from rl.recipe.engine_choice import Choice, choose, this_machine, with_engine
+from rl.recipe.parts import Recipe
 from rl.recipe.rollout_parts import RolloutPart
 from rl.rollouts.check import WeightCheck
 from rl.rollouts.engine import Engine, TransformersEngine
@@ -21,18 +28,32 @@ from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 from rl.run.prepare import Prepared
-from rl.run.room import longest_prompt
+from rl.run.room import longest_held_out, longest_prompt
+
+LOADING, LOADING_GB = 300.0, 5.0
+"""Seconds that workers may take to load weights: in any case, and for each GB that is sent to each of them."""
 
 
-def require_engine(prepared: Prepared) -> None:
-    """Refuse an engine that this launch could not start, or not ask, before anything is written. Errors: UserError."""
+def require_engine(prepared: Prepared, here: bool = True) -> None:
+    """Refuse an engine that this launch could not start, or not ask, before anything is written. Errors: UserError.
+
+    `here`: this is the machine that will run it; else only what holds on any is looked at.
+    """
+    if here:
+        _require_here(prepared)
+    if prepared.recipe.rollouts.engine == "vllm":
+        model_length(prepared)
+    else:
+        longest_prompt(prepared)
+
+
+def _require_here(prepared: Prepared) -> None:
     part = prepared.recipe.rollouts
     if part.engine == "workers":
         _key(prepared)
         if part.pool.weights == "nccl" and not torch.cuda.is_available():
             raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":
-        longest_prompt(prepared)
         return
     require_vllm("rollouts.engine: vllm")
     if part.vllm.sleep and not torch.cuda.is_available():
@@ -43,19 +64,23 @@ def require_engine(prepared: Prepared) -> None:
             f"rollouts.vllm.tensor_parallel_size {size} does not divide the launch's {ranks} ranks; change either, or "
             "use rollouts.engine: workers, whose tensor parallelism is their own"
         )
-    model_length(prepared)
 
 
 def build_engine(prepared: Prepared, model: str) -> Engine:
     """The engine of `rollouts`, for the model at this path or hub name; it has no weights of its own yet."""
-    part = prepared.recipe.rollouts
+    part, sizes = prepared.recipe.rollouts, prepared.sizes
     if part.engine == "transformers":
-        return TransformersEngine(batch_size=part.batch_size)
+        return TransformersEngine(batch_size=part.batch_size or sizes.rows)
     if part.engine == "vllm":
         rank = prepared.recipe.lora.rank if prepared.recipe.lora else None
+        share, sleep = part.vllm.gpu_memory_utilization, part.vllm.sleep
         return VllmEngine(
             base_of(model) or model,
-            part.vllm,
+            replace(
+                part.vllm,
+                gpu_memory_utilization=sizes.share if share is None else share,
+                sleep=sizes.sleep if sleep is None else sleep,
+            ),
             model_length(prepared),
             dtype_of(prepared),
             rank,
@@ -63,18 +88,67 @@ def build_engine(prepared: Prepared, model: str) -> Engine:
     return _workers(prepared, model)
 
 
+def settled(recipe: Recipe, run: RunFolder, overwrite: bool = False) -> tuple[Recipe, Choice]:
+    """The recipe with its engine in the place of `auto`, and why it is that one: a run keeps what it began with.
+
+    Errors: UserError where this machine has not what it began with.
+    """
+    begun = recipe if overwrite else run.as_begun(recipe)
+    if begun.rollouts.engine == recipe.rollouts.engine:
+        return with_engine(begun), choose(begun)
+    machine = this_machine()
+    if begun.rollouts.engine == "vllm" and not machine.vllm:
+        raise UserError(
+            f"{run.path} was begun with rollouts.engine vllm, and vLLM is not installed here: install it "
+            "(pip install 'lengthwise[vllm]'), or begin again with another --out or --overwrite"
+        )
+    return begun, Choice(begun.rollouts.engine, f"as {run.path} began")
+
+
+def answers_by(prepared: Prepared) -> str:
+    """The engine of evaluations: on CUDA that of the rollouts, as the transformers engine takes many times longer."""
+    return prepared.recipe.rollouts.engine if torch.cuda.is_available() else "transformers"
+
+
+def answering(prepared: Prepared, model: PreTrainedModel, path: str) -> Engine:
+    """An engine that answers held-out problems as the model does, which was loaded from a path or hub name."""
+    recipe, name, most = prepared.recipe, answers_by(prepared), prepared.sizes.evaluation_rows
+    rows = min(recipe.evaluation.batch_size, most or recipe.evaluation.batch_size)
+    if name == "transformers":
+        return TransformersEngine(model, rows)
+    workers = tuple(recipe.rollouts.workers) if name == "workers" else ()
+    choice = EngineChoice(name, rows, workers, _key(prepared))
+    return engine_of(model, path, choice, longest_held_out(prepared))
+
+
 def _workers(prepared: Prepared, model: str) -> WorkersEngine:
-    part, config = prepared.recipe.rollouts, prepared.config
+    part, config, ranks = prepared.recipe.rollouts, prepared.config, launched().num_processes
+    tokens = part.pool.in_flight_tokens or prepared.sizes.in_flight_tokens
     key = _key(prepared)
-    vocabulary = load_config(model, config.trust_remote_code).get_text_config().vocab_size
+    settings = load_config(model, config.trust_remote_code)
+    vocabulary = settings.get_text_config().vocab_size
+    load = part.pool.load_seconds or load_seconds(_sent(prepared, shape_of(settings)), len(part.workers))
     return WorkersEngine(
         [HttpWorker(address, vocabulary, key) for address in part.workers],
         Path(config.output_dir).resolve().parent / WEIGHTS,
         part.wait_minutes,
-        Limits(max(1, part.pool.in_flight // launched().num_processes)),
-        Timing(part.pool.seconds, part.pool.seconds_per_token, load=part.pool.load_seconds),
+        Limits(max(1, part.pool.in_flight // ranks), tokens // ranks if tokens else Limits.tokens),
+        Timing(part.pool.seconds, part.pool.seconds_per_token, load=load),
         _channels(part, key) if part.pool.weights == "nccl" else None,
     )
+
+
+def load_seconds(size: float, workers: int) -> float:
+    """What so many workers may take to get so many bytes each, uploaded one after the other at 0.2 GB a second."""
+    return LOADING + LOADING_GB * size * workers / 1e9
+
+
+def _sent(prepared: Prepared, shape: Shape) -> float:
+    """Bytes of the weights that a worker is sent: an adapter's, or the whole model's."""
+    lora = prepared.recipe.lora
+    targets = None if lora is None or lora.target_modules == "all-linear" else lora.target_modules
+    count = shape.parameters if lora is None else shape.adapter_parameters(lora.rank, targets)
+    return count * (2.0 if dtype_of(prepared) in ("bfloat16", "float16") else 4.0)
 
 
 def _channels(part: RolloutPart, key: str | None) -> Channels:

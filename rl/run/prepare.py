@@ -12,6 +12,7 @@ from rewards import LengthReward
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
+from rl.estimates.sizes import Sizes
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
@@ -23,6 +24,7 @@ from rl.problems.prompts import require_places
 from rl.problems.sampler import ProblemSampler
 from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.engine_choice import Machine, with_engine
 from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
@@ -53,6 +55,8 @@ class Resolved:
     order: ProblemOrder
     verifier: Verifier
     granted: Granted = field(default=Granted(), kw_only=True)
+    sizes: Sizes = field(default=Sizes(), kw_only=True)
+    """Of its engine, where the recipe leaves them to the memory estimate."""
 
     def functions(self) -> list[str]:
         """What each function that the recipe names was taken for."""
@@ -109,8 +113,12 @@ class Prepared(Resolved):
         return [*lines, f"thinking   {thinking}"] if thinking else lines
 
 
-def resolve(recipe: Recipe, out: Path) -> Resolved:
-    """Find every plug-in and check every setting, with neither model nor data. Errors: UserError."""
+def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolved:
+    """Find every plug-in and check every setting, with neither model nor data. Errors: UserError.
+
+    `machine`: what `rollouts.engine: auto` is chosen for; by default this one.
+    """
+    recipe = with_engine(recipe, machine)
     require_no_secrets(recipe.to_dict(), recipe.name)
     require_values(recipe.trainer, recipe.name)
     require_places(recipe.data.prompt)
@@ -134,13 +142,18 @@ def resolve(recipe: Recipe, out: Path) -> Resolved:
 
 
 def prepare(
-    recipe: Recipe, out: Path, loaded: dict[str, ProblemSet] | None = None, granted: Granted | None = None
+    recipe: Recipe,
+    out: Path,
+    loaded: dict[str, ProblemSet] | None = None,
+    granted: Granted | None = None,
+    machine: Machine | None = None,
 ) -> Prepared:
     """Resolve and check everything that can be checked before anything is written or trained.
 
-    `loaded` keeps problem sets from one call to the next: stages mostly share theirs.
+    `loaded` keeps problem sets from one call to the next: stages mostly share theirs. `machine` as of `resolve`.
     """
-    resolved = replace(resolve(recipe, out), granted=granted or Granted())
+    resolved = replace(resolve(recipe, out, machine), granted=granted or Granted())
+    recipe = resolved.recipe
     config, order, verifier = resolved.config, resolved.order, resolved.verifier
     model = resolve_model(recipe.model)
     settings = require_loadable(model, config)

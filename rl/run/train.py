@@ -26,19 +26,20 @@ from rl.launch.check import require_ranks, require_sharding
 from rl.models import quieten_libraries
 from rl.problems.data import ProblemSet
 from rl.ranks import found_by_main, is_main_process, launched
+from rl.recipe.engine_choice import Choice
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.report import write_diverged, write_run_report
-from rl.rollouts import TransformersEngine
 from rl.rollouts.weights import WEIGHTS, clear_weights
 from rl.run.course import keep_course
-from rl.run.engines import build_engine, require_engine
+from rl.run.engines import answering, answers_by, build_engine, require_engine, settled
 from rl.run.final import round_as_saved, save_final
 from rl.run.inputs import keep_inputs
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
+from rl.run.room import fitted_here
 from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
@@ -57,10 +58,12 @@ def train(
     quiet: bool = False,
     accept_data: bool = False,
     granted: Granted | None = None,
+    anyway: bool = False,
 ) -> RunFolder:
     """Train a recipe to its end and report; resume it where it stopped; only report it if finished.
 
-    `accept_data`: go on with other problems, plug-in files or weights than the run was begun with.
+    `accept_data`: go on with other problems, plug-in files or weights than the run was begun with. `anyway`: try what
+    the memory estimate says cannot fit on this launch's devices.
 
     Errors: `rl.trainer.signals.Stopped`, a SystemExit, where a signal ended it.
     """
@@ -72,15 +75,26 @@ def train(
     cleared = overwrite and bool(run.clearable())
     if not cleared and run.status(recipe) == "finished":
         return run
+    recipe, choice = settled(recipe, run, overwrite)
     with passed_over():
-        _train_planned(recipe, run, overwrite, quiet, accept_data, granted or Granted())
+        _train_planned(recipe, choice, run, overwrite, quiet, accept_data, granted or Granted(), anyway)
     return run
 
 
 def _train_planned(
-    recipe: Recipe, run: RunFolder, overwrite: bool, quiet: bool, accept_data: bool, granted: Granted
+    recipe: Recipe,
+    choice: Choice,
+    run: RunFolder,
+    overwrite: bool,
+    quiet: bool,
+    accept_data: bool,
+    granted: Granted,
+    anyway: bool,
 ) -> None:
-    plan = _plan(recipe, run, granted)
+    plan = [(fitted_here(prepared, anyway), folder) for prepared, folder in _plan(recipe, run, granted)]
+    if is_main_process() and not quiet:
+        sizes = plan[0][0].sizes.describe()
+        say(f"rollouts by {choice.describe()}" + (f" ({sizes})" if sizes else ""), error=True)
     _warn(plan)
     try:
         with locked(run.path):
@@ -279,14 +293,15 @@ def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, wh
     recipe, source = prepared.recipe, prepared.recipe.data.eval
     assert source is not None
     asked = asked_by(
-        prepared.tokenizer, prepared.eval, source, prepared.verifier, recipe_protocol(recipe), "transformers"
+        prepared.tokenizer, prepared.eval, source, prepared.verifier, recipe_protocol(recipe), answers_by(prepared)
     )
     with trainer.weights.whole() as model:
         if when == "after":
             round_as_saved(model, run.final)
-        engine = TransformersEngine(model, recipe.evaluation.batch_size)
+        engine = answering(prepared, model, prepared.model if when == "before" else str(run.final))
         name = recipe.model if when == "before" else recipe.name
         answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
         result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
+        engine.close()
     if trainer.accelerator.is_main_process:
         result.save(target)

@@ -22,7 +22,7 @@ from rl.errors import UserError
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
 from rl.trainer.plain import Theirs
-from rl.updates import correction, padding_free
+from rl.updates import correction, padding_free, varlen
 from rl.updates.metrics import OneRank, join
 from rl.updates.packed_round import Example, PackedRound
 from rl.updates.packer import Packer
@@ -38,6 +38,15 @@ def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> No
             "tokens_per_micro_batch would change the router's auxiliary loss, which depends on what is in a "
             "micro-batch; set trainer.router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
         )
+
+
+def attend_without_padding(model: Any, config: LengthGRPOConfig) -> None:
+    """Have packed rows go without padding where kernels for it run, unless the user chose an attention or chunks."""
+    chosen = "attn_implementation" in (config.model_init_kwargs or {}) or config.sequence_chunk is not None
+    if config.tokens_per_micro_batch is None or chosen or not hasattr(model, "config"):
+        return
+    if varlen.is_default(model.config, config.device):
+        varlen.use(model)
 
 
 class PackedUpdates:
@@ -118,7 +127,7 @@ class PackedUpdates:
         if self.packer.padded:
             return theirs(model, ids, mask, keep, *args, **kwargs)
         with self.trainer.accelerator.autocast():
-            outputs = model(**padding_free.end_to_end(ids, mask, keep), fused_lm_head=True)
+            outputs = model(**padding_free.inputs_of(model, ids, mask, keep), fused_lm_head=True)
         entropy = padding_free.back_to_rows(outputs.entropy, mask, keep) if kwargs.get("compute_entropy") else None
         return padding_free.back_to_rows(outputs.log_probs, mask, keep), entropy, None
 

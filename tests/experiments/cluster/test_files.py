@@ -16,12 +16,11 @@ from dockerfile_parse import DockerfileParser
 from places import ROOT
 from processes import PATIENCE
 
-from rl.estimates import estimate, known_config, lines, read_rates, shape_of
+from experiments.plans import ONE_HOUR, PAGE, page
+from rl.estimates import read_rates
 from rl.launch.configuration import Launch, read_launch
-from rl.recipe.files import load_recipe, shipped_recipes
-from rl.recipe.values import stages_of
+from rl.recipe.files import shipped_recipes
 from rl.run.dry_run import dry_run
-from rl.run.prepare import resolve
 
 CLUSTER = ROOT / "experiments/cluster"
 LAUNCHES = {
@@ -113,22 +112,15 @@ def test_the_slurm_job_launches_trainers_and_servers_on_their_nodes(workers: int
     )
 
 
-@pytest.mark.parametrize("name", PAPERS)
-def test_every_paper_recipe_is_estimated_on_every_launch(name: str, tmp_path: Path) -> None:
-    recipe = load_recipe(name)
-    for part in [stage for _, stage in stages_of(recipe)] or [recipe]:
-        resolved = resolve(part, tmp_path)
-        config = known_config(part.model)
-        assert config is not None
-        for file in LAUNCHES:
-            rates = read_rates(str(CLUSTER / "h100.yaml"))
-            launch = read_launch(str(CLUSTER / file))
-            found = estimate(part, resolved.config, resolved.budgets, shape_of(config), launch, rates)
-            assert found.memory.peak > 0
-            assert found.hours is not None
-            assert found.hours[0] > 0
-            assert found.fits or found.remedies
-            assert lines(found)
+def test_the_page_of_plans_is_what_the_estimates_say_now() -> None:
+    assert PAGE.read_text() == page()  # else: python -m experiments.plans
+    rows = [line for line in PAGE.read_text().splitlines() if line.endswith(("| fits |",)) or "| change: " in line]
+    assert len(rows) == len(PAPERS) * len(LAUNCHES) + len(ONE_HOUR)
+    assert not [row for row in rows if "not enough" in row]
+    first = {row.split(" | ")[0].strip("| "): row.split(" | ")[3:] for row in rows[: len(ONE_HOUR)]}
+    assert list(first) == list(ONE_HOUR)
+    assert all(plan == "fits |" and float(hours) <= 1.0 for hours, plan in first.values())
+    assert {shipped_recipes()[name].parent.name for name in ONE_HOUR} == {"one_gpu"}
 
 
 @pytest.mark.parametrize("file", LAUNCHES)
@@ -137,3 +129,4 @@ def test_the_dry_run_of_a_paper_recipe_takes_each_launch(file: str) -> None:
     assert found.text.count("not here") == 2
     assert "prompts    200 tokens in the mean, 512 at most (assumed)" in found.text
     assert LAUNCHES[file].describe() in found.text
+    assert "engine     vllm: CUDA, and vLLM is installed" in found.text  # there, whatever this machine has

@@ -65,7 +65,7 @@ def with_(**changes: object) -> dict[str, object]:
         (with_(data={"train": {"source": "x", "colums": {}}}), "unknown key 'data.train.colums' in recipe; did you mean 'data.train.columns'?"),
         ({k: v for k, v in MINIMAL.items() if k != "model"}, "recipe: key 'model' is missing; add it"),
         (with_(seed="many"), "recipe: seed: Input should be a valid integer"),
-        (with_(rollouts={"engine": "magic"}), "recipe: rollouts.engine: Input should be 'transformers'"),
+        (with_(rollouts={"engine": "magic"}), "recipe: rollouts.engine: Input should be 'auto'"),
     ],
 )  # fmt: skip
 def test_a_bad_key_or_value_is_named(values: dict[str, object], message: str) -> None:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
+from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 from rl.errors import UserError
 from rl.rollouts import Ask, Completion, Sampling, TransformersEngine
-from rl.rollouts.check import WeightCheck
+from rl.rollouts.check import WeightCheck, has_experts, tolerance
 from rl.rollouts.weights import adapter_rank, checkpoint_tensors, read_weights, write_weights
 
 
@@ -153,3 +154,12 @@ def test_completions_of_the_transformers_engine_name_the_weights_too(model: PreT
     engine.load_weights(lambda: nullcontext(model), 12)
     (done,) = engine.generate(Ask.each([[1]], [2], Sampling(), eos_ids=[], seeds=[0]))
     assert done.weight_version == engine.health().version == 12
+
+
+def test_a_mixture_of_experts_in_half_precision_may_be_further_apart() -> None:
+    dense = AutoConfig.for_model("qwen3")
+    experts = AutoConfig.for_model("qwen3_moe")
+    mixed = AutoConfig.for_model("mixtral")
+    assert [has_experts(SimpleNamespace(config=c)) for c in (dense, experts, mixed)] == [False, True, True]
+    assert tolerance(half=False, experts=True) == tolerance(half=False, experts=False) == 1e-4
+    assert tolerance(half=True, experts=False) < tolerance(half=True, experts=True) < 1.0

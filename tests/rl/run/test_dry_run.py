@@ -16,8 +16,11 @@ from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch, read_launch
 from rl.recipe.files import load_recipe, load_yaml, shipped_recipes
 from rl.recipe.marked import marked_yaml
+from rl.rollouts import TransformersEngine
 from rl.run.dry_run import dry_run
+from rl.run.engines import build_engine
 from rl.run.prepare import prepare
+from rl.run.room import fitted
 from rl.run.train import build_trainer, train
 
 FEW = ("data.eval=null", "data.train.options.n=256", "trainer.per_device_train_batch_size=32", "trainer.save_steps=100")
@@ -219,3 +222,29 @@ def test_what_fsdp_does_not_go_with_is_refused_before_and_at_a_launch(
     monkeypatch.setenv("FSDP_VERSION", "2")
     with pytest.raises(UserError, match=said):
         dry_run(recipe, [*FEW, *overrides])
+
+
+def test_what_cannot_fit_is_refused_with_what_to_change_unless_it_is_to_be_tried_anyway(tmp_path: Path) -> None:
+    prepared = prepare(load_recipe("demo-grpo", FEW), tmp_path)
+    with pytest.raises(UserError, match=r"a rank needs .* GB while .*, and its device has 0\.0; change.*--anyway"):
+        fitted(prepared, Launch(), 0.01)
+    assert fitted(prepared, Launch(), 0.01, anyway=True).sizes.rows
+    assert fitted(prepared, Launch(), 80.0).sizes.rows == 64  # all of a round
+
+
+def test_an_engine_is_made_in_the_sizes_of_the_estimate_where_the_recipe_has_none(tmp_path: Path) -> None:
+    prepared = fitted(prepare(load_recipe("demo-grpo", FEW), tmp_path), Launch(), 0.2, anyway=True)
+    made = build_engine(prepared, prepared.model)
+    assert isinstance(made, TransformersEngine)
+    assert made.batch_size == prepared.sizes.rows
+    told = build_engine(fitted(prepare(load_recipe("demo-grpo", [*FEW, "rollouts.batch_size=3"]), tmp_path), Launch(), 80.0), "demo")  # fmt: skip
+    assert isinstance(told, TransformersEngine)
+    assert told.batch_size == 3
+
+
+def test_a_dry_run_says_which_engine_it_is_and_why() -> None:
+    assert "engine     transformers: there is no CUDA device" in dry_run("demo-grpo").text
+    planned = dry_run("demo-grpo", launch=Launch(1), rates=read_rates("{card: RTX 4090}"))
+    assert "engine     vllm: CUDA, and vLLM is installed" in planned.text
+    assert "sizes      vllm.gpu_memory_utilization" in planned.text
+    assert "reckoned from the data sheet of RTX 4090, not measured" in planned.text

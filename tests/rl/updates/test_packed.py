@@ -21,6 +21,7 @@ from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.recipe.config import LengthGRPOConfig
 from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates import varlen
 from rl.updates.metrics import join
 from rl.updates.packed_round import Update
 from rl.updates.packing import MicroBatch
@@ -201,13 +202,16 @@ def test_a_metric_of_nothing_is_nan() -> None:
     assert metrics["clip_ratio/high_max"] == [0.0]
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["rows told", "by positions"])
 @pytest.mark.parametrize("settings", [{}, {"beta": 0.04, "loss_type": "grpo"}, {"loss_type": "bnpo"}], ids=str)
 def test_without_padding_the_gradient_is_the_same(
-    make_trainer: Any, problems: list[Problem], settings: dict[str, Any]
+    make_trainer: Any, problems: list[Problem], settings: dict[str, Any], told: bool
 ) -> None:
-    # What flash attention does on a GPU, by masked attention over the same row.
+    # What kernels do on a GPU: row by row as varlen_attn, or by masked attention over the same row as flash attention.
     def run(padding_free: bool) -> Any:
         trainer = make_trainer(**SETTINGS, **settings, tokens_per_micro_batch=150)
+        for model in filter(None, (trainer.model, trainer.ref_model)) if padding_free and told else ():
+            varlen.use(model)
         trainer.updates.packer = replace(trainer.updates.packer, padded=not padding_free)
         trainer.model.double()
         seen: list[Any] = []
@@ -217,6 +221,7 @@ def test_without_padding_the_gradient_is_the_same(
             trainer.ref_model.double()
         found = gradients(trainer, problems)
         assert all(("position_ids" in inputs) == padding_free for inputs in seen)
+        assert all(("cu_seq_lens_q" in inputs) == (padding_free and told) for inputs in seen)
         assert all(inputs["input_ids"].size(0) == 1 for inputs in seen if padding_free)
         assert max(inputs["input_ids"].numel() for inputs in seen) <= 150
         return found

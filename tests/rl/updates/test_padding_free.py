@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rl.updates import varlen
 from rl.updates.padding_free import back_to_rows, end_to_end, supports
 
 rows = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=6)
@@ -33,13 +34,15 @@ def test_every_token_stands_once_with_its_position_and_the_token_that_follows_it
     [
         ("flash_attention_2", "cuda", {}, True),
         ("kernels-community/vllm-flash-attn3", "cuda", {"layer_types": ["full_attention", "sliding_attention"]}, True),
+        (varlen.NAME, "cuda", {"layer_types": ["full_attention", "sliding_attention"]}, True),
+        (varlen.NAME, "cpu", {}, False),
         ("flash_attention_2", "cpu", {}, False),
         ("sdpa", "cuda", {}, False),
         (None, "cuda", {}, False),
         ("flash_attention_2", "cuda", {"layer_types": ["full_attention", "linear_attention"]}, False),
     ],
 )
-def test_it_is_used_where_all_layers_run_flash_attention(
+def test_it_is_used_where_all_layers_run_attention_that_needs_no_padding(
     attention: str | None, device: str, more: dict[str, list[str]], expected: bool
 ) -> None:
     model = SimpleNamespace(config=SimpleNamespace(_attn_implementation=attention, **more))

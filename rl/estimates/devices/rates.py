@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, unknown
+from rl.estimates.devices.cards import Card, card_called
 from rl.reading import text_of
 from rl.recipe.files import load_yaml
 
 
 @dataclass(frozen=True)
 class Rates:
-    """None: not known."""
+    """None: not known, and reckoned from the card where that is."""
 
+    card: str | None = None
+    """The name of a rank's device in cards.yaml."""
     tokens_per_second: float | None = None
     """Rollout tokens that one rank (or one worker, of the workers engine) samples a second."""
     tflops: float | None = None
@@ -28,10 +31,23 @@ class Rates:
     kept: float | None = None
     """Share of drawn groups that dynamic sampling keeps."""
 
+    @property
+    def of_card(self) -> Card | None:
+        return None if self.card is None else card_called(self.card)
+
+    @property
+    def memory(self) -> float | None:
+        """Bytes of a rank's device, as given or of its card."""
+        card = self.of_card
+        gigabytes = self.gpu_memory or (card.memory if card else None)
+        return None if gigabytes is None else gigabytes * 1e9
+
     def __post_init__(self) -> None:
+        if self.card is not None:
+            card_called(self.card)
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is None:
+            if value is None or field.name == "card":
                 continue
             if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
                 raise UserError(f"--rates: {field.name} must be a number above 0, not {value!r}")

@@ -1,0 +1,62 @@
+"""How many tokens a second an engine samples and how fast a rank trains, reckoned from a card's data sheet.
+
+Nothing here was measured on a GPU. A step of sampling reads the weights and the keys and values of every row, computes,
+and waits for its launches; what an engine does beside that is what it is slow by:
+
+- the transformers engine copies its cache at every token, and repeats it for every query head that shares a key head;
+  its layers are launched one by one;
+- vLLM reads pages in place and replays CUDA graphs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rl.estimates.cache import cache_bytes
+from rl.estimates.devices.cards import Card
+from rl.estimates.setup import Setup
+
+BANDWIDTH, COMPUTE, TRAINING = 0.6, 0.5, 0.25
+"""Shares of the data sheet that reading memory, sampling's products, and training come to."""
+LAUNCHES = {"transformers": 1.1e-3, "vllm": 5e-5, "workers": 5e-5}
+"""Seconds a layer and step that no size of batch shortens."""
+STEP = 1e-3
+"""Seconds of a step in which the next one is scheduled."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one rank, or one worker."""
+
+    rows: float
+    """Rollouts side by side, in the mean."""
+    tokens_per_second: float
+    tflops: float
+    """Really done in training."""
+
+
+def speed(setup: Setup, card: Card, rollouts: float, context: float) -> Speed:
+    """Of an engine that has `rollouts` to sample in a round, of which a row holds `context` tokens in the mean."""
+    rows = max(1.0, min(rollouts, _most_rows(setup, card, context)))
+    shape, width = setup.shape, 2
+    weights = shape.parameters * width / setup.tensor_parallel
+    cached = cache_bytes(shape, rows * context, width) / setup.tensor_parallel
+    if setup.engine == "transformers":
+        cached *= 3 + 2 * shape.heads / shape.kv_heads
+    reading = (weights + cached) / (card.bandwidth * 1e9 * BANDWIDTH)
+    computing = 2 * shape.parameters * rows / setup.tensor_parallel / (card.tflops * 1e12 * COMPUTE)
+    step = reading + computing + STEP + shape.layers * LAUNCHES[setup.engine]
+    return Speed(rows, rows / step / setup.tensor_parallel, card.tflops * TRAINING)
+
+
+def _most_rows(setup: Setup, card: Card, context: float) -> float:
+    """Rollouts that an engine can have side by side."""
+    if setup.engine == "transformers":
+        return setup.rollout_rows
+    from_share = setup.vllm_bytes if setup.engine == "vllm" else 0.9 * card.memory * 1e9
+    room = max(0.0, from_share * setup.tensor_parallel - setup.vllm_fixed)
+    return min(SEQUENCES, room / cache_bytes(setup.shape, context, 2))
+
+
+SEQUENCES = 256
+"""vLLM's own bound on rollouts side by side (`max_num_seqs`)."""
