@@ -32,6 +32,7 @@ TINY = (
     "trainer.steps_per_generation=2",
     "trainer.logging_steps=1",
     "trainer.bf16=false",
+    "trainer.model_init_kwargs={attn_implementation: sdpa}",
 )
 """One round of sixteen rollouts, and two updates."""
 PACKED = "trainer.tokens_per_micro_batch=400"
@@ -39,7 +40,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "unpacked, with KL": ("trainer.beta=0.04",),
     "packed": (PACKED, "trainer.max_steps=4"),
     "chunked": (PACKED, "trainer.sequence_chunk=32"),
-    "padding-free": (PACKED,),
+    "padding-free": (PACKED, "trainer.model_init_kwargs={}"),
     "workers": (PACKED, "rollouts.engine=workers", "trainer.vllm_importance_sampling_mode=token_truncate"),
 }
 """By name, what is changed in `TINY`."""

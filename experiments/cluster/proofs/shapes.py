@@ -10,7 +10,7 @@ from rl.estimates import known_config
 
 TINY = {
     "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "intermediate_size": 128, "vocab_size": 256,
+    "intermediate_size": 128, "vocab_size": 512,
 }  # fmt: skip
 """What becomes of a shape where there is only a CPU."""
 
