@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +21,7 @@ ANSWERS: dict[str, Any] = {
     "current_device": 0,
     "get_device_name": "pretended",
     "get_device_capability": (9, 0),
+    "get_device_properties": SimpleNamespace(name="pretended", major=9, minor=0, total_memory=1 << 36),
     "mem_get_info": (1 << 36, 1 << 36),
     "is_bf16_supported": True,
     **dict.fromkeys(("get_rng_state", "get_rng_state_all"), torch.zeros(16, dtype=torch.uint8)),

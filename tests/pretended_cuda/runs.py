@@ -94,7 +94,8 @@ def main(folder: Path, worker: str) -> None:
 
     torch.set_num_threads(1)
     outcomes = {name: outcome(command(name, folder / name, worker), 1) for name in RUNS}
-    outcomes["resumed"] = outcome(command("packed", halfway(folder), worker), 1)
+    if outcomes["packed"]["error"] is None:
+        outcomes["resumed"] = outcome(command("packed", halfway(folder), worker), 1)
     for fault, name in FAULTY.items():
         outcomes[fault] = outcome([*command(name, folder / fault, worker), "evaluation.before=false"], 1, fault)
     outcomes["two devices"] = outcome([*command("packed", folder / "two devices", worker), "trainer.max_steps=1"], 2)
