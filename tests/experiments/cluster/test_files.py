@@ -65,7 +65,8 @@ def test_bash_reads_each_script(name: str) -> None:
 def test_the_container_is_built_from_what_the_checkout_has() -> None:
     file = DockerfileParser(str(CLUSTER / "Dockerfile"))
     steps = [(step["instruction"], step["value"]) for step in file.structure if step["instruction"] != "COMMENT"]
-    assert file.baseimage.startswith("nvidia/cuda:")
+    assert "torch==2.13." in (CLUSTER.parents[1] / "constraints.txt").read_text(), "which CUDA do its wheels bring?"
+    assert file.baseimage.startswith("nvidia/cuda:13.0.")
     assert {name for name, _ in steps} == {"FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "ENTRYPOINT", "CMD"}
     (install,) = [shlex.split(value) for name, value in steps if name == "RUN" and value.startswith("pip ")]
     root, extras = CLUSTER.parents[1], re.findall(r"\w+", install[-1])
