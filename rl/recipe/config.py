@@ -10,6 +10,7 @@ from trl import GRPOConfig
 
 from rl.credit.estimator import Estimator
 from rl.errors import UserError
+from rl.ranks import PATIENCE
 from rl.recipe import refusals
 
 
@@ -21,6 +22,9 @@ class LengthGRPOConfig(GRPOConfig):
     Checkpoints fall on round ends, so `save_steps` is rounded up to a multiple of that.
     """
 
+    ddp_timeout: int = field(
+        default=PATIENCE, metadata={"help": "Seconds that the ranks of a launch wait for one another."}
+    )
     advantage: str = field(
         default="group", metadata={"help": "Advantage estimator: a name of rl.credit, file.py:name or module:name."}
     )
