@@ -79,6 +79,9 @@ class LengthGRPOConfig(GRPOConfig):
         if isinstance(given, dict):  # as a recipe gives it
             self.parallelism_config = given = ParallelismConfig(**given)
         refusals.refuse_sequence_parallelism(given)
+        if refusals.fully_sharded(self) and self.accelerator_config is None:
+            # Each rank would keep the whole gradient from one micro-batch to the next.
+            self.accelerator_config: Any = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
         super().__post_init__()
         if self.sequence_chunk is not None:
             _require_at_least(1, "token", sequence_chunk=self.sequence_chunk)

@@ -208,9 +208,13 @@ class LengthGRPOTrainer(GRPOTrainer):
         theirs = super()._save_checkpoint
         self.writing.save(self._get_output_dir(trial=trial), lambda: theirs(model, trial))
 
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        self.writing.save_optimizer(output_dir, super()._save_optimizer_and_scheduler)
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        theirs = partial(super()._load_from_checkpoint, resume_from_checkpoint, model)
         with all_adapters(self.model, Path(resume_from_checkpoint)):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            self.writing.load_weights(Path(resume_from_checkpoint), model or self.model, theirs)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

@@ -98,6 +98,8 @@ def test_two_sharded_ranks_train_what_one_rank_does_and_resume_to_it(tmp_path: P
     one = train("demo-dler", [*FEW, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
     assert drawn(one, 0) == drawn(tmp_path / "two", 0)
     assert apart(tmp_path / "two", one) < 1e-3
+    files = {path.name for path in (tmp_path / "two/checkpoints/checkpoint-4").iterdir()}
+    assert files & {"model.safetensors", "pytorch_model_fsdp.bin"} == {"model.safetensors"}  # the weights once
     assert_resumes(tmp_path / "two")
 
 
