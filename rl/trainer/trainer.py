@@ -214,7 +214,7 @@ class LengthGRPOTrainer(GRPOTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         theirs = partial(super()._load_from_checkpoint, resume_from_checkpoint, model)
         with all_adapters(self.model, Path(resume_from_checkpoint)):
-            self.writing.load_weights(Path(resume_from_checkpoint), model or self.model, theirs)
+            self.writing.load_weights(Path(resume_from_checkpoint), self.model if model is None else model, theirs)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
