@@ -14,6 +14,7 @@ from rl.estimates import ASSUMED, Estimate, Prompts, Rates, Shape, estimate, kno
 from rl.evaluation import encode_prompts
 from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch
+from rl.launch.devices import take_one_device
 from rl.models import load_config, quieten_libraries, resolve_model
 from rl.problems.data import ProblemSet, load_problems
 from rl.recipe.files import load_recipe
@@ -54,6 +55,8 @@ def dry_run(
 
     `calibrated`: measure the rates that are not given on this machine, in about half a minute.
     """
+    if calibrated:
+        take_one_device()
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     folder = RunFolder(out or Path("runs") / recipe.name)
