@@ -109,6 +109,5 @@ def test_a_planted_fault_is_caught_at_its_line(fault: str, outcomes: Any) -> Non
     assert any(CAUGHT[fault] in line for line in found["lines"])
 
 
-@pytest.mark.xfail(strict=True, reason="two devices and no launcher end in nn.DataParallel")
 def test_of_two_devices_a_run_without_a_launcher_takes_one(outcomes: Any) -> None:
     assert outcomes["two devices"] == {"error": None, "lines": []}
