@@ -6,6 +6,5 @@
 | `machine.py` | a process that believes to have such devices |
 | `runs.py` | the trainings, one after the other in one process; `faults.py`: faults planted in them |
 
-What it cannot show: what only kernels refuse (precisions, shapes), Triton, NCCL, memory, speed, and threads beside
-the one that trains.
+What it cannot show: what only kernels refuse (precisions, shapes), Triton, NCCL, memory and speed.
 """
