@@ -7,7 +7,9 @@ comes with a model is run unless `trust_remote_code` is given.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
+from transformers.integrations import deepspeed
 from transformers.utils import GENERATION_CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
@@ -149,6 +152,26 @@ def load_model(model: str, **options: Any) -> PreTrainedModel:
         raise UserError(f"the base of the adapter {model}: {error}") from error
     except Exception as error:
         raise UserError(f"cannot load a model from {model!r}: {first_line(error)}") from error
+
+
+@contextmanager
+def whole_on_each_rank() -> Iterator[None]:
+    """Have models that are loaded in this block hold their weights, on every rank of a launch that shards them.
+
+    To save memory transformers leaves zeros on all ranks of a node but the first under FSDP's
+    `cpu_ram_efficient_loading`, and each its share under ZeRO-3: right for what accelerate is to prepare, only.
+    """
+    name, config = "FSDP_CPU_RAM_EFFICIENT_LOADING", deepspeed._hf_deepspeed_config_weak_ref
+    before = os.environ.get(name)
+    os.environ[name] = "false"
+    deepspeed._hf_deepspeed_config_weak_ref = None
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = config
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _cannot(what: str, model: str, error: Exception) -> UserError:

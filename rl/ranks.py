@@ -2,21 +2,31 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
+from rl.errors import UserError
+
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells each rank; with less there is nobody to wait for."""
+PATIENCE = 6 * 3600
+"""Seconds that a rank waits for the others: one long answer, or a worker's answers made again, may take hours."""
+
+Found = TypeVar("Found")
 
 
-def launched() -> PartialState:
+def launched(patience: float = PATIENCE) -> PartialState:
     """All ranks of this launch, which have found each other.
 
+    `patience`: seconds that they wait for one another from now on; who asks first has his way.
     Without CUDA, accelerate lets each rank believe that it is alone unless the first to ask says that it is on a CPU.
     """
-    return PartialState(cpu=not torch.cuda.is_available() and all(name in os.environ for name in RENDEZVOUS))
+    on_cpu = not torch.cuda.is_available() and all(name in os.environ for name in RENDEZVOUS)
+    return PartialState(cpu=on_cpu, timeout=timedelta(seconds=patience))
 
 
 def is_main_process() -> bool:
@@ -24,8 +34,20 @@ def is_main_process() -> bool:
     return bool(launched().is_main_process)
 
 
-def found_by_main(look: Callable[[], str | None]) -> str | None:
-    """What the main process finds, on every rank; all of them call it together."""
-    found = [look() if is_main_process() else None]
+def found_by_main(look: Callable[[], Found]) -> Found:
+    """What the main process finds, on every rank; all of them call it together.
+
+    What lies on a shared disk is so seen by one: another rank may see it later. Errors: the main process's UserError,
+    on every rank.
+    """
+    found: list[tuple[Found | None, str | None]] = [(None, None)]
+    if is_main_process():
+        try:
+            found = [(look(), None)]
+        except UserError as error:
+            found = [(None, str(error))]
     broadcast_object_list(found)
-    return found[0]
+    result, wrong = found[0]
+    if wrong is not None:
+        raise UserError(wrong)
+    return result  # type: ignore[return-value]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import psutil
+import torch
 
 
 def offspring(pid: int | None = None) -> set[int]:
@@ -23,6 +24,13 @@ def alive(pids: Iterable[int]) -> set[int]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def patience() -> float:
+    """Seconds that a rank's process group waits for the others."""
+    group = torch.distributed.distributed_c10d._get_default_group()
+    seconds: float = group._get_backend(torch.device("cpu")).options._timeout.total_seconds()
+    return seconds
 
 
 PATIENCE = 900

@@ -49,7 +49,10 @@ def states(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
     held_wide = setup.trained is None or setup.frozen_bytes > setup.compute_bytes
     if setup.autocast and held_wide:
         device["weights in half precision"] = shape.layers * shape.layer_parameters * setup.compute_bytes
-    if launch.shares_weights:  # a layer, the one that is fetched ahead, and the embeddings
+    # A layer, the one that is fetched ahead, and the embeddings; with FSDP a layer's and their gradients, too.
+    if launch.shares_weights:
         embeddings = shape.head_parameters * (1 if shape.tied else 2)
-        device["gathered weights"] = (2 * shape.layer_parameters + embeddings) * setup.compute_bytes
+        not_yet_shared = shape.layer_parameters + embeddings if launch.sharding == "fsdp" and not setup.trained else 0
+        whole = 2 * shape.layer_parameters + embeddings + not_yet_shared
+        device["gathered weights"] = whole * setup.compute_bytes
     return device, host

@@ -24,7 +24,7 @@ from rl.evaluation.sampling import Answerer, evaluate
 from rl.models import context_of, require_end, require_room
 from rl.problems.data import ProblemSet
 from rl.prompts import encode_prompts, template_of
-from rl.ranks import is_main_process
+from rl.ranks import found_by_main, is_main_process
 from rl.recipe.parts import SourcePart
 from rl.thinking import described
 
@@ -62,9 +62,7 @@ class Asked:
         """
         started = time.perf_counter()
         parts = Parts(out, model, self.protocol) if out else None
-        if parts:
-            parts.check()
-        evaluation = parts.finished() if parts else None
+        evaluation = found_by_main(parts.finished) if parts else None
         if evaluation is None:
             evaluation = evaluate(
                 open_answerer(), self.written(), self.verifier, self.protocol, parts, BATCHES_A_PART * batch_size

@@ -40,7 +40,8 @@ class Parts:
                 self._require_same(path)
 
     def finished(self) -> Evaluation | None:
-        """The whole evaluation, where it is there."""
+        """The whole evaluation, where it is there. Errors: as of `check`."""
+        self.check()
         return Evaluation.load(self.out, required=WHOLE) if self.out.is_file() else None
 
     def load(self, number: int) -> list[Row] | None:

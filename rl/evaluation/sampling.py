@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,7 +18,7 @@ from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
 from rl.plugins import judge_problems
 from rl.prompts import encode_prompts
-from rl.ranks import is_main_process, launched
+from rl.ranks import found_by_main, is_main_process, launched
 from rl.rollouts import Ask, Engine, Sampling, stable_seed
 from rl.rounds.judging import rollouts as as_rollouts
 from rl.thinking import leads, texts
@@ -67,8 +68,7 @@ def evaluate(
     asked = [_Asked(i, sample, prompts[i]) for i in order for sample in range(protocol.samples)]
     found: dict[tuple[int, int], Row] = {}
     for number, chunk in enumerate(_chunks(asked, batch or max(1, len(asked)))):
-        rows = parts.load(number) if parts else None
-        launched().wait_for_everyone()  # none may see a part that another has only just written
+        rows = found_by_main(partial(parts.load, number)) if parts else None
         if rows is None:
             rows = _answer(answerer, chunk, problems, verifier, protocol)
             if parts and is_main_process():

@@ -10,6 +10,7 @@ from trl import GRPOConfig
 
 from rl.credit.estimator import Estimator
 from rl.errors import UserError
+from rl.ranks import PATIENCE
 from rl.recipe import refusals
 
 
@@ -21,6 +22,9 @@ class LengthGRPOConfig(GRPOConfig):
     Checkpoints fall on round ends, so `save_steps` is rounded up to a multiple of that.
     """
 
+    ddp_timeout: int = field(
+        default=PATIENCE, metadata={"help": "Seconds that the ranks of a launch wait for one another."}
+    )
     advantage: str = field(
         default="group", metadata={"help": "Advantage estimator: a name of rl.credit, file.py:name or module:name."}
     )
@@ -75,6 +79,9 @@ class LengthGRPOConfig(GRPOConfig):
         if isinstance(given, dict):  # as a recipe gives it
             self.parallelism_config = given = ParallelismConfig(**given)
         refusals.refuse_sequence_parallelism(given)
+        if refusals.fully_sharded(self) and self.accelerator_config is None:
+            # Each rank would keep the whole gradient from one micro-batch to the next.
+            self.accelerator_config: Any = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
         super().__post_init__()
         if self.sequence_chunk is not None:
             _require_at_least(1, "token", sequence_chunk=self.sequence_chunk)

@@ -13,7 +13,7 @@ from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
-from rl.recipe.trainer_values import require_values
+from rl.recipe.trainer_values import patience, require_values
 from rl.recipe.trial import require_reporters, require_trainable
 
 BATCH = {
@@ -39,6 +39,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")
     _require_engine(recipe)
     require_reporters(recipe.trainer.get("report_to"), recipe.name)
+    launched(patience(recipe.trainer, recipe.name))
     cuda = torch.cuda.is_available()
     defaults = {"bf16": cuda, "use_cpu": not cuda, "logging_steps": 1, "save_total_limit": 2, "report_to": []}
     settings = {

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from rl.errors import UserError, unknown
 from rl.plugins.typed import require
+from rl.ranks import PATIENCE
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.rollout_parts import Above, Count
 
@@ -77,6 +78,7 @@ NARROWED: Mapping[str, Any] = {
     "epsilon_high": NotBelow | None,
     "delta": Above | None,
     "ref_model_sync_steps": Count,
+    "ddp_timeout": Count,
     "top_entropy_quantile": Annotated[float, Field(ge=0, le=1)],
     "loss_type": Literal["grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"],
     "importance_sampling_level": Literal["token", "sequence"],
@@ -105,6 +107,13 @@ def require_values(trainer: Mapping[str, Any], where: str) -> None:
         names = [m.value for hint in typing.get_args(types[key]) if _is_enum(hint) for m in hint]
         if names and value not in names:
             raise unknown(f"trainer.{key}", value, names, where)
+
+
+def patience(trainer: Mapping[str, Any], where: str) -> int:
+    """Seconds that the ranks of a launch wait for one another. Errors: UserError for what is no such number."""
+    given = trainer.get("ddp_timeout", PATIENCE)
+    require(NARROWED["ddp_timeout"], given, f"{where}: trainer.ddp_timeout")
+    return int(given)
 
 
 def _refuse_references(value: Any, place: str) -> None:

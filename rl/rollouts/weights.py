@@ -21,8 +21,8 @@ from rl.errors import UserError
 ADAPTER = "adapter_config.json"
 WEIGHTS = "weights"
 """The folder of a run in which its workers find their weights."""
-FILE_BYTES = 4 << 30
-"""Weights are written in files of about this size."""
+FILE_BYTES = 1 << 30
+"""Weights are written in files of about this size: several, so that they can be sent side by side."""
 
 ADAPTER_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM makes room for."""

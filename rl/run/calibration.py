@@ -21,6 +21,7 @@ from rl.estimates.rollouts import mean_cap
 from rl.folders.run import RunFolder
 from rl.rounds.round import Round
 from rl.run.prepare import Prepared, prepare
+from rl.run.probe import probed
 from rl.run.room import fitted_here
 from rl.run.train import build_trainer
 from rl.scratch import Scratch
@@ -98,8 +99,9 @@ def calibrate(prepared: Prepared, shape: Shape, prompt: float, seconds: float | 
     with Scratch("calibrate") as folder:
         settings = {**prepared.recipe.trainer, "save_strategy": "no", "report_to": [], "learning_rate": 1e-12}
         recipe = replace(prepared.recipe, trainer=settings)
-        own = fitted_here(prepare(recipe, Path(folder) / "run"), anyway=True)
-        trainer = build_trainer(own, RunFolder(Path(folder) / "run"))
+        run = RunFolder(Path(folder) / "run")
+        own = probed(fitted_here(prepare(recipe, run.path), anyway=True), run)
+        trainer = build_trainer(own, run)
         clock = _Clock(own.config.round_steps, time.perf_counter() + (SECONDS if seconds is None else seconds))
         trainer.teller.on_round = clock.on_round
         trainer.add_callback(clock)

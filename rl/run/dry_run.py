@@ -12,6 +12,7 @@ from rl.errors import OutOfReach, UserError
 from rl.estimates import Estimate, Rates, lines, shape_of
 from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch
+from rl.launch.devices import take_one_device
 from rl.models import load_config, quieten_libraries
 from rl.problems.data import ProblemSet, load_problems
 from rl.recipe.engine_choice import Machine, choose, with_engine
@@ -51,6 +52,8 @@ def dry_run(
 
     `calibrated`: measure the rates that are not given on this machine, in about half a minute.
     """
+    if calibrated:
+        take_one_device()
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     folder = RunFolder(out or Path("runs") / recipe.name)

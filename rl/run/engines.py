@@ -116,6 +116,9 @@ def answering(prepared: Prepared, model: PreTrainedModel, path: str) -> Engine:
     rows = min(recipe.evaluation.batch_size, most or recipe.evaluation.batch_size)
     if name == "transformers":
         return TransformersEngine(model, rows)
+    if name == "vllm":  # whose own copy takes its place
+        model.to("cpu")  # type: ignore[arg-type]
+        torch.cuda.empty_cache()
     workers = tuple(recipe.rollouts.workers) if name == "workers" else ()
     choice = EngineChoice(name, rows, workers, _key(prepared))
     return engine_of(model, path, choice, longest_held_out(prepared))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
@@ -51,14 +48,3 @@ def _as_base(folder: Path, model: str, trust_remote_code: bool) -> None:
     kept = None if is_adapter(folder) else main_dtype(read_weights(folder))
     if kept is not None:
         state(folder, kept)
-
-
-@torch.no_grad()
-def round_as_saved(model: nn.Module, final: Path) -> None:
-    """Round a whole model's weights to what `final/` holds of them, so that what is evaluated is what others get."""
-    if is_adapter(final):
-        return
-    dtype = getattr(torch, dtype_of(final))
-    for parameter in model.parameters():
-        if parameter.is_floating_point() and parameter.dtype != dtype:
-            parameter.copy_(parameter.to(dtype))

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from rewards import Problem
 from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
 from rl.folders.run import RunFolder
-from rl.ranks import is_main_process, launched
+from rl.ranks import found_by_main, is_main_process
 from rl.recipe.parts import ProbePart
 from rl.rollouts import TransformersEngine
 from rl.run.prepare import PROBED, Prepared
 from rl.thinking import described
+from rl.trainer.copies import give_back, plain_copy
 
 
 @dataclass(frozen=True)
@@ -28,27 +27,29 @@ class Measured:
     """Mean tokens."""
 
 
-def probed(prepared: Prepared, model: PreTrainedModel, run: RunFolder) -> list[Problem]:
-    """The training problems with the columns of a probe, those outside its pass rates left out.
+def probed(prepared: Prepared, run: RunFolder) -> Prepared:
+    """The training problems with the columns of the recipe's probe, if any, those outside its pass rates left out.
 
     The answers are kept in the run's folder, so a resumed run goes on with the same problems.
     Errors: UserError where too few problems are left for one round.
     """
     part = prepared.recipe.data.probe
-    assert part is not None
+    if part is None:
+        return prepared
     problems = prepared.train.problems
-    if not run.probe.is_file():
-        answers = _answer(prepared, part, model, problems)
+    if not found_by_main(run.probe.is_file):
+        answers = _answer(prepared, part, problems)
+        give_back()
         if is_main_process():
             answers.save(run.probe)
-        launched().wait_for_everyone()
-    measured = measure(Evaluation.load(run.probe).rows, prepared.config.truncated)
+    rows = found_by_main(lambda: Evaluation.load(run.probe).rows)
+    measured = measure(rows, prepared.config.truncated)
     kept = keep(problems, measured, part)
     prepared.config.require_problems(len(kept), f"{prepared.train.source}, after the probe")
-    return kept
+    return replace(prepared, train=replace(prepared.train, problems=kept))
 
 
-def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problems: Sequence[Problem]) -> Evaluation:
+def _answer(prepared: Prepared, part: ProbePart, problems: Sequence[Problem]) -> Evaluation:
     config = prepared.config
     budgets = [prepared.budgets.of(0, problem) for problem in problems]
     written = [prepared.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
@@ -62,7 +63,7 @@ def _answer(prepared: Prepared, part: ProbePart, model: PreTrainedModel, problem
         chat_options=config.chat_template_kwargs or {},
         thinking=described(prepared.tokenizer, written, config.chat_template_kwargs),
     )
-    model.to(launched().device)
+    model = plain_copy(prepared.model, prepared.recipe, config)
     engine = TransformersEngine(model, config.rollout_batch_size or prepared.recipe.evaluation.batch_size)
     answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), prepared.recipe.model)
     return evaluate(answerer, written, prepared.verifier, protocol)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -23,18 +24,20 @@ from rl.folders.lock import locked
 from rl.folders.run import RunFolder
 from rl.folders.sums import damage
 from rl.launch.check import require_ranks, require_sharding
+from rl.launch.devices import take_one_device
 from rl.models import quieten_libraries
 from rl.problems.data import ProblemSet
 from rl.ranks import found_by_main, is_main_process, launched
 from rl.recipe.engine_choice import Choice
 from rl.recipe.files import load_recipe
 from rl.recipe.parts import Recipe
+from rl.recipe.trainer_values import patience
 from rl.recipe.values import stages_of
 from rl.report import write_diverged, write_run_report
 from rl.rollouts.weights import WEIGHTS, clear_weights
 from rl.run.course import keep_course
 from rl.run.engines import answering, answers_by, build_engine, require_engine, settled
-from rl.run.final import round_as_saved, save_final
+from rl.run.final import save_final
 from rl.run.inputs import keep_inputs
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
@@ -44,7 +47,8 @@ from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
 from rl.terminal import say
-from rl.trainer.divergence import Diverged, not_finite, spoiled
+from rl.trainer.copies import give_back, plain_copy, require_finite
+from rl.trainer.divergence import Diverged, spoiled
 from rl.trainer.lora import load_options, require_continues, start_from
 from rl.trainer.signals import Stopped, passed_over
 from rl.trainer.trainer import LengthGRPOTrainer
@@ -67,13 +71,14 @@ def train(
 
     Errors: `rl.trainer.signals.Stopped`, a SystemExit, where a signal ended it.
     """
+    take_one_device()
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     run = RunFolder(out or Path("runs") / recipe.name)
+    launched(max(patience(part.trainer, part.name) for part in [recipe, *(s for _, s in stages_of(recipe))]))
     require_ranks()
     # A folder that is not ours shows before a lock is put into it, and before anything heavy is loaded.
-    cleared = overwrite and bool(run.clearable())
-    if not cleared and run.status(recipe) == "finished":
+    if found_by_main(lambda: not (overwrite and run.clearable()) and run.status(recipe) == "finished"):
         return run
     recipe, choice = settled(recipe, run, overwrite)
     with passed_over():
@@ -116,9 +121,7 @@ def _train_locked(
     state = launched()
     if overwrite and state.is_main_process:
         run.clear()
-    state.wait_for_everyone()
-    status = run.status(recipe)
-    state.wait_for_everyone()
+    status = found_by_main(lambda: run.status(recipe))
     if status == "finished":
         return
     keep_inputs(run, plan, status == "unfinished", accept_data)
@@ -163,9 +166,7 @@ def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, qu
     for prepared, stage in plan:
         if before is not None:
             prepared = prepared.starting_from(before)  # whose "after" is this one's "before"
-        status = stage.status(prepared.recipe)
-        state.wait_for_everyone()
-        if status != "finished":
+        if found_by_main(partial(stage.status, prepared.recipe)) != "finished":
             if state.is_main_process:
                 stage.start(prepared.recipe)
             _train_one(prepared, stage, quiet)
@@ -179,19 +180,32 @@ def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, qu
 
 
 def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
+    trained = found_by_main(run.final.exists)
+    if not trained:
+        prepared = probed(prepared, run)
+    if prepared.recipe.evaluation.before:
+        _evaluate(prepared, run, "before")
+        give_back()
+    if trained:
+        _require_undamaged(run)
+        if is_main_process():
+            tell_lost_since(run, prepared.config.round_steps)
+    else:
+        _train_model(prepared, run, quiet)
+    give_back()
+    _evaluate(prepared, run, "after")
+    give_back()
+
+
+def _train_model(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     trainer = build_trainer(prepared, run, quiet)
     try:
-        _evaluate(prepared, trainer, run, "before")
-        if not run.final.exists():
-            _train_model(trainer, run, prepared.model)
-        elif trainer.accelerator.is_main_process:
-            tell_lost_since(run, trainer.args.round_steps)
-        _evaluate(prepared, trainer, run, "after")
+        _train_to_its_end(trainer, run, prepared.model)
     finally:
         trainer.engine.close()
 
 
-def _train_model(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
+def _train_to_its_end(trainer: LengthGRPOTrainer, run: RunFolder, model: str) -> None:
     """Errors, on every rank: Stopped, where a signal said so; Diverged."""
     signals = trainer.signals
     try:
@@ -239,22 +253,9 @@ def _rewind(run: RunFolder, round_steps: int) -> str | None:
 
 def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> LengthGRPOTrainer:
     """The trainer of a recipe as `train` uses it, its model loaded, its engine built."""
-    source = str(run.final) if run.final.exists() else prepared.model
-    wrong = found_by_main(lambda: damage(run.final)) if run.final.exists() else None
-    if wrong is not None:
-        raise UserError(
-            f"{run.final}: {wrong}; put it back, or delete the folder, and the same command makes it again from "
-            f"{run.checkpoints.name}/"
-        )
+    source = prepared.model
     model, adapter = start_from(source, prepared.recipe.lora, load_options(prepared.recipe, prepared.config))
-    wrong = not_finite(model, trained=False)
-    if wrong is not None:
-        raise UserError(
-            f"{source}: the weights are not finite in {wrong}; start from another model, or delete that folder"
-        )
-    problems = prepared.train.problems
-    if prepared.recipe.data.probe and not run.final.exists():
-        problems = probed(prepared, model, run)
+    require_finite(model, source)
     if is_main_process():
         clear_weights(run.path / WEIGHTS)
         clear_left()
@@ -265,7 +266,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
     trainer = LengthGRPOTrainer(
         model=model,
         args=prepared.config,
-        problems=problems,
+        problems=prepared.train.problems,
         rewards=prepared.rewards,
         budget=prepared.budgets,
         verifier=prepared.verifier,
@@ -275,7 +276,7 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         monitor=prepared.monitor.problems if prepared.monitor else (),
         on_round=writer.write_round,
         callbacks=callbacks,
-        engine=None if run.final.exists() else build_engine(prepared, source),
+        engine=build_engine(prepared, source),
     )
     trainer.teller.on_alarm = run.write_alarm
     trainer.remove_callback(PrinterCallback)
@@ -283,25 +284,31 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
     return trainer
 
 
-def _evaluate(prepared: Prepared, trainer: LengthGRPOTrainer, run: RunFolder, when: Literal["before", "after"]) -> None:
+def _evaluate(prepared: Prepared, run: RunFolder, when: Literal["before", "after"]) -> None:
+    """Ask a plain copy of the model as training begins, or ends, with it: of one kind and dtype, so they compare."""
     target = run.evaluation(when)
-    if prepared.eval is None or target.is_file() or (when == "before" and not prepared.recipe.evaluation.before):
-        return
-    if when == "before" and run.final.exists():  # it is loaded: its answers would be shown as the untrained model's
-        say(f"{target} was deleted, and the model is trained: the report lacks it", error=True)
+    if prepared.eval is None or found_by_main(target.is_file):
         return
     recipe, source = prepared.recipe, prepared.recipe.data.eval
     assert source is not None
     asked = asked_by(
         prepared.tokenizer, prepared.eval, source, prepared.verifier, recipe_protocol(recipe), answers_by(prepared)
     )
-    with trainer.weights.whole() as model:
-        if when == "after":
-            round_as_saved(model, run.final)
-        engine = answering(prepared, model, prepared.model if when == "before" else str(run.final))
-        name = recipe.model if when == "before" else recipe.name
-        answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
-        result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
-        engine.close()
-    if trainer.accelerator.is_main_process:
+    place = prepared.model if when == "before" else str(run.final)
+    model = plain_copy(place, recipe, prepared.config)
+    engine = answering(prepared, model, place)
+    name = recipe.model if when == "before" else recipe.name
+    answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
+    result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
+    engine.close()
+    if is_main_process():
         result.save(target)
+
+
+def _require_undamaged(run: RunFolder) -> None:
+    wrong = found_by_main(lambda: damage(run.final))
+    if wrong is not None:
+        raise UserError(
+            f"{run.final}: {wrong}; put it back, or delete the folder, and the same command makes it again from "
+            f"{run.checkpoints.name}/"
+        )

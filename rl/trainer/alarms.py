@@ -27,6 +27,8 @@ MOST_TRUNCATED, MOST_UNPARSABLE, MOST_TIMED_OUT = 0.5, 0.05, 0.01
 MOST_FLAT, ENOUGH_GROUPS = 0.9, 16
 MOST_APART = 0.05
 """Mean distance of log-probs, in nats a token; rounding in bf16 stays well below."""
+MOST_AT_START = 0.01
+"""The same between policy and reference while they are one."""
 
 Tally = Counter[str]
 
@@ -60,6 +62,11 @@ class Alarms:
     def see_logprobs(self, distance: float, tokens: int) -> list[str]:
         """The same, after `tokens` log-probs of engine and trainer lay `distance` nats apart in sum."""
         self._tally.update({"distance": distance, "compared": tokens})  # type: ignore[dict-item]
+        return self._new()
+
+    def see_kl(self, kl: float) -> list[str]:
+        """The same, after the first update's KL from the reference, in nats a token, was computed."""
+        self._tally.update({"kl": kl})  # type: ignore[dict-item]
         return self._new()
 
     def _new(self) -> list[str]:
@@ -217,7 +224,16 @@ def apart(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str
     )
 
 
-ALARMS = (unparsable, timed_out, truncated, flat, idle_clipping, masked_penalty, sequence_mask, apart)
+def other_reference(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["kl"] <= MOST_AT_START:
+        return None
+    return (
+        f"the KL term measures {tally['kl']:.2g} nats a token before the first step: its reference is not the model "
+        "that training starts from; load both alike, with fsdp_cpu_ram_efficient_loading: false, and switch dropout off"
+    )
+
+
+ALARMS = (unparsable, timed_out, truncated, flat, idle_clipping, masked_penalty, sequence_mask, apart, other_reference)
 
 
 def _share(tally: Tally, name: str) -> str:

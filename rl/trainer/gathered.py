@@ -1,4 +1,4 @@
-"""Whole weights of a model that FSDP2 has sharded: a plain copy on each rank, for as long as it is needed.
+"""Whole weights of a model that FSDP2 has sharded: a plain copy on each rank, for as long as it is needed; and back.
 
 Sampling goes through it, since ranks stop at different tokens and a sharded model would have them wait for
 one another; so does what takes weights from here to another engine.
@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from peft import PeftModel, get_peft_model
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
@@ -47,6 +49,25 @@ def whole_copy(
         _put(whole, name, buffer.to(to or through))
     (whole.get_base_model() if isinstance(whole, PeftModel) else whole).tie_weights()
     yield whole.train(model.training)
+
+
+def spread(whole: PreTrainedModel | None, sharded: PreTrainedModel) -> None:
+    """Give each rank its shards of the first rank's whole model; the other ranks pass None. All enter it together."""
+    state = {} if whole is None else whole.state_dict()
+    options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=dist.get_world_size() > 1)
+    set_model_state_dict(sharded, state, options=options)
+
+
+def copy_start(model: PreTrainedModel, reference: Any, main: bool) -> None:
+    """Have TRL's reference for a KL term be the model that training starts from; all ranks enter it together.
+
+    TRL loads it by the name in the model's configuration: an adapter that was folded in is missing there, and FSDP2
+    shards what each rank has loaded, which are zeros on all but the `main` one where loading spares host memory.
+    """
+    if is_sharded(reference):
+        spread(model if main else None, reference)
+    elif isinstance(reference, PreTrainedModel):  # DeepSpeed's engine is none, and has its own weights
+        reference.load_state_dict(model.state_dict())
 
 
 def _without_weights(model: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from statistics import fmean
 from typing import Any
 
 from rl.recipe.config import LengthGRPOConfig
@@ -34,9 +35,21 @@ class Teller:
             alarms += self.alarms.compare(round_, batches)
         if not trainer.accelerator.is_main_process:
             return
+        self._say(round_.step, alarms)
+        if self.on_round is not None:
+            self.on_round(round_)
+
+    def tell_update(self) -> None:
+        """An update's losses are there; the first one's KL term is of weights that have not moved."""
+        trainer = self.trainer
+        kl = trainer._metrics["train"].get("kl")
+        if kl and trainer.state.global_step == 0 and trainer.accelerator.sync_gradients:
+            alarms = self.alarms.see_kl(fmean(kl))
+            if trainer.accelerator.is_main_process:
+                self._say(0, alarms)
+
+    def _say(self, step: int, alarms: Iterable[str]) -> None:
         for alarm in alarms:
             warnings.warn(alarm, stacklevel=1)
             if self.on_alarm is not None:
-                self.on_alarm(round_.step, alarm)
-        if self.on_round is not None:
-            self.on_round(round_)
+                self.on_alarm(step, alarm)

@@ -39,6 +39,7 @@ from rl.rollouts.rows import shifts
 from rl.rounds.budgets import Budgets
 from rl.rounds.round import Round
 from rl.trainer.divergence import Divergence
+from rl.trainer.gathered import copy_start
 from rl.trainer.lora import all_adapters
 from rl.trainer.packed import PackedUpdates, attend_without_padding
 from rl.trainer.parts import round_maker
@@ -100,6 +101,8 @@ class LengthGRPOTrainer(GRPOTrainer):
             callbacks=[*(callbacks or ()), self.divergence, self.signals],
             **kwargs,
         )
+        if self.ref_model is not None:
+            copy_start(self.model, self.ref_model, self.accelerator.is_main_process)
         self.reward_func_names = [reward.name for reward in rewards]
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
@@ -119,7 +122,9 @@ class LengthGRPOTrainer(GRPOTrainer):
     # A step begins: a round ----------------------------------------------------------------------
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        return self.divergence.see_loss(self.updates.step(super().training_step, model, inputs, num_items_in_batch))
+        loss = self.updates.step(super().training_step, model, inputs, num_items_in_batch)
+        self.teller.tell_update()
+        return self.divergence.see_loss(loss)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
@@ -204,9 +209,13 @@ class LengthGRPOTrainer(GRPOTrainer):
         theirs = super()._save_checkpoint
         self.writing.save(self._get_output_dir(trial=trial), lambda: theirs(model, trial))
 
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        self.writing.save_optimizer(output_dir, super()._save_optimizer_and_scheduler)
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        theirs = partial(super()._load_from_checkpoint, resume_from_checkpoint, model)
         with all_adapters(self.model, Path(resume_from_checkpoint)):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            self.writing.load_weights(Path(resume_from_checkpoint), self.model if model is None else model, theirs)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

@@ -12,6 +12,7 @@ from trl.models import unwrap_model_for_generation
 
 from rl.rollouts import Engine
 from rl.rollouts.check import WeightCheck, has_experts
+from rl.rollouts.samplable import require_samplable
 from rl.rollouts.weights import is_adapter
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.trainer.gathered import is_sharded, whole_copy
@@ -38,6 +39,7 @@ class TrainedWeights:
         model, accelerator, args = self.trainer.model_wrapped, self.trainer.accelerator, self.trainer.args
         if is_sharded(model):
             with whole_copy(model, accelerator.device, self._computes_in) as copy, torch.no_grad():
+                require_samplable(copy, accelerator.device)
                 yield copy
             return
         with (
@@ -49,6 +51,7 @@ class TrainedWeights:
             ) as unwrapped,
             torch.no_grad(),
         ):
+            require_samplable(unwrapped, accelerator.device)
             yield unwrapped
 
     @contextmanager

@@ -1,4 +1,7 @@
-"""How a trainer's checkpoints come to their place: written aside, then there whole (`rl.folders.checkpoints`)."""
+"""How a trainer's checkpoints come to their place: written aside, then there whole (`rl.folders.checkpoints`).
+
+FSDP2's whole weights are in one once, as the model that others load; transformers would add them in a form of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import broadcast_object_list, gather_object
+import torch
+from accelerate.utils import broadcast_object_list, gather_object, save_fsdp_optimizer
+from transformers.trainer import SCHEDULER_NAME
 
+from rl.errors import UserError
 from rl.folders import checkpoints
+from rl.models import load_model, whole_on_each_rank
+from rl.ranks import found_by_main
+from rl.rollouts.weights import is_adapter
 from rl.rollouts.workers.engine import WorkersEngine
+from rl.trainer.gathered import is_sharded, spread
+
+OF_FSDP = ("optimizer.bin", "optimizer_", "pytorch_model_fsdp")
+"""What begins the names of its files and folders in a checkpoint."""
 
 
 class CheckpointWriting:
@@ -49,6 +62,40 @@ class CheckpointWriting:
             return {}
         shares = gather_object([checkpoints.share(written, self.trainer.accelerator.process_index, ranks)])
         return {name: found for share in shares for name, found in share.items()}
+
+    def save_optimizer(self, folder: str, theirs: Callable[[str], None]) -> None:
+        """Optimiser and scheduler; `theirs` adds FSDP's weights, which are left out where the model is there whole."""
+        trainer = self.trainer
+        plugin: Any = trainer.accelerator.state.fsdp_plugin if is_sharded(trainer.model_wrapped) else None
+        if plugin is None or "FULL_STATE_DICT" not in str(plugin.state_dict_type) or is_adapter(trainer.model):
+            theirs(folder)
+            return
+        save_fsdp_optimizer(plugin, trainer.accelerator, trainer.optimizer, trainer.model, folder)
+        if trainer.args.should_save:
+            torch.save(trainer.lr_scheduler.state_dict(), Path(folder, SCHEDULER_NAME))
+
+    def load_weights(self, folder: Path, model: Any, theirs: Callable[[], None]) -> None:
+        """Those of a checkpoint into the model; `theirs` reads what is in it but a sharded model's whole weights.
+
+        Errors: UserError where a launch with FSDP is to go on from one without it, or the other way round.
+        """
+        sharded = is_sharded(model)
+        names = found_by_main(lambda: [path.name for path in folder.iterdir()])
+        if any(name.startswith(OF_FSDP) for name in names) != sharded:
+            one, other = ("not ", "does") if sharded else ("", "does not")
+            raise UserError(
+                f"{folder} was {one}written under FSDP, and this launch {other} shard the model: its optimiser cannot "
+                "go on there; launch it as it was"
+            )
+        if not sharded or is_adapter(self.trainer.model) or any(name.startswith(OF_FSDP[2]) for name in names):
+            theirs()
+            return
+        whole = None
+        if self.trainer.accelerator.is_main_process:
+            with whole_on_each_rank():
+                dtype, trust = next(model.parameters()).dtype, self.trainer.args.trust_remote_code
+                whole = load_model(str(folder), dtype=dtype, trust_remote_code=trust)
+        spread(whole, model)
 
     def save_as_round_began(self) -> str:
         """For a run that waits for workers: save it as it was before its round, and its weights for who comes back.

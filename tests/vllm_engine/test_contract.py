@@ -101,12 +101,25 @@ def test_the_worker_can_be_extended_and_reloads_from_an_iterator() -> None:
     from rl.rollouts.vllm.worker import WeightWorker
 
     assert "weights_iterator" in parameters(GPUModelRunner.reload_weights)
+    assert "set_current_vllm_config" in inspect.getsource(Worker.reload_weights), "its configuration is no longer set"
     assert "worker_extension_cls" in inspect.getsource(worker_base)
     assert not {name for name in vars(WeightWorker) if not name.startswith("_")} & set(dir(Worker))
     packing = inspect.getsource(utils.dispatch_cpu_unquantized_gemm)
     for switch in ("ops._supports_onednn", "check_cpu_sgl_kernel"):
         assert switch in packing, f"packing on a CPU no longer hangs on {switch}"
     assert hasattr(_custom_ops, "_supports_onednn")
+
+
+def test_weights_are_reloaded_by_the_workers_own_method() -> None:
+    from rl.rollouts.vllm.worker import WeightWorker
+
+    class Extended(WeightWorker):
+        def reload_weights(self, weights_iterator: Iterator[tuple[str, torch.Tensor]]) -> None:
+            self.taken = list(weights_iterator)
+
+    named, worker = [("norm.weight", torch.ones(2))], Extended()
+    worker.take_tensors(named)
+    assert worker.taken == named
 
 
 def test_a_worker_is_started_by_options_that_vllms_server_has() -> None:

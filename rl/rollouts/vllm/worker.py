@@ -7,9 +7,8 @@ here, which leaves plain `torch` linear layers; the log-prob check is what prove
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -33,12 +32,13 @@ keep_plain_weights()
 class WeightWorker:
     """Mixed into vLLM's worker class (`worker_extension_cls`); called through `collective_rpc`."""
 
-    model_runner: Any
+    reload_weights: Callable[..., None]
+    """The worker's own, which makes its configuration the current one meanwhile."""
 
     def take_tensors(self, named: Iterable[tuple[str, Tensor]]) -> None:
         """Put weights, named as in a checkpoint, in the place of the model's."""
-        self.model_runner.reload_weights(weights_iterator=iter(named))
+        self.reload_weights(weights_iterator=iter(named))
 
     def take_folder(self, folder: str) -> None:
         """The same from the .safetensors files of a folder."""
-        self.model_runner.reload_weights(weights_iterator=read_weights(Path(folder)))
+        self.reload_weights(weights_iterator=read_weights(Path(folder)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,10 @@ from rl.secrecy import require_address
 
 BYTES, BYTES_PER_TOKEN = 1 << 16, 8
 """What an answer may be long: so much, and so much for each token of the budget."""
-CHUNK = 1 << 20
+CHUNK = 1 << 22
+"""Bytes of a file that are read and sent at a time."""
+UPLOADS = 4
+"""Files that are sent to a worker side by side, each by a connection of its own."""
 CONNECT = 10.0
 """Seconds."""
 
@@ -63,8 +67,7 @@ class HttpWorker:
         body = {"path": str(source.folder), "version": source.id}
         status, said = await self._ask("POST", "/lengthwise/weights", body)
         if status == 400:
-            for file in sorted(source.folder.iterdir()):
-                await self._upload(file, source.id)
+            await self._upload_all(sorted(source.folder.iterdir()), source.id)
             status, said = await self._ask("POST", "/lengthwise/weights", {"version": source.id})
         if status != 200:
             raise self._refusal(status, said)
@@ -79,6 +82,20 @@ class HttpWorker:
         if rank is not None and (room is None or room < rank):
             takes = "no adapters" if room is None else f"adapters up to rank {room}"
             raise WorkerFault(f"it takes {takes}: start it with --adapter-rank {rank}")
+
+    async def _upload_all(self, files: Sequence[Path], id: int) -> None:
+        left = iter(files)
+
+        async def send() -> None:
+            for file in left:  # shared: each takes the next one
+                await self._upload(file, id)
+
+        senders = [asyncio.create_task(send()) for _ in range(UPLOADS)]
+        try:
+            await asyncio.gather(*senders)
+        finally:
+            for sender in senders:
+                sender.cancel()
 
     async def _upload(self, file: Path, id: int) -> None:
         size = str(file.stat().st_size)
@@ -155,7 +172,7 @@ def _read(said: bytes) -> Any:
 
 async def _chunks(file: Path) -> AsyncIterator[bytes]:
     with file.open("rb") as opened:
-        while chunk := opened.read(CHUNK):
+        while chunk := await asyncio.to_thread(opened.read, CHUNK):
             yield chunk
 
 

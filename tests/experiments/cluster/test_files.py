@@ -3,10 +3,10 @@
 import json
 import re
 import shlex
+import signal
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,13 +14,16 @@ from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from dockerfile_parse import DockerfileParser
 from places import ROOT
-from processes import PATIENCE
+from processes import PATIENCE, wait_until
 
 from experiments.plans import ONE_HOUR, PAGE, page
-from rl.estimates import read_rates
+from rl.estimates import estimate, known_config, read_rates, shape_of
 from rl.launch.configuration import Launch, read_launch
-from rl.recipe.files import shipped_recipes
+from rl.recipe.engine_choice import Machine
+from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.values import stages_of
 from rl.run.dry_run import dry_run
+from rl.run.prepare import resolve
 
 CLUSTER = ROOT / "experiments/cluster"
 LAUNCHES = {
@@ -64,7 +67,8 @@ def test_bash_reads_each_script(name: str) -> None:
 def test_the_container_is_built_from_what_the_checkout_has() -> None:
     file = DockerfileParser(str(CLUSTER / "Dockerfile"))
     steps = [(step["instruction"], step["value"]) for step in file.structure if step["instruction"] != "COMMENT"]
-    assert file.baseimage.startswith("nvidia/cuda:")
+    assert "torch==2.13." in (CLUSTER.parents[1] / "constraints.txt").read_text(), "which CUDA do its wheels bring?"
+    assert file.baseimage.startswith("nvidia/cuda:13.0.")
     assert {name for name, _ in steps} == {"FROM", "RUN", "ENV", "WORKDIR", "COPY", "USER", "ENTRYPOINT", "CMD"}
     (install,) = [shlex.split(value) for name, value in steps if name == "RUN" and value.startswith("pip ")]
     root, extras = CLUSTER.parents[1], re.findall(r"\w+", install[-1])
@@ -83,33 +87,98 @@ def test_the_slurm_job_comes_back_after_preemption_and_is_warned_before_it() -> 
         if line.startswith("#SBATCH ")
     )  # type: ignore[union-attr]
     assert {"nodes", "ntasks-per-node", "gpus-per-node", "time", "requeue", "signal", "open-mode"} <= set(options)
-    assert re.fullmatch(r"B:TERM@\d+", options["signal"])
+    warned = re.fullmatch(r"B:TERM@(\d+)", options["signal"])
+    assert warned is not None
+    assert int(warned[1]) >= 1800  # a round may take so long
     assert options["ntasks-per-node"] == "1"  # a launcher a node; the check of ranks relies on it
     assert "trap preempted TERM" in text
     assert "scontrol requeue" in text
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_the_slurm_job_launches_trainers_and_servers_on_their_nodes(workers: int, tmp_path: Path) -> None:
-    calls = tmp_path / "calls"
-    for name, does in {
-        "scontrol": 'printf "a\\nb\\n"',
-        "srun": f'printf "%s\\n" "$*" >> {calls}',
-        "head": "echo key",
-    }.items():
-        (tmp_path / name).write_text(f"#!/bin/bash\n{does}\n")
-        (tmp_path / name).chmod(0o755)
-    settings: dict[str, Any] = {"SLURM_JOB_NODELIST": "x", "SLURM_JOB_NAME": "n", "SLURM_JOB_ID": "7", "MODEL": "m"}
-    settings |= {"TRAINERS": str(2 - workers), "GPUS": "2", "PATH": f"{tmp_path}:/usr/bin:/bin"}
+SRUN = """
+name=${1#--job-name=}
+echo "srun ${*//$'\\n'/ }" >> calls
+case $name in
+  servers) while [[ $1 == --* ]]; do shift; done; "$@" ;;
+  trainers)
+    (( LONG )) || exit 0
+    trap 'echo killed >> calls; exit 137' TERM  # what srun makes of it
+    trap 'echo saved >> calls; exit 143' USR2
+    echo $$ > step
+    while :; do sleep 0.05; done ;;
+esac
+"""
+STAND_INS = {
+    "scontrol": 'if [[ $1 == show ]]; then printf "a\\nb\\n"; else echo "scontrol $*" >> calls; fi',
+    "srun": SRUN,
+    "squeue": '[[ "$*" == *"--jobs=7"* ]] && printf " 7.batch batch\\n 7.0 servers\\n 7.1 trainers\\n"',
+    "scancel": 'echo "scancel $*" >> calls; kill -USR2 $(cat step)',
+    "lengthwise": 'echo "lengthwise $* on $CUDA_VISIBLE_DEVICES with $SRUN_CPUS_PER_TASK" >> calls; exit 1',
+    "curl": 'echo "${@: -1}" >> asked; (( $(grep -c "${@: -1}" asked) > 2 )) && echo "up ${@: -1}" >> calls',
+}
+"""Of SLURM's commands, our own and the network."""
+
+
+def slurm_job(folder: Path, trainers: int, long: bool = False) -> "subprocess.Popen[str]":
+    """The script on nodes a and b of two GPUs, among stand-ins that write what they are asked to `calls`."""
+    for name, does in STAND_INS.items():
+        (folder / name).write_text(f"#!/bin/bash\n{does}\n")
+        (folder / name).chmod(0o755)
+    (folder / "calls").touch()
+    settings = {"SLURM_JOB_NODELIST": "x", "SLURM_JOB_NAME": "n", "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "64"}
+    settings |= {"MODEL": "m", "TRAINERS": str(trainers), "GPUS": "2", "STARTS": "3", "PAUSE": "0"}
+    settings |= {"LONG": str(int(long)), "PATH": f"{folder}:/usr/bin:/bin"}
     command = ["bash", str(CLUSTER / "train.slurm"), "dler", "seed=1"]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-    said = calls.read_text()
-    assert "--nodelist=a" in said
-    assert ("lengthwise serve" in said) == bool(workers)
-    assert ("rollouts.workers=[http://b:8000,http://b:8001] rollouts.pool.api_key_env=LENGTHWISE_KEY" in said) == bool(
-        workers
+    return subprocess.Popen(
+        command, cwd=folder, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_what_a_node_that_fails_takes_with_it_is_a_round_or_about_an_hour(name: str, tmp_path: Path) -> None:
+    recipe, rates = load_recipe(name), read_rates(str(CLUSTER / "h100.yaml"))
+    for part in [stage for _, stage in stages_of(recipe)] or [recipe]:
+        resolved, config = resolve(part, tmp_path, Machine(cuda=True, vllm=True)), known_config(part.model)
+        assert config is not None
+        for launch in (
+            launch for launch in map(read_launch, map(str, map(CLUSTER.joinpath, LAUNCHES))) if launch.ranks == 8
+        ):
+            found = estimate(resolved.recipe, resolved.config, resolved.budgets, shape_of(config), launch, rates)
+            every, steps = resolved.config.save_steps, resolved.config.max_steps
+            assert found.hours is not None
+            assert found.hours[0] * min(every, steps) / steps < 1.5 or every == resolved.config.round_steps
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_slurm_job_launches_trainers_once_its_servers_serve(workers: int, tmp_path: Path) -> None:
+    job = slurm_job(tmp_path, 2 - workers)
+    _, said = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, said
+    calls = (tmp_path / "calls").read_text().splitlines()
+    (trains,) = [line for line in calls if line.startswith("srun --job-name=trainers")]
+    assert "--nodelist=a" in trains
+    up = [f"up http://b:{port}" for port in (8000, 8001)]
+    assert [line in calls[: calls.index(trains)] for line in (f"{address}/health" for address in up)] == [
+        bool(workers)
+    ] * 2
+    given = "rollouts.workers=[http://b:8000,http://b:8001] rollouts.pool.api_key_env=LENGTHWISE_KEY"
+    assert (given in trains) == bool(workers)
+
+
+def test_a_server_of_the_slurm_job_that_dies_is_started_again_but_not_for_ever(tmp_path: Path) -> None:
+    slurm_job(tmp_path, 1).communicate(timeout=PATIENCE)
+    ended = re.findall(r"lengthwise serve .*--port (\d+) .* on (\d) with (\d+)", (tmp_path / "calls").read_text())
+    assert sorted(ended) == [("8000", "0", "64")] * 3 + [("8001", "1", "64")] * 3
+
+
+def test_the_slurm_job_has_its_trainers_save_before_it_goes_back_to_the_queue(tmp_path: Path) -> None:
+    job = slurm_job(tmp_path, 2, long=True)
+    wait_until((tmp_path / "step").exists, "the trainers run")
+    job.send_signal(signal.SIGTERM)
+    _, said = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, said
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[-3:] == ["scancel --signal=TERM 7.1", "saved", "scontrol requeue 7"]
 
 
 def test_the_page_of_plans_is_what_the_estimates_say_now() -> None:

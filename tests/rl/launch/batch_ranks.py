@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+from processes import patience
+
 from rl.ranks import launched
 from rl.recipe.trainer_config import batch_settings, trainer_config
 from rl.recipe.values import parse_recipe
@@ -23,6 +25,7 @@ found = {
     "seen_first": first,
     "ranks": state.num_processes,
     "groups": config.groups_per_round,
+    "patience": patience(),
     "per_device": config.per_device_train_batch_size,
 }
 (out / f"{state.process_index}.json").write_text(json.dumps(found))

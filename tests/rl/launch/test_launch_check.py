@@ -121,7 +121,12 @@ def test_the_batch_is_the_recipes_on_two_ranks_without_cuda(launcher: list[str],
     module = [sys.executable, "-m", launcher[0], *launcher[1:]]
     done = subprocess.run(
         [*module, str(Path(__file__).with_name("batch_ranks.py")), str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+            "CUDA_VISIBLE_DEVICES": "",
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -130,5 +135,5 @@ def test_the_batch_is_the_recipes_on_two_ranks_without_cuda(launcher: list[str],
     )
     assert done.returncode == 0, done.stderr[-2000:]
     # 2 groups of 4 rollouts: 8, of which each rank takes 4.
-    expected = {"seen_first": 4, "ranks": 2, "groups": 2, "per_device": 4}
+    expected = {"seen_first": 4, "ranks": 2, "groups": 2, "per_device": 4, "patience": 6 * 3600}
     assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [expected, expected]

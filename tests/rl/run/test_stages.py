@@ -1,5 +1,6 @@
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rl.evaluation import Evaluation
 from rl.folders.run import RunFolder
 from rl.recipe.files import load_recipe
 from rl.recipe.values import merge, parse_recipe, stages_of
-from rl.run.train import train
+from rl.run.train import build_trainer, train
 
 STAGED = {
     "extends": "demo-hapo",
@@ -80,9 +81,28 @@ def test_a_recipe_that_extends_itself_is_refused(tmp_path: Path) -> None:
         load_recipe(file_of({**STAGED, "extends": "staged.yaml"}, tmp_path))
 
 
-def test_each_stage_starts_from_the_model_before_it_and_a_broken_run_ends_as_the_unbroken(tmp_path: Path) -> None:
+@pytest.fixture
+def left_over(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """For each trainer that is built, the models of earlier ones that are still in memory."""
+    found: list[list[str]] = []
+    models: list[weakref.ref[Any]] = []
+
+    def build(*args: Any, **kwargs: Any) -> Any:
+        found.append([type(model).__name__ for one in models if (model := one()) is not None])
+        trainer = build_trainer(*args, **kwargs)
+        models.extend(weakref.ref(model) for model in (trainer.model, trainer.ref_model) if model is not None)
+        return trainer
+
+    monkeypatch.setattr("rl.run.train.build_trainer", build)
+    return found
+
+
+def test_each_stage_starts_from_the_model_before_it_and_a_broken_run_ends_as_the_unbroken(
+    left_over: list[list[str]], tmp_path: Path
+) -> None:
     recipe = file_of(STAGED, tmp_path)
     whole = train(recipe, out=tmp_path / "whole", quiet=True)
+    assert left_over == [[], []]
     long, short = whole.stage(1, "long"), whole.stage(2, "short")
     assert yaml.safe_load(short.recipe.read_text())["model"] == "../1-long/final"
     assert not short.evaluation("before").exists()

@@ -193,3 +193,27 @@ def test_log_probs_are_not_compared_where_the_engine_draws_from_others(make_trai
         trainer = make_trainer(**settings)
         trainer.train()
         assert "compared" not in trainer.teller.alarms.state_dict()["tally"]
+
+
+def test_a_reference_that_is_not_the_start_is_told_once() -> None:
+    watch = alarms()
+    assert watch.see_kl(1e-6) == []
+    (line,) = watch.see_kl(5.4)
+    assert line.startswith("the KL term measures 5.4 nats a token before the first step")
+    assert see(watch, 0, RIGHT) == []
+
+
+@pytest.mark.parametrize("packed", [None, 600])
+def test_the_first_update_tells_of_a_reference_without_its_weights(packed: int | None, make_trainer: Any) -> None:
+    def alarms_of(spoil: bool) -> list[str]:
+        trainer, said = make_trainer(beta=0.04, tokens_per_micro_batch=packed), list[str]()
+        trainer.teller.on_alarm = lambda step, line: said.append(line)
+        if spoil:
+            trainer.ref_model.get_input_embeddings().weight.data.zero_()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer.train()
+        return [line for line in said if "KL term" in line]
+
+    assert alarms_of(spoil=False) == []
+    assert len(alarms_of(spoil=True)) == 1

@@ -5,15 +5,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import torch
+from launches import CLUSTER, launch_environment
 from peft import PeftModel
 from places import ROOT
 from processes import PATIENCE
 from workers import fake_workers
 
+from rl.folders.run import RunFolder
 from rl.models import load_model, resolve_model
 from rl.run.train import train
 
@@ -32,17 +35,10 @@ FEW = (
 LORA = ("lora={rank: 8, alpha: 16}", "trainer.learning_rate=1e-3")
 
 
-def launch(out: Path, *overrides: str) -> str:
-    """What two sharded ranks said."""
+def launch(out: Path, *overrides: str, **environment: str) -> str:
+    """What two sharded ranks said, launched as the shipped file has it but for some of their environment."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
-    settings = {
-        "ACCELERATE_USE_FSDP": "true",
-        "FSDP_VERSION": "2",
-        "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
-        "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
-        "FSDP_RESHARD_AFTER_FORWARD": "true",
-        "FSDP_CPU_RAM_EFFICIENT_LOADING": "false",
-    }
+    settings = launch_environment(CLUSTER / "fsdp2.yaml") | environment
     done = subprocess.run(
         [
             *command,
@@ -81,6 +77,12 @@ def drawn(run: Path, number: int) -> list[list[int]]:
     return [row["token_ids"] for row in pq.read_table(run / f"rollouts/round-{number:06d}.parquet").to_pylist()]
 
 
+def answers(run: Path) -> list[list[dict[str, Any]]]:
+    """Of the probe, before and after training."""
+    files = ("probe.parquet", "evaluation/before.parquet", "evaluation/after.parquet")
+    return [pq.read_table(run / name).to_pylist() for name in files if (run / name).is_file()]
+
+
 def assert_resumes(run: Path, *overrides: str) -> None:
     """From its checkpoint in the middle, to the weights that it ended with."""
     broken = run.with_name("broken")
@@ -96,7 +98,24 @@ def test_two_sharded_ranks_train_what_one_rank_does_and_resume_to_it(tmp_path: P
     one = train("demo-dler", [*FEW, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
     assert drawn(one, 0) == drawn(tmp_path / "two", 0)
     assert apart(tmp_path / "two", one) < 1e-3
+    files = {path.name for path in (tmp_path / "two/checkpoints/checkpoint-4").iterdir()}
+    assert files & {"model.safetensors", "pytorch_model_fsdp.bin"} == {"model.safetensors"}  # the weights once
     assert_resumes(tmp_path / "two")
+
+
+def test_sharded_ranks_have_their_weights_before_accelerate_brings_them(tmp_path: Path) -> None:
+    asked = ("trainer.beta=0.04", "trainer.max_steps=2", "data.probe={samples: 1}")
+    launch(tmp_path / "two", *asked, FSDP_CPU_RAM_EFFICIENT_LOADING="true")
+    assert RunFolder(tmp_path / "two").logged()[0]["kl"] == 0.0  # where training starts from is the reference
+    given = [*FEW, *asked, "trainer.per_device_train_batch_size=16"]
+    one = train("demo-dler", given, tmp_path / "one", quiet=True).path
+    *before, after = answers(tmp_path / "two")
+    assert before == answers(one)[:2]
+    assert apart(tmp_path / "two", one) < 1e-3
+    shutil.rmtree(tmp_path / "two/report")
+    (tmp_path / "two/evaluation/after.parquet").unlink()  # killed as it was answered
+    launch(tmp_path / "two", *asked, FSDP_CPU_RAM_EFFICIENT_LOADING="true")
+    assert answers(tmp_path / "two")[-1] == after
 
 
 def test_two_sharded_ranks_bring_whole_weights_to_their_workers(tmp_path: Path) -> None:

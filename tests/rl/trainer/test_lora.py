@@ -340,6 +340,7 @@ def test_a_stage_goes_on_with_the_adapter_of_the_one_before_it(tmp_path: Path) -
     assert max((ours[name] - theirs[name]).abs().max() for name in ours) < 1e-2
     assert (whole / "model.safetensors").is_file()
     # One step from the folded model: Adam moves no parameter by more than about the learning rate.
+    assert run.stage(3, "whole").logged()[0]["kl"] == 0.0  # from there, too, the KL term is measured
     folded = load_model(str(two)).merge_and_unload()
     after = weights(load_model(str(whole)))
     moved = [(after[name] - value).abs().max() for name, value in weights(folded).items()]

@@ -259,3 +259,14 @@ def test_dr_grpos_loss_divides_by_the_schedules_maximum_whatever_the_budget_is(m
     assert second[0] == pytest.approx(second[1], abs=1e-6)
     assert first[1] != 0 != second[1]
     assert trainer.max_completion_length == trainer.args.max_completion_length == 60
+
+
+@pytest.mark.parametrize(("file", "sharded"), [("optimizer.bin", False), ("optimizer.pt", True)])
+def test_a_checkpoint_of_another_sharding_is_refused_in_one_line(
+    file: str, sharded: bool, make_trainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).touch()
+    monkeypatch.setattr("rl.trainer.writing.is_sharded", lambda model: sharded)
+    trainer = make_trainer()
+    with pytest.raises(UserError, match="its optimiser cannot go on there; launch it as it was"):
+        trainer.writing.load_weights(tmp_path, trainer.model, lambda: None)

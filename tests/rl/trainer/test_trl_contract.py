@@ -11,10 +11,12 @@ from accelerate.commands.launch import launch_command_parser
 from accelerate.state import AcceleratorState
 from torch.distributed.launcher import api as launcher
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, Trainer
+from transformers.integrations import deepspeed
 from transformers.masking_utils import create_causal_mask
+from transformers.modeling_utils import is_fsdp_enabled
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer
-from trl.models import unwrap_model_for_generation
+from trl.models import prepare_fsdp, unwrap_model_for_generation
 from trl.trainer.utils import add_fused_lm_head
 
 from rewards import Problem
@@ -37,6 +39,8 @@ SIGNATURES = {
     "_compute_loss": ["self", "model", "inputs"],
     "_save_checkpoint": ["self", "model", "trial"],
     "_load_optimizer_and_scheduler": ["self", "checkpoint"],
+    "_load_from_checkpoint": ["self", "resume_from_checkpoint", "model"],
+    "_save_optimizer_and_scheduler": ["self", "output_dir"],
     "_get_output_dir": ["self", "trial"],
     "_run_epoch": [
         "self", "model", "epoch", "train_dataloader", "steps_in_epoch", "num_update_steps_per_epoch", "trial",
@@ -157,6 +161,31 @@ def test_all_that_a_checkpoint_has_is_written_where_we_say_and_nothing_is_delete
     assert PREFIX_CHECKPOINT_DIR == "checkpoint", "transformers gives checkpoints another name"
     upload = inspect.getsource(Trainer._push_from_checkpoint)
     assert 'ignore_patterns=["_*"' in upload, "transformers would upload checkpoints that are still being written"
+
+
+def test_fsdp_saves_weights_beside_the_optimiser_and_its_order_is_ours() -> None:
+    source = inspect.getsource(Trainer._save_optimizer_and_scheduler)
+    branch = source.partition("elif self.is_fsdp_enabled:")[2].partition("elif ")[0]
+    assert branch.index("save_fsdp_model(") < branch.index("save_fsdp_optimizer(")
+    assert "torch.save(self.lr_scheduler.state_dict(), os.path.join(output_dir, SCHEDULER_NAME))" in source
+    assert "self._load_from_checkpoint(resume_from_checkpoint, self.model_wrapped)" in inspect.getsource(Trainer)
+
+
+def test_fsdp_and_zero_load_shares_or_zeros_where_the_environment_says_so() -> None:
+    assert "FSDP_CPU_RAM_EFFICIENT_LOADING" in inspect.getsource(is_fsdp_enabled)
+    assert hasattr(deepspeed, "_hf_deepspeed_config_weak_ref")
+    assert "_hf_deepspeed_config_weak_ref()" in inspect.getsource(deepspeed.is_deepspeed_zero3_enabled)
+
+
+def test_trl_loads_its_reference_by_the_name_in_the_configuration_and_shards_what_each_rank_has() -> None:
+    made = inspect.getsource(GRPOTrainer.__init__)
+    assert "self.ref_model = create_model_from_path(get_config_model_id(self.model.config)" in made
+    assert "self.ref_model = prepare_fsdp(self.ref_model, self.accelerator)" in made
+    assert "broadcast" not in inspect.getsource(prepare_fsdp)
+
+
+def test_each_micro_batch_shares_its_gradient_where_accelerate_is_told_so() -> None:
+    assert 'gradient_state.plugin_kwargs.get("sync_each_batch", False)' in inspect.getsource(Trainer)
 
 
 def test_each_rank_writes_its_random_state_and_has_it_again_before_the_first_step() -> None:

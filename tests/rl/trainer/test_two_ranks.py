@@ -17,10 +17,10 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
     overrides = [
         "trainer.max_steps=4", "trainer.per_device_train_batch_size=6", "trainer.num_generations=4",
         "trainer.save_steps=2", "sampling.dynamic=true", "data.train.options.n=8", "data.eval.options.n=9",
-        "budget.tokens=50", "evaluation.budget=50",
+        "budget.tokens=50", "evaluation.budget=50", "trainer.ddp_timeout=7200",
     ]  # fmt: skip
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     result = subprocess.run(
         [*command, str(tmp_path / "run"), *overrides],
         env=environment,
@@ -32,6 +32,7 @@ def test_two_ranks_end_with_one_history_one_set_of_rewards_and_one_model_and_res
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = (json.loads((tmp_path / f"run-rank{rank}.json").read_text()) for rank in (0, 1))
     assert first["unbroken"]["ranks"] == 2
+    assert first["unbroken"]["patience"] == 7200
     assert first["unbroken"]["history"]["hapo"]
     assert first == second
     assert first["resumed"] == first["unbroken"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from processes import patience
 
 from rl.errors import UserError
 from rl.folders.lock import locked
@@ -48,13 +49,14 @@ def ended() -> dict[str, object]:
     return {
         "parameters": hashlib.sha256(weights.numpy().tobytes()).hexdigest(),
         "ranks": trainer.accelerator.num_processes,
+        "patience": patience(),
         **{part: own[part] for part in ("history", "sampler", "sampling", "alarms")},
     }
 
 
 out, *overrides = sys.argv[1:]
-ranks = launched()
 train("demo-hapo", overrides, Path(out), quiet=True)
+ranks = launched()
 state["unbroken"] = ended()
 
 broken = Path(f"{out}-broken")

@@ -1,0 +1,68 @@
+"""The steps that one GPU is to prove, on a CPU: those that it can take, and how the others end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_multi_gpu_env
+from places import ROOT
+
+from experiments.cluster import smoke
+from experiments.cluster.proofs.sharded import CONFIGURATION, settings
+
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without CUDA")
+
+
+def steps(*names: str, folder: Path) -> tuple[int, dict[str, Any]]:
+    code = smoke.main(["--out", str(folder), *names])
+    return code, {found["step"]: found for found in json.loads((folder / "smoke.json").read_text())}
+
+
+def test_each_step_has_a_file_and_a_line_in_the_table() -> None:
+    page = (ROOT / "experiments/cluster/README.md").read_text()
+    for step in smoke.STEPS:
+        assert (ROOT / f"experiments/cluster/proofs/{step.name}.py").is_file()
+        assert f"| `{step.name}` |" in page
+
+
+def test_what_needs_a_gpu_is_skipped_with_its_reason_and_the_rest_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, found = steps("varlen", "sharded", "rates", folder=tmp_path)
+    assert code == 0
+    assert {name: one["status"] for name, one in found.items()} == {
+        "varlen": "skipped", "sharded": "skipped", "rates": "passed",
+    }  # fmt: skip
+    assert "test_fsdp_ranks" in found["sharded"]["why"]
+    assert found["rates"]["figures"]["tokens a second of 16"] > 0
+    assert "tokens a second" in capsys.readouterr().out
+    assert "| sharded | skipped | 0 | needs CUDA; " in (tmp_path / "smoke.md").read_text()
+
+
+def test_a_step_that_takes_too_long_and_one_that_crashes_end_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless, crashing = smoke.Step("demo", 0, ""), smoke.Step("no-such-step", 60, "")
+    monkeypatch.setattr(smoke, "STEPS", (endless, crashing, smoke.Step("varlen", 60, "", "it is skipped")))
+    code, found = steps(folder=tmp_path)
+    assert code == 1
+    assert found["demo"]["why"] == "took more than 0 s"
+    assert found["no-such-step"]["why"].startswith("ended with 2: ")
+    assert found["varlen"]["status"] == "skipped"
+
+
+def test_the_sharded_step_has_the_environment_that_accelerate_makes_of_the_shipped_file() -> None:
+    command = ["--config_file", str(CONFIGURATION), "-m", "rl.train", "dler"]
+    arguments, _, _ = _validate_launch_command(launch_command_parser().parse_args(command))
+    theirs = prepare_multi_gpu_env(arguments)
+    assert {name: theirs.get(name) for name in settings()} == settings()
+
+
+@pytest.mark.slow
+def test_every_step_that_a_cpu_can_take_passes(tmp_path: Path) -> None:
+    code, found = steps(folder=tmp_path)
+    assert {name: one["why"] for name, one in found.items() if one["status"] == "failed"} == {}
+    assert code == 0
