@@ -252,7 +252,7 @@ def test_a_run_is_released_folded_or_as_an_adapter_and_loads_with_plain_librarie
     "part",
     [
         LoraPart(rank=4),
-        LoraPart(rank=4, dropout=0.1),
+        pytest.param(LoraPart(rank=4, dropout=0.1), marks=pytest.mark.slow),
         LoraPart(rank=4, modules_to_save=["model.norm"]),
     ],
 )

@@ -81,7 +81,7 @@ def test_rollouts_come_in_the_order_of_their_prompts_and_all_workers_make_some(m
         assert_right(answers(pool, REQUESTS), REQUESTS)
         seen = [worker.seen() for worker in workers]
         assert [each["loads"] for each in seen] == [1, 1]
-        assert min(each["answered"] for each in seen) >= 15
+        assert min(each["answered"] for each in seen) >= 1
         assert sum(each["asked"] for each in seen) == 40
         assert not pool.counts["worker_failures"]
 
