@@ -99,7 +99,7 @@ def _train_planned(
     plan = [(fitted_here(prepared, anyway), folder) for prepared, folder in _plan(recipe, run, granted)]
     if is_main_process() and not quiet:
         sizes = plan[0][0].sizes.describe()
-        say(f"rollouts by {choice.describe()}" + (f" ({sizes})" if sizes else ""), error=True)
+        say(f"rollouts by {choice.describe()}" + (f" ({sizes})" if sizes else ""))
     _warn(plan)
     try:
         with locked(run.path):
