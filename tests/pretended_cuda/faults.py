@@ -45,7 +45,7 @@ FAULTS = {
     "seeds on the CPU": Fault(
         transformers._Engine, "__init__", "[ask.seed for ask in asks], device=device", "[ask.seed for ask in asks]"
     ),
-    "numpy of a device": Fault(transformers._Engine, "_completions", "column.tolist()", "column.numpy().tolist()"),
+    "numpy of a device": Fault(transformers._Engine, "_completions", "column.cpu().numpy()", "column.numpy()"),
     "ratios on the CPU": Fault(correction, "to_packed", "values.new_full(", "torch.full("),
     "places on the CPU": Fault(
         attention, "_mask", "query.size(2), total, device=query.device)", "query.size(2), total)"

@@ -128,7 +128,7 @@ def test_a_dry_run_of_every_demo_recipe_checks_it_and_writes_nothing(
 ) -> None:
     run_command_to_its_end(["train", name, "--dry-run"])
     printed = capsys.readouterr().out
-    resolved = yaml.safe_load(re.split(r"\n(?:stage|model) ", printed)[0])
+    resolved = yaml.safe_load(re.split(r"\n(?:stage|engine|model) ", printed)[0])
     assert resolved == load_recipe(name).to_dict()
     assert "rollouts" in printed
     assert list(Path().iterdir()) == []
