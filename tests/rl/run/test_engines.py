@@ -32,7 +32,7 @@ def test_held_out_problems_are_answered_by_the_engine_of_the_rollouts_on_cuda_an
     monkeypatch.setattr("rl.evaluation.engines.require_vllm", lambda asked: None)
     monkeypatch.setattr("rl.run.engines.engine_of", lambda *given: asked.append(given))
     assert answers_by(prepared) == "vllm"
-    answering(prepared, None, "the/model")  # type: ignore[arg-type]
+    answering(prepared, torch.nn.Linear(1, 1), "the/model")  # type: ignore[arg-type]
     ((_, path, choice, longest),) = asked
     assert (path, choice.name) == ("the/model", "vllm")
     assert longest > prepared.recipe.evaluation.budget

@@ -1,13 +1,14 @@
 """What answers before and after training."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedModel
 
-from rl.rollouts import TransformersEngine
+from rl.rollouts import Engine
+from rl.run.engines import answering
+from rl.run.prepare import Prepared
 from rl.run.train import train
 
 FEW = (
@@ -21,10 +22,10 @@ def test_models_of_the_dtype_that_training_computes_in_answer_before_and_after(
 ) -> None:
     asked: list[tuple[str, set[torch.dtype]]] = []
 
-    def engine(model: PreTrainedModel, *args: Any) -> TransformersEngine:
+    def seen(prepared: Prepared, model: PreTrainedModel, path: str) -> Engine:
         asked.append((type(model).__name__, {parameter.dtype for parameter in model.parameters()}))
-        return TransformersEngine(model, *args)
+        return answering(prepared, model, path)
 
-    monkeypatch.setattr("rl.run.train.TransformersEngine", engine)
+    monkeypatch.setattr("rl.run.train.answering", seen)
     train("demo-dler", [*FEW, "trainer.bf16=true"], tmp_path / "run", quiet=True)
     assert asked == [("LlamaForCausalLM", {torch.bfloat16})] * 2
