@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,8 @@ from typing import Any
 
 import numpy as np
 import psutil
+import torch
+from torch.distributed.distributed_c10d import _object_to_tensor, _tensor_to_object
 
 from curricula import Constant
 from experiments.benchmarks._shared import surroundings, write
@@ -120,6 +121,12 @@ class FirstOfMany(LengthGRPOTrainer):
         return rows[: len(rows) // RANKS]
 
 
+def gathered(own: Any) -> Any:
+    """As objects that came from another rank."""
+    sent: Any = _object_to_tensor(own, torch.device("cpu"), None)  # type: ignore[no-untyped-call]
+    return _tensor_to_object(*sent, None)  # type: ignore[no-untyped-call, call-arg]
+
+
 def trainer_of(count: int, tokens: int, folder: Path, clock: Clock) -> tuple[FirstOfMany, Writer]:
     """One that is about to make its first round."""
     args = LengthGRPOConfig(
@@ -151,7 +158,7 @@ def trainer_of(count: int, tokens: int, folder: Path, clock: Clock) -> tuple[Fir
     )
     trainer.updates.packer = replace(trainer.updates.packer, ranks=RANKS)  # type: ignore[union-attr]
     trainer.engine.generate = clock.aside(trainer.engine.generate)  # type: ignore[method-assign]
-    maker.gather_object = lambda own: pickle.loads(pickle.dumps(own))  # type: ignore[attr-defined]
+    maker.gather_object = gathered  # type: ignore[attr-defined]
     trainer.rounds.decode = lambda completions: [""] * len(completions)
     return trainer, writer
 

@@ -111,7 +111,7 @@ def require_lora(recipe: Recipe, config: LengthGRPOConfig, model: str) -> None:
     if part.dropout and config.sequence_chunk is not None:
         raise UserError("lora.dropout does not go with trainer.sequence_chunk, which repeats forwards; set it to 0")
     engine = recipe.rollouts.engine
-    if engine != "transformers":
+    if engine in ("vllm", "workers"):  # `auto` is neither where it could not be
         room_for(part.rank)
         for key, set_ in (("modules_to_save", bool(part.modules_to_save)), ("quantize", part.quantize is not None)):
             if set_:

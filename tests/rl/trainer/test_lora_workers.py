@@ -1,5 +1,6 @@
 """An adapter that trains here, sampled by rollout workers elsewhere."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from small_runs import RECIPE
 from workers import fake_workers
 
 from rl.errors import UserError
+from rl.estimates.sizes import Sizes
 from rl.folders.run import RunFolder, read_metrics
 from rl.models import resolve_model
 from rl.recipe.files import load_recipe
@@ -68,7 +70,9 @@ def test_vllm_in_process_is_made_for_the_base_and_the_adapters_rank(monkeypatch:
 
     class Prepared:
         config = type("Config", (), {"bf16": False, "fp16": False})
+        sizes = Sizes(share=0.5, sleep=0)
 
     Prepared.recipe = recipe  # type: ignore[attr-defined]
     engines.build_engine(Prepared(), DEMO)  # type: ignore[arg-type]
-    assert made == [(DEMO, recipe.rollouts.vllm, 128, "float32", 8)]
+    sized = replace(recipe.rollouts.vllm, gpu_memory_utilization=0.5, sleep=0)
+    assert made == [(DEMO, sized, 128, "float32", 8)]
