@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -84,7 +83,6 @@ def missing(step: Step, cuda: bool) -> str:
 def run_step(step: Step, folder: Path) -> Result:
     """Run it in a process of its own; whatever it started ends with it."""
     own = folder / step.name
-    shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
     command = [sys.executable, "-m", "experiments.cluster.smoke", "--out", str(own), "--within", step.name]
     environment = {"HF_HUB_OFFLINE": "1", **os.environ}
@@ -169,9 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = sorted(set(given.steps) - set(names))
     if unknown:
         parser.error(f"no step {unknown[0]!r}; there are {', '.join(names)}")
+    steps = [step for step in STEPS if not given.steps or step.name in given.steps]
+    there = [str(path) for step in steps if (path := given.out / step.name).exists()]
+    if there:  # whose it is, nobody knows
+        parser.error(f"{there[0]} is there already; name a new folder as --out")
     given.out.mkdir(parents=True, exist_ok=True)
     cuda, results = torch.cuda.is_available(), []
-    for step in (step for step in STEPS if not given.steps or step.name in given.steps):
+    for step in steps:
         why = missing(step, cuda)
         given_time = replace(step, seconds=step.seconds * (1 if cuda else WITHOUT_GPU))
         results.append(Result(step.name, "skipped", 0.0, why) if why else run_step(given_time, given.out))

@@ -66,3 +66,14 @@ def test_every_step_that_a_cpu_can_take_passes(tmp_path: Path) -> None:
     code, found = steps(folder=tmp_path)
     assert {name: one["why"] for name, one in found.items() if one["status"] == "failed"} == {}
     assert code == 0
+
+
+def test_a_folder_of_somebody_elses_is_refused_and_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "mine").write_text("kept")
+    with pytest.raises(SystemExit) as stop:
+        smoke.main(["--out", str(tmp_path), "demo"])
+    assert stop.value.code == 2
+    assert f"{tmp_path / 'demo'} is there already" in capsys.readouterr().err
+    assert (tmp_path / "demo" / "mine").read_text() == "kept"
+    assert not (tmp_path / "smoke.json").exists()
