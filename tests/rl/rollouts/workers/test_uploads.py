@@ -1,6 +1,7 @@
 """Weights that a worker does not see in the folder are sent to it file by file, several at a time."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +28,16 @@ class Answering(HttpWorker):
         self.sent: list[str] = []
         self.all_there = asyncio.Event()
 
-    async def _send(self, method: str, path: str, content: Any, *_: Any, **__: Any) -> tuple[int, Any]:
+    async def _send(self, method: str, path: str, content: Any, *_: Any, **__: Any) -> tuple[int, bytes]:
         if method == "GET":
-            return 200, {"ready": True, "version": self.source.id}
+            return 200, json.dumps({"ready": True, "version": self.source.id}).encode()
         if method == "POST":
-            return (400 if b"path" in content else 200), {}
+            return (400 if b"path" in content else 200), b"{}"
         self.sent.append(path.rpartition("/")[2])
         if len(self.sent) == UPLOADS:
             self.all_there.set()
         await asyncio.wait_for(self.all_there.wait(), PATIENCE)
-        return (500 if self.sent[-1] == self.refused else 200), {"error": "disk full"}
+        return (500 if self.sent[-1] == self.refused else 200), b'{"error": "disk full"}'
 
 
 def test_several_files_are_under_way_at_once_and_each_is_sent_once(source: Source) -> None:
