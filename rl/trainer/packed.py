@@ -67,7 +67,7 @@ class PackedUpdates:
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
             everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
             padded=not padding_free.supports(trainer.model, accelerator.device),
-            shares=padding_free.is_ours(trainer.model),
+            shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
             pad_id=trainer._tokenizer.pad_token_id,
             multiple=trainer.pad_to_multiple_of,
             device=accelerator.device,
@@ -132,7 +132,8 @@ class PackedUpdates:
             return theirs(model, ids, mask, keep, *args, **kwargs)
         row = padding_free.end_to_end(ids, mask, keep, shared=layout.prompts is not None)
         with self.trainer.accelerator.autocast():
-            outputs = model(**padding_free.inputs_of(model, row), fused_lm_head=True)
+            chunked = self.trainer.args.sequence_chunk is not None
+            outputs = model(**padding_free.inputs_of(model, row, chunked), fused_lm_head=True)
         return row.back(outputs.log_probs), row.back(outputs.entropy) if kwargs.get("compute_entropy") else None, None
 
     # The update --------------------------------------------------------------------------------

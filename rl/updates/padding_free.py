@@ -54,6 +54,14 @@ class EndToEnd:
         keys = {"cu_seq_lens_k": _starts(seen), "max_length_k": int(seen.max()), "key_places": self.place[self.mask]}
         return {**rows, **keys}
 
+    def seen(self) -> Tensor:
+        """(1, 1, T, 3), what `chunked` is told of each token: its row's first key, and a prompt's first and end."""
+        own, shared = self.kept.sum(1), (self.mask & ~self.kept).sum(1)
+        begins = self.mask.long().argmax(1, keepdim=True)
+        start = self.place.gather(1, begins)[:, 0] * (shared > 0)
+        rows = torch.stack([own.cumsum(0) - own, start, start + shared], 1)
+        return rows.repeat_interleave(own, 0)[None, None]
+
     def back(self, values: Tensor) -> Tensor:
         """(1, T) values that stand at the token before the one they are of, to the (B, keep) they are of."""
         before = slice(-self.keep - 1, -1)
@@ -74,8 +82,10 @@ def end_to_end(ids: Tensor, mask: Tensor, keep: int, shared: bool = False) -> En
     return EndToEnd(ids, ones, keep, kept, place.gather(0, first))
 
 
-def inputs_of(model: Any, row: EndToEnd) -> dict[str, Any]:
+def inputs_of(model: Any, row: EndToEnd, chunked: bool = False) -> dict[str, Any]:
     """For `model`, with what tells sequences apart in its attention."""
+    if chunked:
+        return {**row.tokens(), "attention_mask": row.seen()}
     return {**row.tokens(), **(row.attention() if is_ours(model) else {})}
 
 

@@ -204,10 +204,14 @@ def test_a_metric_of_nothing_is_nan() -> None:
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["prompts shared", "by positions"])
 @pytest.mark.parametrize(
-    "settings",
-    [{}, {"beta": 0.04, "loss_type": "grpo"}, {"loss_type": "bnpo"}, {"peft_config": LORA, "num_iterations": 2}],
+    ("told", "settings"),
+    [
+        *((told, more) for told in (True, False) for more in ({}, {"beta": 0.04, "loss_type": "grpo"})),
+        (True, {"loss_type": "bnpo"}),
+        (True, {"peft_config": LORA, "num_iterations": 2}),
+        (True, {"sequence_chunk": 13}),
+    ],
     ids=str,
 )
 def test_without_padding_the_gradient_is_the_same(
@@ -227,7 +231,8 @@ def test_without_padding_the_gradient_is_the_same(
         trainer.model.forward = lambda **inputs: (seen.append(inputs), forward(**inputs))[1]
         found = gradients(trainer, problems)
         assert all(("position_ids" in inputs) != padded for inputs in seen)
-        assert any("key_places" in inputs for inputs in seen) == (told and not padded)
+        by_places = told and not padded and "sequence_chunk" not in settings
+        assert any("key_places" in inputs for inputs in seen) == by_places
         assert all(inputs["input_ids"].size(0) == 1 for inputs in seen if not padded)
         assert max(inputs["input_ids"].numel() for inputs in seen) <= 150
         assert (trainer.state.log_history[0]["packing/shared"] > 0) == (told and not padded)
