@@ -86,6 +86,11 @@ class PackedRound:
         return 1 - stay / len(self.examples)
 
     @property
+    def through(self) -> int:
+        """Tokens that go through the model, on all ranks, padding counted."""
+        return self._as(self.layout)
+
+    @property
     def padding(self) -> float:
         """The share of the tokens that go through the model, on all ranks, that is padding."""
         return 1 - self._as(FLAT) / max(self._as(PADDED), 1) if self.layout.padded else 0.0
@@ -93,7 +98,7 @@ class PackedRound:
     @property
     def shared(self) -> float:
         """The share of the real tokens that do not go through the model, as another row's prompt has them."""
-        return 0.0 if self.layout.padded else 1 - self._as(self.layout) / max(self._as(FLAT), 1)
+        return 0.0 if self.layout.padded else 1 - self.through / max(self._as(FLAT), 1)
 
     def _as(self, layout: Layout) -> int:
         """Tokens of all micro-batches, were they laid out so."""
