@@ -1,4 +1,7 @@
-"""torch's attention over rows of several lengths, forward and backward, against the usual one, in bf16."""
+"""Attention over rows of several lengths, forward and backward, against the usual one, in bf16.
+
+On CUDA it is torch's `varlen_attn`, without it what stands for that in `rl.updates.varlen`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 
 from experiments.cluster.proofs.step import Figures, Place, require
+from rl.updates.varlen import by_rows
 
 LENGTHS = (37, 512, 129)
 HEADS, KEY_HEADS, SIZE = 14, 2, 64
@@ -22,7 +26,7 @@ def run(place: Place) -> Figures:
         torch.randn(sum(LENGTHS), heads, SIZE, device=place.device, dtype=torch.bfloat16, requires_grad=True)
         for heads in shapes
     ]
-    one, other = _over_all(*leaves), _row_by_row(*leaves)
+    one, other = _over_all(place, *leaves), _row_by_row(*leaves)
     upstream = torch.randn_like(other)
     ours = torch.autograd.grad(one, leaves, upstream.to(one.dtype))
     theirs = torch.autograd.grad(other, leaves, upstream)
@@ -33,11 +37,12 @@ def run(place: Place) -> Figures:
     return found
 
 
-def _over_all(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """(tokens, heads, size) of all rows end to end, by the kernel that is told where each ends."""
+def _over_all(place: Place, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(tokens, heads, size) of all rows end to end, by what is told where each ends."""
+    attend = varlen_attn if place.cuda else by_rows
     ends = torch.tensor([0, *LENGTHS], device=query.device, dtype=torch.int32).cumsum(0, dtype=torch.int32)
     most = max(LENGTHS)
-    out = varlen_attn(query, key, value, ends, ends, most, most, window_size=(-1, 0), enable_gqa=True)
+    out = attend(query, key, value, ends, ends, most, most, window_size=(-1, 0), enable_gqa=True)
     assert isinstance(out, Tensor)
     return out
 
