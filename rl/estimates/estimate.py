@@ -277,9 +277,15 @@ def setup_of(
         vllm_sleep=recipe.rollouts.vllm.sleep or 0,
         tensor_parallel=recipe.rollouts.vllm.tensor_parallel_size if engine == "vllm" else 1,
         vllm_rollouts=-(-batch.rollouts // launch.ranks) * recipe.rollouts.vllm.tensor_parallel_size,
-        evaluated=prompts.longest + recipe.evaluation.budget if recipe.data.eval else 0,
+        answered=_answered(recipe, budgets, prompts),
         cpu=launch.cpu,
     )
+
+
+def _answered(recipe: Recipe, budgets: Budgets, prompts: Prompts) -> int:
+    """Tokens of the longest prompt and completion outside the rounds; held-out prompts count as the training ones."""
+    caps = [recipe.evaluation.budget] * bool(recipe.data.eval) + [budgets.maximum] * bool(recipe.data.probe)
+    return prompts.longest + max(caps) if caps else 0
 
 
 def _frozen_bytes(part: LoraPart, computed: float, loaded: float) -> float:

@@ -58,8 +58,8 @@ class Setup:
     """Ranks that share a vLLM engine."""
     vllm_rollouts: int = 1
     """Of a round, that one vLLM engine samples."""
-    evaluated: int = 0
-    """Tokens of a held-out prompt and its completion, at most."""
+    answered: int = 0
+    """Tokens of a prompt and its completion in evaluations and a probe, at most; 0 where there is neither."""
     cpu: bool = False
 
     @property

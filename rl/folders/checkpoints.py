@@ -55,9 +55,17 @@ def share(folder: Path, rank: int, ranks: int) -> dict[str, list[str]]:
 
 
 def commit(
-    root: Path, name: str, state: dict[str, Any], keep: int | None, known: Mapping[str, list[str]] | None = None
+    root: Path,
+    name: str,
+    state: dict[str, Any],
+    keep: int | None,
+    known: Mapping[str, list[str]] | None = None,
+    every: int | None = None,
 ) -> None:
-    """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest."""
+    """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest.
+
+    Those at multiples of `every` steps stay, too, and are not counted once they are old.
+    """
     written, place = root / WRITING / name, root / name
     write(written, state, known)
     if place.exists():  # damaged, or it would have been the one to go on from
@@ -65,7 +73,8 @@ def commit(
     written.rename(place)
     sync(root)
     if keep and keep > 0:
-        for old in sorted((path for path in _all(root) if path != place), key=step, reverse=True)[keep - 1 :]:
+        passing = [path for path in _all(root) if path != place and (not every or step(path) % every)]
+        for old in sorted(passing, key=step, reverse=True)[keep - 1 :]:
             shutil.rmtree(old)
 
 

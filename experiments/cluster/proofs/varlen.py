@@ -1,6 +1,7 @@
-"""torch's attention over rows of several lengths, forward and backward, against the usual one, in bf16.
+"""Attention over rows of several lengths, forward and backward, against the usual one, in bf16.
 
-Once each row sees itself alone, and once those after the first also see the beginning of the first: a shared prompt.
+On CUDA it is torch's `varlen_attn`, without it what stands for that in `rl.updates.varlen`. Once each row sees itself
+alone, and once those after the first also see the beginning of the first: a shared prompt.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _compared(place: Place, shared: int) -> Figures:
         assert isinstance(out, Tensor)
         return out
 
-    one, other = attend(varlen_attn, *leaves), attend(by_rows, *(leaf.float() for leaf in leaves))
+    one, other = attend(varlen_attn if place.cuda else by_rows, *leaves), attend(by_rows, *(leaf.float() for leaf in leaves))
     upstream = torch.randn_like(other)
     ours = torch.autograd.grad(one, leaves, upstream.to(one.dtype))
     theirs = torch.autograd.grad(other, leaves, upstream)
