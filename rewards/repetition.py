@@ -63,8 +63,11 @@ def loop_length(tokens: Sequence[Hashable]) -> int:
 
     A loop is an end of the sequence that repeats with some period p and spans at least 2p tokens;
     the longest over all p counts. Linear time: with the sequence reversed, position p of its
-    Z-array says how far the end goes on repeating with period p.
+    Z-array says how far the end goes on repeating with period p. At once where the last token is alone, as an
+    end of text is.
     """
+    if not tokens or tokens[-1] not in tokens[-1 - len(tokens) // 2 : -1]:
+        return 0
     agreement = _z_array(tokens[::-1])
     return max((p + agreement[p] for p in range(1, len(tokens) // 2 + 1) if agreement[p] >= p), default=0)
 

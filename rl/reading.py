@@ -6,7 +6,7 @@ Every reader here takes regular files alone, so that a device or a pipe is neith
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +34,18 @@ def text_of(path: Path) -> str:
         raise UserError(f"cannot read {path}: no UTF-8 at byte {error.start + 1}; it is damaged, or no text") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not blank, with their number, one at a time. Errors: as `text_of`."""
+    try:
+        if not path.is_file():
+            text_of(path)
+        with path.open(encoding="utf-8") as file:
+            yield from ((place, line) for place, line in enumerate(file, 1) if not line.isspace())
+    except (UnicodeDecodeError, OSError):
+        text_of(path)  # which says what is wrong, and where
+        raise
 
 
 def parsed(text: str | bytes, where: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from rl.credit.counted import Counted
 from rl.credit.within_groups import standardise
 from rl.errors import UserError
 
@@ -71,30 +71,31 @@ class AdaptiveK:
 
     By the quartile of the group's mean reward among all means seen so far, from the highest down:
     1/4, 3/8, 1/2, 1/2 of the group (4, 6, 8, 8 of 16). Until `WARM_UP` groups were seen, 1/2. The
-    paper estimates quartiles by a t-digest; means are few distinct numbers, so here they are counted.
+    paper estimates quartiles by a t-digest; means are few distinct numbers where rewards are 0 or 1, so here
+    they are counted (`Counted`): exactly up to 4,096 different ones, then in as many bins of one width.
     """
 
     SHARES = (1 / 4, 3 / 8, 1 / 2, 1 / 2)
     WARM_UP = 64
 
     def __init__(self) -> None:
-        self.seen: Counter[float] = Counter()
+        self.seen = Counted()
 
     def __call__(self, rewards: Tensor) -> list[int]:
         """(groups, G) rewards, NaN where not judged, to one k a group; they count as seen from now on."""
         size = rewards.size(1)
-        means = [round(mean, 6) for mean in rewards.double().nanmean(dim=1).tolist() if mean == mean]
-        self.seen.update(means)
-        total = sum(self.seen.values())
+        means = rewards.double().nanmean(dim=1).tolist()
+        judged = [mean for mean in means if mean == mean]
+        self.seen.add(judged)
+        above, total = iter(self.seen.above(judged)), self.seen.total
         shares = []
-        for mean in rewards.double().nanmean(dim=1).tolist():
-            above = sum(count for value, count in self.seen.items() if value > round(mean, 6)) if mean == mean else 0
-            quartile = min(3, 4 * above // max(total, 1))
+        for mean in means:
+            quartile = min(3, 4 * (next(above) if mean == mean else 0) // max(total, 1))
             shares.append(self.SHARES[quartile] if total >= self.WARM_UP else self.SHARES[-1])
         return [max(1, int(share * size)) for share in shares]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seen": [[value, count] for value, count in sorted(self.seen.items())]}
+        return self.seen.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.seen = Counter(dict(state["seen"]))
+        self.seen.load_state_dict(dict(state))

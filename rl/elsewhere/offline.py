@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Te
 from rewards.types import Values
 from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 from rl.errors import UserError
-from rl.plugins import FunctionReward, function_values, guarded, number, raised, score_one
+from rl.plugins import FunctionReward, function_values, guarded, in_time, number, raised, unguarded
 from rl.reading import json_of
 from rl.recipe.files import load_yaml
 from rl.secrecy import require_no_secrets
 
+Parts = Callable[[Group, History], dict[str, Values]]
+"""`rewards.types.Termed.terms`."""
 NOBODY = Group(Problem("", "", ""), ())
 """What a reward is asked for its terms by where a file is empty."""
 
@@ -61,16 +63,23 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
                 raise UserError(f"reward {reward.name!r} has no controller that a monitor file could set; remove it")
             with guarded(reward):
                 reward.monitor(monitored.groups, history)
+        parts = reward.terms if isinstance(reward, Termed) else None
         for members in logged.rounds:
             groups = _with_values(reward, [logged.groups[index] for index in members])
-            for index, group in zip(members, groups, strict=True):
-                values[index] = score_one(reward, group, history)
-                terms[index] = _terms(reward, group, history)
-            if isinstance(reward, Observer):
-                for group in sorted(groups, key=_sampled_at):
-                    with guarded(reward):
-                        reward.observe(group, history)
-        names = dict.fromkeys(name for found in terms or [_terms(reward, NOBODY, history)] for name in found)
+            with guarded(reward, timed=False):  # once a round: it takes longer than most rewards
+                for index, group in zip(members, groups, strict=True):
+                    with in_time(reward):
+                        values[index] = unguarded(reward, group, history)
+                        terms[index] = _terms(reward.name, parts, group, history)
+                if isinstance(reward, Observer):
+                    for group in sorted(groups, key=_sampled_at):
+                        with in_time(reward):
+                            reward.observe(group, history)
+        if not terms:
+            with guarded(reward):
+                names = dict.fromkeys(_terms(reward.name, parts, NOBODY, history))
+        else:
+            names = dict.fromkeys(name for found in terms for name in found)
     except UserError:
         raise
     except Exception as error:
@@ -101,17 +110,16 @@ def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
     return [Group(g.problem, tuple(replace(r, given={**r.given, **next(said)}) for r in g.rollouts)) for g in groups]
 
 
-def _terms(reward: LengthReward, group: Group, history: History) -> dict[str, Values]:
-    """Each term's checked values for a group."""
+def _terms(name: str, parts: Parts | None, group: Group, history: History) -> dict[str, Values]:
+    """Each term's checked values for a group, by a reward that shows its parts or does not."""
     found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
-    if isinstance(reward, Termed):
-        with guarded(reward):
-            found |= reward.terms(group, history)
-    for name, values in found.items():
+    if parts is not None:
+        found |= parts(group, history)
+    for term, values in found.items():
         if len(values) != len(group.rollouts):
             count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"
-            raise UserError(f"term {name!r} of reward {reward.name!r} has {count}")
-    return {name: [number(value) for value in values] for name, values in found.items()}
+            raise UserError(f"term {term!r} of reward {name!r} has {count}")
+    return {term: [number(value) for value in values] for term, values in found.items()}
 
 
 def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float | None]:
@@ -173,9 +181,7 @@ def _reward_columns(lines: Lines, apart: bool, path: Path) -> list[dict[int, flo
         where = f"{path}, line {place}"
         if key not in line:
             raise UserError(f"{where}: key {key!r} is missing")
-        found[place] = (
-            reward_numbers(line[key], where) if apart else {key: reward_number(line[key], f"{where}: reward")}
-        )
+        found[place] = reward_numbers(line[key], where) if apart else {key: reward_number(line[key], where, key)}
     names = list(dict.fromkeys(name for rewards in found.values() for name in rewards))
     return [{place: _or_nan(rewards.get(name)) for place, rewards in found.items()} for name in names]
 

@@ -11,19 +11,22 @@ scored one after another, and a line whose `advantage` is null had none, as it d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.types import Prompt
+from rl.bulk import uncollected
 from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
-from rl.reading import parsed, text_of
+from rl.reading import lines_of, parsed
 
-ROLLOUT_KEYS = (
+ROLLOUT_KEYS = {
     "problem_id",
     "length",
     "correct",
@@ -39,11 +42,13 @@ ROLLOUT_KEYS = (
     "weight_version",
     "round",
     "group",
-)
+}
 
 
 Lines = dict[int, dict[str, Any]]
 """The objects of a file by the number of their line."""
+Key = tuple[str, str, str]
+"""Problem, round and group of a line."""
 
 
 @dataclass(frozen=True)
@@ -57,60 +62,90 @@ class Logged:
 
     def in_file_order(self, values: Sequence[Sequence[Any]]) -> list[Any]:
         """Values group by group, put back into the order of the lines."""
-        flat: dict[int, Any] = {}
-        for places, row in zip(self.places, values, strict=True):
-            flat |= dict(zip(places, row, strict=True))
-        return [flat[line] for line in sorted(flat)]
+        flat = list(chain.from_iterable(values))
+        return [flat[index] for index in self._order]
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """For each line its place among the rollouts, group by group."""
+        lines = list(chain.from_iterable(self.places))
+        return sorted(range(len(lines)), key=lines.__getitem__)
 
 
 def read_lines(path: Path) -> Lines:
-    """The objects of a JSON-lines file, or the rollouts of a run counted from 1. Errors: UserError naming the line."""
+    """All objects of a file, or rollouts of a run. Errors: UserError naming the line."""
+    return dict(each_line(path))
+
+
+def each_line(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON-lines file with their line, or the rollouts of a run counted from 1, one at a time.
+
+    Errors: UserError naming the line.
+    """
     if is_own(path):
-        return dict(enumerate(own_lines(path), 1))
-    lines: Lines = {}
-    for place, text in enumerate(text_of(path).split("\n"), 1):
-        if not text.strip():
-            continue
-        line = parsed(text, f"{path}, line {place}")
+        yield from enumerate(own_lines(path), 1)
+        return
+    for place, text in lines_of(path):
+        where = f"{path}, line {place}"
+        line = parsed(text, where)
         if not isinstance(line, dict):
-            raise UserError(f"{path}, line {place}: expected an object, got {text.strip()[:40]!r}")
-        lines[place] = line
-    return lines
+            raise UserError(f"{where}: expected an object, got {text.strip()[:40]!r}")
+        yield place, line
 
 
 def read_rollouts(path: Path) -> Logged:
     """The groups of a rollout file. Errors: UserError naming the line and the key."""
-    lines = read_lines(path)
-    places = group_places(lines, path)
-    groups = [_group({i: lines[i] for i in members}, path) for members in places]
+    found: dict[Key, _Members] = {}
     rounds: dict[Any, list[int]] = {}
-    for index, members in enumerate(places):
-        rounds.setdefault(lines[members[0]].get("round"), []).append(index)
+    with uncollected():
+        for place, line in each_line(path):
+            where = f"{path}, line {place}"
+            key = _key(line, where)
+            if key not in found:
+                rounds.setdefault(line.get("round"), []).append(len(found))
+                found[key] = _Members(key[0], where)
+            found[key].add(line, place, where)
+        groups, places = [each.group() for each in found.values()], [each.places for each in found.values()]
     return Logged(groups, places, list(rounds.values()))
 
 
 def group_places(lines: Lines, path: Path) -> list[list[int]]:
     """The lines of each group, groups by first appearance. Errors: UserError naming the line."""
-    places: dict[tuple[str, str, str], list[int]] = {}
+    places: dict[Key, list[int]] = {}
     for place, line in lines.items():
-        if line.get("problem_id") is None:
-            raise UserError(f"{path}, line {place}: key 'problem_id' is missing")
-        key = (str(line["problem_id"]), str(line.get("round")), str(line.get("group")))
-        places.setdefault(key, []).append(place)
+        places.setdefault(_key(line, f"{path}, line {place}"), []).append(place)
     return list(places.values())
 
 
-def _group(lines: Lines, path: Path) -> Group:
-    """The lines of one group; what they say of the problem itself must agree."""
-    problem_id, first = str(next(iter(lines.values()))["problem_id"]), next(iter(lines))
-    rollouts = [_rollout(line, f"{path}, line {place}") for place, line in lines.items()]
-    told: dict[str, Any] = {}
-    for place, line in lines.items():
+def _key(line: Mapping[str, Any], where: str) -> Key:
+    """What the lines of one group have in common."""
+    if line.get("problem_id") is None:
+        raise UserError(f"{where}: key 'problem_id' is missing")
+    return str(line["problem_id"]), str(line.get("round")), str(line.get("group"))
+
+
+class _Members:
+    """The lines of one group as they come; what they say of the problem itself must agree."""
+
+    def __init__(self, problem_id: str, first: str) -> None:
+        self.problem_id, self.first = problem_id, first
+        self.places: list[int] = []
+        self._rollouts: list[Rollout] = []
+        self._told: dict[str, Any] = {}
+
+    def add(self, line: Mapping[str, Any], place: int, where: str) -> None:
+        self._rollouts.append(_rollout(line, self.problem_id, where))
+        self.places.append(place)
         for key, value in line.items():
-            if key not in ROLLOUT_KEYS and told.setdefault(key, value) != value:
-                raise UserError(f"{path}, line {place}: {key!r} differs from that of an earlier line of {problem_id!r}")
-    prompt, answer = _prompt(told.pop("prompt", None), f"{path}, line {first}"), told.pop("answer", None)
-    return Group(Problem(problem_id, prompt, "" if answer is None else str(answer), told), tuple(rollouts))
+            if key not in ROLLOUT_KEYS and self._told.setdefault(key, value) != value:
+                raise UserError(f"{where}: {key!r} differs from that of an earlier line of {self.problem_id!r}")
+
+    def group(self) -> Group:
+        told = dict(self._told)
+        prompt, answer = _prompt(told.pop("prompt", None), self.first), told.pop("answer", None)
+        return Group(
+            Problem(self.problem_id, prompt, "" if answer is None else str(answer), told), tuple(self._rollouts)
+        )
 
 
 def _prompt(value: Any, where: str) -> Prompt:
@@ -120,10 +155,34 @@ def _prompt(value: Any, where: str) -> Prompt:
     return value or ""
 
 
-def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
+def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
     for key in ("length", "correct", "stop"):
         if key not in line:
             raise UserError(f"{where}: key {key!r} is missing")
+    length, stop, budget = line["length"], line["stop"], line.get("budget")
+    text, ids = line.get("text"), line.get("token_ids")
+    if not (is_whole(length, 0) and (budget is None or is_whole(budget, 1)) and line["correct"] in (True, False, None)):
+        raise _wrong(line, where)
+    if not (stop in ("eos", "length") and isinstance(text, str | None) and isinstance(ids, list | None)):
+        raise _wrong(line, where)
+    verdict = _verdict(line.get("verdict"), line["correct"], where)
+    raw = reward_number(line["raw_reward"], where, "raw_reward") if "raw_reward" in line else verdict.worth
+    return Rollout(
+        problem_id=problem_id,
+        length=length,
+        stop="eos" if stop == "eos" else "length",
+        budget=budget,
+        verdict=verdict,
+        raw_reward=raw,
+        text=text or "",
+        token_ids=tuple(ids or ()),
+        given=reward_numbers(line.get("rewards") or {}, where),
+        weight_version=line.get("weight_version"),
+    )
+
+
+def _wrong(line: Mapping[str, Any], where: str) -> UserError:
+    """What is wrong with a value of a line, the first one that is."""
     length, correct, stop, budget = line["length"], line["correct"], line["stop"], line.get("budget")
     text, ids = line.get("text"), line.get("token_ids")
     checks = [
@@ -134,37 +193,23 @@ def _rollout(line: Mapping[str, Any], where: str) -> Rollout:
         ("text", text, text is None or isinstance(text, str), "a string or null"),
         ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
     ]
-    for key, value, good, wanted in checks:
-        if not good:
-            raise UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")
-    verdict = _verdict(line.get("verdict"), correct, where)
-    return Rollout(
-        problem_id=str(line["problem_id"]),
-        length=length,
-        stop=stop,
-        budget=budget,
-        verdict=verdict,
-        raw_reward=reward_number(line.get("raw_reward", verdict.worth), f"{where}: raw_reward"),
-        text=text or "",
-        token_ids=tuple(ids or ()),
-        given=reward_numbers(line.get("rewards") or {}, where),
-        weight_version=line.get("weight_version"),
-    )
+    key, value, wanted = next((key, value, wanted) for key, value, good, wanted in checks if not good)
+    return UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")
 
 
 def reward_numbers(values: Any, where: str) -> dict[str, float | None]:
     """The `rewards` of a line. Errors: UserError naming `where`."""
     if not isinstance(values, dict):
         raise UserError(f"{where}: 'rewards' must be an object of numbers, not {values!r}")
-    return {name: reward_number(value, f"{where}: rewards.{name}") for name, value in values.items()}
+    return {name: reward_number(value, where, f"rewards.{name}") for name, value in values.items()}
 
 
-def reward_number(value: Any, where: str) -> float | None:
-    """A reward of a line, None where nobody judged. Errors: UserError naming `where`."""
+def reward_number(value: Any, where: str, key: str) -> float | None:
+    """A reward of a line, None where nobody judged. Errors: UserError naming `where` and the key."""
     try:
         return number(value)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{where} must be a finite number or null, not {value!r}") from error
+        raise UserError(f"{where}: {key} must be a finite number or null, not {value!r}") from error
 
 
 def is_whole(value: Any, low: int) -> bool:
@@ -174,7 +219,7 @@ def is_whole(value: Any, low: int) -> bool:
 
 def _verdict(name: Any, correct: bool | None, where: str) -> Verdict:
     if name is None:
-        return {True: Verdict.CORRECT, False: Verdict.WRONG, None: Verdict.CRASHED}[correct]
+        return Verdict.CRASHED if correct is None else Verdict.CORRECT if correct else Verdict.WRONG
     if name not in list(Verdict):
         raise unknown("verdict", str(name), list(Verdict), where)
     verdict = Verdict(name)

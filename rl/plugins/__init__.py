@@ -10,9 +10,9 @@ Advantage estimators are loaded in `rl.credit`, since they need torch, and nothi
 from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
-from rl.plugins.guard import bounded, guarded
+from rl.plugins.guard import bounded, guarded, in_time
 from rl.plugins.load import load_budget, load_order, load_reward, load_verifier
-from rl.plugins.rewards import OneTerm, number, score_one
+from rl.plugins.rewards import OneTerm, number, score_one, unguarded
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "built_in",
     "function_values",
     "guarded",
+    "in_time",
     "judge",
     "judge_problems",
     "load_budget",
@@ -35,4 +36,5 @@ __all__ = [
     "raw_reward",
     "readable",
     "score_one",
+    "unguarded",
 ]

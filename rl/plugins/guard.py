@@ -56,19 +56,35 @@ def guarded(plugin: object, kind: str = "reward", timed: bool = True) -> Iterato
 @contextmanager
 def bounded(plugin: object, kind: str, timed: bool = True) -> Iterator[None]:
     """The same for code whose exceptions somebody else words; a text stands for a plug-in of that name."""
-    seconds, own = limit(), os.getpid()
+    own = os.getpid()
     try:
-        with _put_back(), _alarm(seconds, _out_of_time(name_of(plugin), kind, seconds)) if timed else nullcontext():
+        with _put_back(), in_time(plugin, kind) if timed else nullcontext():
             yield
-    except _OutOfTime:
-        raise _took_too_long(plugin, kind, seconds) from None
     except SystemExit as error:
         if os.getpid() == own:
             told = f"called sys.exit({error.code!r}); it is to return, or to raise"
             raise UserError(f"{kind} {name_of(plugin)!r} {told}") from None
     finally:
-        if os.getpid() != own:
-            os._exit(1)
+        _end_unless(own)
+
+
+@contextmanager
+def in_time(plugin: object, kind: str = "reward") -> Iterator[None]:
+    """One call of many within a block that is guarded, but not timed. Errors: UserError where it takes too long."""
+    seconds, own = limit(), os.getpid()
+    try:
+        with _alarm(seconds, _out_of_time(name_of(plugin), kind, seconds)):
+            yield
+    except _OutOfTime:
+        raise _took_too_long(plugin, kind, seconds) from None
+    finally:
+        _end_unless(own)
+
+
+def _end_unless(own: int) -> None:
+    """End a process that a plug-in forked."""
+    if os.getpid() != own:
+        os._exit(1)
 
 
 def counted(values: Iterable[T], most: int) -> list[T]:

@@ -15,8 +15,13 @@ from rl.plugins.guard import counted, guarded, of_its_own
 def score_one(reward: LengthReward, group: Group, history: History) -> Values:
     """A reward's checked values for a group. Errors: UserError naming the reward."""
     with guarded(reward):
-        own = replace(group, problem=of_its_own(group.problem))
-        values = [number(value) for value in counted(reward(own, history), len(group.rollouts))]
+        return unguarded(reward, group, history)
+
+
+def unguarded(reward: LengthReward, group: Group, history: History) -> Values:
+    """The same within a block that guards many calls."""
+    own = replace(group, problem=of_its_own(group.problem))
+    values = [number(value) for value in counted(reward(own, history), len(group.rollouts))]
     if len(values) != len(group.rollouts):
         raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
     return values
@@ -27,9 +32,11 @@ def number(value: Any) -> float | None:
     if value is None:
         return None
     value = float(value)
+    if math.isfinite(value):
+        return value  # type: ignore[no-any-return]
     if math.isinf(value):
         raise ValueError("an infinite reward; give None where there is nothing to judge")
-    return None if math.isnan(value) else value
+    return None
 
 
 class OneTerm:

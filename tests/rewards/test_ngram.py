@@ -1,12 +1,16 @@
 from dataclasses import replace
 from random import Random
+from unittest.mock import patch
 
+import numpy as np
 import pytest
+from counting import operations
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import group, rollout
 
-from rewards import History, Rollout
+from rewards import History, Rollout, ngram
+from rewards.compact import token_ids
 from rewards.ngram import Ngram
 
 
@@ -102,6 +106,27 @@ def test_no_rollout_depends_on_the_others(drawn: list[list[int]], n: int, seed: 
 @given(sequences, st.integers(1, 6))
 def test_longer_grams_never_mark_more(ids: list[int], n: int) -> None:
     assert share(ids, n + 1) <= share(ids, n) <= 1.0
+
+
+@given(sequences, st.integers(1, 6), st.booleans())
+def test_hashes_give_what_looking_one_by_one_does_even_where_all_collide(ids: list[int], n: int, words: bool) -> None:
+    said = ["ab"[number % 2] for number in ids] if words else ids
+    expected = ngram._one_by_one(said, n).tolist()
+    assert ngram.repeats(said, n).tolist() == expected
+    with patch.object(ngram, "_hashes", lambda numbers, n: np.zeros(len(numbers) - n + 1, np.uint64)):
+        assert ngram.repeats(said, n).tolist() == expected
+
+
+@given(sequences, st.integers(1, 6), st.integers(0, 40))
+def test_a_prefix_repeats_what_the_whole_does_as_far_as_it_goes(ids: list[int], n: int, cap: int) -> None:
+    cap = min(cap, len(ids))
+    assert ngram.share(ngram.repeats(ids, n), n, cap) == ngram.share(ngram.repeats(ids[:cap], n), n, cap)
+    assert ngram.share(ngram.repeats(ids, n), n, cap) == naive(ids[:cap], n)
+
+
+def test_what_python_does_for_an_answer_does_not_grow_with_its_tokens() -> None:
+    short, long = (token_ids([i % 50 for i in range(size)]) for size in (1_000, 8_000))
+    assert operations(lambda: ngram.repeats(long, 40)) == operations(lambda: ngram.repeats(short, 40))
 
 
 def test_sequences_of_32768_tokens_are_handled() -> None:

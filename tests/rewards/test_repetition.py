@@ -3,6 +3,7 @@ from random import Random
 from typing import Literal
 
 import pytest
+from counting import operations
 from hypothesis import given
 from hypothesis import strategies as st
 from makers import group, rollout
@@ -66,6 +67,14 @@ def test_sequences_of_32768_tokens_are_handled() -> None:
     assert loop_length(list(range(32_768))) == 0
     assert loop_length([1] * 32_767 + [2]) == 0
     assert loop_length(([1] * 16_383 + [2]) * 2) == 32_768
+
+
+def test_a_last_token_that_stands_alone_ends_the_search_at_once() -> None:
+    def cost(size: int) -> int:
+        sequence = tuple([*range(50)] * (size // 50) + [99])
+        return operations(lambda: loop_length(sequence))
+
+    assert cost(8_000) == cost(1_000)
 
 
 @pytest.mark.parametrize(

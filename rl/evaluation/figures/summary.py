@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from rewards import Rollout, Verdict
-from rewards.ngram import Ngram
+from rewards import Verdict
+from rewards.ngram import Places, repeats, share
 from rewards.verifier import Verifier
 from rl.evaluation.figures.answers import ballots
 from rl.evaluation.figures.passes import pass_table
@@ -20,6 +20,8 @@ from rl.evaluation.protocol import LengthFilter, Protocol
 from rl.evaluation.rows import Evaluation, Row, by_problem
 
 SCHEMA_VERSION = 1
+GRAM = 40
+"""Tokens of an n-gram that counts as repeated."""
 Json = dict[str, Any]
 
 
@@ -36,11 +38,13 @@ def numbers(
     A number that nothing stands behind is null, as the length of correct answers where there are none.
     """
     rows = caps[protocol.cap]
+    # An answer's tokens at a smaller cap are its first ones: n-grams are looked for once an answer, not once a cap.
+    repeated = repeated_in(caps[max(caps)])
     return {
         "schema": SCHEMA_VERSION,
         "model": model,
         "protocol": protocol.to_dict(),
-        "caps": {str(cap): cap_numbers(caps[cap], protocol, verifier) for cap in sorted(caps)},
+        "caps": {str(cap): cap_numbers(caps[cap], protocol, verifier, repeated) for cap in sorted(caps)},
         "heat_map": heat,
         "n": len(by_problem(rows)),
         "samples": protocol.samples,
@@ -48,8 +52,13 @@ def numbers(
     }
 
 
-def cap_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier) -> Json:
-    """The numbers at one cap.
+def repeated_in(rows: Sequence[Row]) -> list[Places]:
+    """Where in each row's tokens a 40-gram begins that occurred before."""
+    return [repeats(row["token_ids"], GRAM) for row in rows]
+
+
+def cap_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier, repeated: Sequence[Places]) -> Json:
+    """The numbers at one cap; `repeated` is `repeated_in` each row's whole answer.
 
     Accuracy and mean tokens are means over problems of each one's mean over samples, with 95 % bootstrap
     intervals over problems. `tokens` parts all completions into those cut at the cap, and the others by
@@ -71,7 +80,9 @@ def cap_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier) -> 
         "verdicts": verdicts(rows),
         "pass_at": pass_table(_counts(judged), protocol.samples),
         **votes(rows, protocol, verifier),
-        "repetition": fmean(map(_repeated, rows)),
+        "repetition": fmean(
+            share(starts, GRAM, len(row["token_ids"])) for row, starts in zip(rows, repeated, strict=True)
+        ),
         "by_difficulty": by_difficulty(rows),
     }
 
@@ -124,11 +135,6 @@ def by_difficulty(rows: Sequence[Row]) -> list[Json]:
 
 def _counts(judged: Sequence[Row]) -> list[tuple[int, int]]:
     return [(len(own), sum(row["correct"] == 1.0 for row in own)) for own in by_problem(judged).values()]
-
-
-def _repeated(row: Row) -> float:
-    ids = tuple(row["token_ids"])
-    return Ngram().repeated(Rollout(row["problem_id"], len(ids), row["stop"], None, Verdict.WRONG, 0.0, "", ids))
 
 
 def _numeric(level: str) -> tuple[float, str]:

@@ -80,7 +80,7 @@ def test_only_gdpo_looks_at_each_reward_by_itself(name: str) -> None:
 def test_adaptive_keeps_half_until_64_groups_were_seen() -> None:
     adaptive = AdaptiveK()
     assert adaptive(groups_of(16, *[16] * 31, *[0] * 31)) == [8] * 62
-    assert sum(adaptive.seen.values()) == 62
+    assert adaptive.seen.total == 62
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_rollouts_and_groups_nobody_judged_do_not_count() -> None:
     gap[0, 12:] = NAN  # the 12 judged ones are all solved: mean 1
     assert warmed()(gap) == warmed()(groups_of(16, 16)) == [4]
     adaptive = warmed()
-    before = dict(adaptive.seen)
+    before = adaptive.state_dict()
     assert adaptive(torch.full((1, 16), NAN))[0] >= 1
-    assert dict(adaptive.seen) == before
+    assert adaptive.state_dict() == before
 
 
 def test_k_equals_a_naive_ranking_among_all_means() -> None:

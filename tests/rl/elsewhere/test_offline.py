@@ -7,6 +7,12 @@ from typing import Any
 
 import pytest
 from commands import CLASS, Line, line, refused, run, score, write
+from counting import operations
+
+from rewards import History
+from rl.elsewhere import offline
+from rl.elsewhere.rollout_files import read_rollouts
+from rl.plugins import guarded, load_reward
 
 
 @pytest.fixture(autouse=True)
@@ -203,3 +209,19 @@ def test_a_prompt_that_is_neither_text_nor_turns_is_refused(prompt: Any, capsys:
     assert "line 1: 'prompt' must be a text or turns" in refused(
         capsys, "score", "--reward", "correct", "--rollouts", path
     )
+
+
+@pytest.mark.parametrize(("reward", "group"), [("hapo", 4), ("kimi", 1), ("kimi", 10_000), ("mine.py:R", 10_000)])
+def test_what_scoring_costs_grows_as_the_lines_do(reward: str, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.py").write_text("def R(completions, **kwargs): return [len(c) for c in completions]")
+    plugin = load_reward(reward, {})
+    guards: list[object] = []
+    monkeypatch.setattr(offline, "guarded", lambda *a, **k: guards.append(a) or guarded(*a, **k))
+
+    def cost(count: int) -> int:
+        rows = [line(i % 7, i % 3 == 0, problem_id=i // group, round=i // 200, text="a") for i in range(count)]
+        path = Path(write(*rows))
+        return operations(lambda: offline.score(plugin, read_rollouts(path), History()))
+
+    assert cost(400) < 2.3 * cost(200)
+    assert len(guards) == 3  # rounds

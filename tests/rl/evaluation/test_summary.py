@@ -9,11 +9,13 @@ import matplotlib.pyplot as plt
 import pytest
 
 from rewards import Problem
+from rewards.ngram import repeats
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
 from rl.evaluation import Protocol
+from rl.evaluation.figures import summary
 from rl.evaluation.figures.heat import gold_depths, heat_map
-from rl.evaluation.figures.summary import cap_numbers, lengths, numbers
+from rl.evaluation.figures.summary import cap_numbers, lengths, numbers, repeated_in
 from rl.report.heat_map import draw_heat_map, heat_figure
 
 Row = dict[str, Any]
@@ -39,7 +41,7 @@ PROTOCOL = Protocol("mine", cap=100, samples=4)
 
 
 def test_every_number_is_the_one_worked_out_by_hand(verifier: MathVerifier) -> None:
-    found = cap_numbers(ROWS, PROTOCOL, verifier)
+    found = cap_numbers(ROWS, PROTOCOL, verifier, repeated_in(ROWS))
     assert found["accuracy"]["mean"] == pytest.approx(fmean([2 / 4, 1 / 3]))
     assert found["accuracy"]["low"] == pytest.approx(1 / 3)
     assert found["accuracy"]["high"] == pytest.approx(1 / 2)
@@ -76,7 +78,8 @@ def test_what_nothing_stands_behind_is_null_and_json_holds_no_nan(verifier: Math
 
 
 def test_a_cut_answer_that_is_right_is_among_the_cut_ones(verifier: MathVerifier) -> None:
-    found = cap_numbers([row("p", "correct", 9, "3", "length")], Protocol(cap=9), verifier)
+    rows = [row("p", "correct", 9, "3", "length")]
+    found = cap_numbers(rows, Protocol(cap=9), verifier, repeated_in(rows))
     assert found["accuracy"]["mean"] == 1.0
     assert found["tokens"]["correct"] is None
     assert found["tokens"]["truncated"]["mean"] == 9.0
@@ -84,7 +87,8 @@ def test_a_cut_answer_that_is_right_is_among_the_cut_ones(verifier: MathVerifier
 
 def test_repetition_is_the_share_of_tokens_in_a_repeated_40_gram(verifier: MathVerifier) -> None:
     looping = {**row("p", "wrong", 100), "token_ids": [1, 2] * 50}
-    found = cap_numbers([looping, row("q", "wrong", 100)], Protocol(cap=100), verifier)
+    rows = [looping, row("q", "wrong", 100)]
+    found = cap_numbers(rows, Protocol(cap=100), verifier, repeated_in(rows))
     # The second 40-gram to begin with 1 starts at token 2: 98 of 100 tokens lie in a repetition.
     assert found["repetition"] == pytest.approx(fmean([0.98, 0.0]))
 
@@ -133,3 +137,15 @@ def test_a_heat_map_is_drawn_with_its_protocol(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(UserError, match=r"a\.xyz"):
         draw_heat_map(heat, "model", "mine", tmp_path / "a.xyz")
+
+
+def test_repeated_40_grams_are_looked_for_once_an_answer_whatever_the_caps(
+    verifier: MathVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(summary, "repeats", lambda ids, n: looked.append(len(ids)) or repeats(ids, n))
+    whole = [{**row("p", "wrong", 200), "token_ids": [*range(50)] * 4} for _ in range(3)]
+    caps = {cap: [{**r, "token_ids": r["token_ids"][:cap], "length": cap} for r in whole] for cap in (60, 120, 200)}
+    found = numbers("m", Protocol(cap=200), caps, verifier)["caps"]
+    assert looked == [200] * 3
+    assert [found[str(cap)]["repetition"] for cap in caps] == pytest.approx([0.0, 70 / 120, 150 / 200])
