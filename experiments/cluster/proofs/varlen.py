@@ -47,7 +47,10 @@ def _compared(place: Place, shared: int) -> Figures:
         assert isinstance(out, Tensor)
         return out
 
-    one, other = attend(varlen_attn if place.cuda else by_rows, *leaves), attend(by_rows, *(leaf.float() for leaf in leaves))
+    one, other = (
+        attend(varlen_attn if place.cuda else by_rows, *leaves),
+        attend(by_rows, *(leaf.float() for leaf in leaves)),
+    )
     upstream = torch.randn_like(other)
     ours = torch.autograd.grad(one, leaves, upstream.to(one.dtype))
     theirs = torch.autograd.grad(other, leaves, upstream)
