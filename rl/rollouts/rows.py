@@ -22,6 +22,7 @@ from transformers.cache_utils import (
 )
 
 from rl.errors import UserError
+from rl.rollouts.room import Growing, growing
 
 PROVEN = (
     "bamba", "falcon_h1", "falcon_mamba", "granitemoehybrid", "jamba", "kimi_linear", "lfm2", "lfm2_moe", "mamba",
@@ -88,7 +89,7 @@ def empty(config: PretrainedConfig) -> dict[str, Any]:
 
         return {"past_key_values": MiniMaxCache()}
     name = "cache_params" if kind in _STATES_BY_ANOTHER_NAME else "past_key_values"
-    return {name: DynamicCache(config=config)}
+    return {name: growing(DynamicCache(config=config))}
 
 
 def keeps_tokens(cache: Cache) -> bool:
@@ -105,7 +106,7 @@ def choose(cache: Cache, rows: Tensor) -> None:
 
 def can_join(cache: Cache) -> bool:
     """Whether rows can be added: a sliding window has no place for padding, which shorter rows get."""
-    known = (DynamicLayer, LinearAttentionLayer, LinearAttentionAndFullAttentionLayer)
+    known = (Growing, LinearAttentionLayer, LinearAttentionAndFullAttentionLayer)
     return type(cache) is DynamicCache and all(type(layer) in known for layer in cache.layers)
 
 

@@ -28,6 +28,7 @@ from transformers.generation.logits_process import (
 
 from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
+from rl.rollouts.room import shared_keys
 from rl.rollouts.rows import can_join, choose, empty, join, keeps_tokens, require_rows, stateful
 from rl.rollouts.streams import uniform
 
@@ -47,9 +48,10 @@ def generate(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None
     was_training = model.training
     model.eval()
     try:
-        for places in alike.values():
-            completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
-            found |= zip(places, completions, strict=True)
+        with shared_keys(model):
+            for places in alike.values():
+                completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
+                found |= zip(places, completions, strict=True)
     finally:
         model.train(was_training)
     return [found[place] for place in range(len(asks))]

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PretrainedConfig, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from rl.rollouts import room
 
 NAME = "rows_end_to_end"
 """What transformers knows this attention by."""
@@ -51,8 +52,8 @@ def attend(
     them.
     """
     if cu_seq_lens_q is None:
-        return sdpa_attention_forward(  # type: ignore[no-any-return]
-            module, query, key, value, attention_mask, dropout, scaling, sliding_window=sliding_window, **others
+        return room.attend(
+            module, query, key, value, attention_mask, scaling, dropout, sliding_window=sliding_window, **others
         )
     assert max_length_q is not None
     more = [name for name in ("softcap", "s_aux", "position_bias") if others.get(name) is not None]
