@@ -4,8 +4,13 @@
 
 The demo model answers 128 training problems at temperature 1 and a cap of 320 tokens, a long tail as
 reasoning has: all side by side, and 32 at a time, where this engine gives a place that falls free to the
-next prompt and `generate` takes batch after batch. Both sides take turns in one process with one torch
-thread; ratios are of the medians of process CPU time. Writes results/rollouts.json and results/rollouts.md.
+next prompt and `generate` takes batch after batch. Then SmolLM2-135M's shape, nine heads on three keys, with random
+weights, writes as many tokens for every prompt, so that nothing is gained by rows that end; `generate` has its growing
+and its static cache there. Beside that stands the limit: the longer of the time to read weights, keys and values once a
+token at the speed of a copy, and that of the operations at a matmul's peak.
+
+All sides take turns in one process with one torch thread; ratios are of the medians of process CPU time. Writes
+results/rollouts.json and results/rollouts.md.
 """
 
 from __future__ import annotations
@@ -15,10 +20,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from data_synth.arithmetic import problems
-from experiments.benchmarks._shared import interleaved, medians, surroundings, write
+from experiments.benchmarks._shared import interleaved, matmul_peak, medians, surroundings, write
 from rewards import Problem
 from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer, resolve_model
@@ -27,6 +32,8 @@ from rl.rollouts import Ask, Sampling, generate, stable_seed
 ROLLOUTS, CAP, TURNS = 128, 320, 7
 PLACES = (ROLLOUTS, 32)
 """Rollouts side by side."""
+ROWS, PROMPT, LONG, LONG_TURNS = 16, 64, 192, 1
+"""Of the larger shape: prompts, tokens of each, tokens written for it, turns."""
 OURS, THEIRS = "lengthwise", "transformers.generate"
 Engine = Callable[[int], list[int]]
 """A turn's number to completion lengths."""
@@ -87,14 +94,70 @@ def measure(places: int) -> dict[str, dict[str, float]]:
     return {name: medians(turns[1:]) for name, turns in interleaved(sides, TURNS + 1).items()}
 
 
+def smollm() -> LlamaForCausalLM:
+    """SmolLM2-135M's shape."""
+    torch.manual_seed(0)
+    shape = {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "vocab_size": 49152}
+    heads = {"num_attention_heads": 9, "num_key_value_heads": 3, "max_position_embeddings": 2048}
+    return LlamaForCausalLM(LlamaConfig(**shape, **heads, tie_word_embeddings=True)).eval()
+
+
+def of_a_real_shape() -> dict[str, dict[str, float]]:
+    """The sides' medians where every prompt gets `LONG` tokens."""
+    model = smollm()
+    prompts = [[7 + place] * PROMPT for place in range(ROWS)]
+
+    def ours(turn: int) -> list[int]:
+        seeds = [stable_seed(turn, place) for place in range(ROWS)]
+        done = generate(model, Ask.each(prompts, [LONG] * ROWS, Sampling(), eos_ids=[], seeds=seeds))
+        return [len(completion.token_ids) for completion in done]
+
+    def theirs(cache: str | None, turn: int) -> list[int]:
+        torch.manual_seed(turn)
+        config = GenerationConfig(
+            max_new_tokens=LONG, min_new_tokens=LONG, do_sample=True, top_k=0, pad_token_id=0, disable_compile=True,
+            cache_implementation=cache,
+        )  # fmt: skip
+        sampled = model.generate(torch.tensor(prompts), generation_config=config)
+        return [sampled.size(1) - PROMPT] * ROWS
+
+    sides: dict[str, Engine] = {
+        OURS: ours, THEIRS: partial(theirs, None), f"{THEIRS}, static cache": partial(theirs, "static")
+    }  # fmt: skip
+    turns = {name: partial(timed, side, list(range(LONG_TURNS))) for name, side in sides.items()}
+    return {name: medians(rows) for name, rows in interleaved(turns, LONG_TURNS).items()}
+
+
+def limit() -> float:
+    """Seconds that `of_a_real_shape` takes at least."""
+    parameters, layers, hidden, keys = 134_515_008, 30, 576, 3 * 64
+    source, target = torch.empty(1 << 26), torch.empty(1 << 26)
+    copies = []
+    for _ in range(5):
+        started = time.process_time()
+        target.copy_(source)
+        copies.append(time.process_time() - started)
+    a_second = 2 * 4 * len(source) / min(copies)  # read and written
+    seconds, peak = 0.0, matmul_peak()
+    for length in range(PROMPT, PROMPT + LONG):
+        bytes_ = 4 * (parameters + ROWS * length * layers * 2 * keys)
+        operations = ROWS * (2 * parameters + 4 * layers * hidden * length)
+        seconds += max(bytes_ / a_second, operations / peak)
+    return seconds
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    large, least = of_a_real_shape(), limit()
+    faster = min(side["cpu_seconds"] for name, side in large.items() if name != OURS)
     found = {places: measure(places) for places in PLACES}
     ratios = {places: row[THEIRS]["cpu_seconds"] / row[OURS]["cpu_seconds"] for places, row in found.items()}
     result = {
         "ratio": ratios[ROLLOUTS],
         "ratio_32_places": ratios[32],
         "sides": {str(places): row for places, row in found.items()},
+        "135M": large,
+        "135M_limit": least,
         "rollouts": ROLLOUTS,
         "cap": CAP,
         "turns": TURNS,
@@ -113,6 +176,18 @@ def main() -> None:
         ),
         "",
         "Ratio: " + ", ".join(f"{ratio:.2f} with {places} side by side" for places, ratio in ratios.items()) + ".",
+        "",
+        f"SmolLM2-135M's shape, {ROWS} prompts of {PROMPT} tokens, {LONG} tokens each. The limit is {least:.1f} s.",
+        "",
+        "| engine | CPU s | tokens a CPU second | of the limit |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {side['cpu_seconds']:.1f} | {side['tokens'] / side['cpu_seconds']:.0f} "
+            f"| {least / side['cpu_seconds']:.2f} |"
+            for name, side in large.items()
+        ),
+        "",
+        f"Ratio to the faster rival: {faster / large[OURS]['cpu_seconds']:.2f}.",
         "Made by `python experiments/benchmarks/rollouts.py`.",
     ]
     write("rollouts", result, lines)
