@@ -90,6 +90,7 @@ class LengthGRPOConfig(GRPOConfig):
         if self.sequence_chunk is not None:
             _require_at_least(1, "token", sequence_chunk=self.sequence_chunk)
             self.gradient_checkpointing = False
+            self.activation_checkpointing = False  # its name from transformers 5.24 on
         _require_at_least(0, "rounds", max_staleness=self.max_staleness)
         self.correct_rollouts = self.correct_rollouts and self.vllm_importance_sampling_correction
         if self.correct_rollouts:

@@ -95,12 +95,14 @@ def test_the_worker_can_be_extended_and_reloads_from_an_iterator() -> None:
     from vllm import _custom_ops
     from vllm.model_executor.layers import utils
     from vllm.v1.worker import worker_base
+    from vllm.v1.worker.gpu.model_runner import GPUModelRunner as SecondRunner
     from vllm.v1.worker.gpu_model_runner import GPUModelRunner
     from vllm.v1.worker.gpu_worker import Worker
 
     from rl.rollouts.vllm.worker import WeightWorker
 
-    assert "weights_iterator" in parameters(GPUModelRunner.reload_weights)
+    for runner in (GPUModelRunner, SecondRunner):  # the second is CUDA's
+        assert "weights_iterator" in parameters(runner.reload_weights)
     assert "set_current_vllm_config" in inspect.getsource(Worker.reload_weights), "its configuration is no longer set"
     assert "worker_extension_cls" in inspect.getsource(worker_base)
     assert not {name for name in vars(WeightWorker) if not name.startswith("_")} & set(dir(Worker))
