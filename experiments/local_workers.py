@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import httpx2
@@ -18,8 +19,12 @@ START_SECONDS = 300
 
 
 @contextmanager
-def local_workers(model: str, count: int, max_model_len: int, *options: str) -> Iterator[list[str]]:
+def local_workers(
+    model: str, count: int, max_model_len: int, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[list[str]]:
     """The addresses of `count` servers of a model, each with these options of `lengthwise serve`.
+
+    `environment`: variables that they have otherwise than this process.
 
     Errors: UserError where one does not start.
     """
@@ -28,7 +33,9 @@ def local_workers(model: str, count: int, max_model_len: int, *options: str) -> 
     with ExitStack() as stack:
         processes = []
         for port in ports:
-            process = subprocess.Popen([*command, *options, "--port", str(port)], preexec_fn=die_with_parent)
+            asked = [*command, *options, "--port", str(port)]
+            own = {**os.environ, **(environment or {})}
+            process = subprocess.Popen(asked, env=own, preexec_fn=die_with_parent)
             stack.callback(process.wait)
             stack.callback(process.terminate)
             processes.append(process)

@@ -5,10 +5,11 @@ file, and `history.py` what they remember of a problem.
 """
 
 from rewards.history import History, HistoryView
-from rewards.types import Group, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
+from rewards.types import Group, GroupOnly, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
 
 __all__ = [
     "Group",
+    "GroupOnly",
     "History",
     "HistoryView",
     "LengthReward",

@@ -11,6 +11,7 @@ class Correct:
 
     name = "correct"
     source = "GRPO, arXiv 2402.03300"
+    group_only = True
 
     def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
         return [r.raw_reward for r in group.rollouts]

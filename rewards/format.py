@@ -18,6 +18,7 @@ class TagFormat:
 
     name = "format"
     source = "arXiv 2508.08940"
+    group_only = True
 
     def __init__(self, a_think: float = 0.5, a_answer: float = 0.5, opened: bool = False) -> None:
         at_least(self.name, 0, a_think=a_think, a_answer=a_answer)

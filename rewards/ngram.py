@@ -29,6 +29,7 @@ class Ngram:
 
     name = "ngram"
     source = "arXiv 2502.03373"
+    group_only = True
 
     def __init__(self, n: int = 40, penalty: float = -0.05) -> None:
         at_least(self.name, 1, n=n)

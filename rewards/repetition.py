@@ -20,6 +20,7 @@ class Repetition:
 
     name = "repetition"
     source = "arXiv 2507.14683"
+    group_only = True
 
     def __init__(self, mode: Literal["ratio", "constant"] = "ratio", penalty: float = 0.1) -> None:
         if mode not in ("ratio", "constant"):

@@ -41,6 +41,7 @@ class Substring:
 
     name = "substring"
     source = "arXiv 2510.19363"
+    group_only = True
 
     def __init__(self, mode: Literal["strict", "paper"] = "strict") -> None:
         if mode not in ("strict", "paper"):

@@ -145,3 +145,19 @@ class Monitor(Protocol):
 
     def monitor(self, groups: Sequence[Group], history: History) -> None:
         """Record what the monitor set's groups teach. Called before a round, in training only."""
+
+
+@runtime_checkable
+class GroupOnly(Protocol):
+    """A reward that needs nothing but the group it is given: not the history, no other group, no earlier call.
+
+    The ranks of a launch share its groups out among them; they all ask any other reward for every group.
+    """
+
+    group_only: bool
+    """True; False in a subclass that needs more."""
+
+
+def is_group_only(reward: LengthReward) -> bool:
+    """Whether it says so, and neither observes nor monitors, as a subclass of one that says so may."""
+    return isinstance(reward, GroupOnly) and reward.group_only and not isinstance(reward, Observer | Monitor)

@@ -1,13 +1,13 @@
 """The ranks of a launch, and which of them this is."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 
 from rl.errors import UserError
 
@@ -15,6 +15,9 @@ RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells each rank; with less there is nobody to wait for."""
 PATIENCE = 6 * 3600
 """Seconds that a rank waits for the others: one long answer, or a worker's answers made again, may take hours."""
+
+PARTS = 8
+"""In which `gathered` sends what may be large."""
 
 Found = TypeVar("Found")
 
@@ -51,3 +54,16 @@ def found_by_main(look: Callable[[], Found]) -> Found:
     if wrong is not None:
         raise UserError(wrong)
     return result  # type: ignore[return-value]
+
+
+def gathered(own: Sequence[Found]) -> list[Found]:
+    """What all ranks have, rank after rank; all of them call it together.
+
+    In parts, for the bytes of a part are there twice: as they come, and as what is made of them.
+    """
+    ranks: list[list[Found]] = [[] for _ in range(launched().num_processes)]
+    for part in range(PARTS):
+        sent = own[len(own) * part // PARTS : len(own) * (part + 1) // PARTS]
+        for found, come in zip(ranks, gather_object([sent]), strict=True):
+            found += come
+    return [each for found in ranks for each in found]

@@ -5,12 +5,13 @@
 
 The trainer makes a whole round with an engine that answers with random tokens and log-probs it had ready, and a
 verifier that knows the verdicts; both, and what decodes for the verifier, are left out of the time. It holds all
-rollouts of the round, pickled and read again as ranks gather them, and trains on a sixteenth of them, packed. What it
-carries from one micro-batch to another to correct by log-probs is left out: that takes the model.
+rollouts of the round, a sixteenth of them pickled and all of them read as ranks gather them, and trains on a sixteenth,
+packed. What it carries from one micro-batch to another to correct by log-probs is left out: that takes the model.
 
-A checkpoint is what it keeps with half a batch left over. Seconds are the main thread's own processor time; files are
-written by another, whose time stands beside it. Memory is what the process holds more than before, at its most, a
-token of the round. Each size has a process of its own. Writes results/host_seconds.json and results/host_seconds.md.
+A checkpoint is its own state with half a batch left over, made, sealed and written. Seconds are the main thread's own
+processor time; rollouts are written by another, whose time stands beside it. Memory is what the process holds more than
+before, at its most, a token of the round: some 75 MB whatever its size go into encoding rollouts. Each size has a
+process of its own, which has made a small round before. Writes results/host_seconds.json and results/host_seconds.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +42,12 @@ from experiments.benchmarks._shared import surroundings, write
 from rewards import Problem, Verdict
 from rewards.compact import log_probs, token_ids
 from rewards.length.truncation import Truncation
+from rl import ranks
+from rl.folders import checkpoints
 from rl.folders.run import RunFolder
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Ask, Completion, Health
-from rl.rounds import maker
 from rl.run.writing import Writer
 from rl.trainer.trainer import LengthGRPOTrainer
 
@@ -121,10 +125,17 @@ class FirstOfMany(LengthGRPOTrainer):
         return rows[: len(rows) // RANKS]
 
 
-def gathered(own: Any) -> Any:
-    """As objects that came from another rank."""
-    sent: Any = _object_to_tensor(own, torch.device("cpu"), None)  # type: ignore[no-untyped-call]
-    return _tensor_to_object(*sent, None)  # type: ignore[no-untyped-call, call-arg]
+def gather_object(clock: Clock, whole: list[Sequence[Any]]) -> list[Any]:
+    """Parts of a whole that come from each rank, as torch gathers objects; what others send is made ready aside."""
+
+    def sent(part: Sequence[Any]) -> Any:
+        return _object_to_tensor(part, torch.device("cpu"), None)  # type: ignore[no-untyped-call]
+
+    (rows,) = whole
+    cuts = [len(rows) * rank // RANKS for rank in range(RANKS + 1)]
+    parts = [rows[start:end] for start, end in pairwise(cuts)]
+    come = [sent(parts[0]), *clock.aside(lambda: [sent(part) for part in parts[1:]])()]
+    return [[each for one in come for each in _tensor_to_object(*one, None)]]  # type: ignore[no-untyped-call, call-arg]
 
 
 def trainer_of(count: int, tokens: int, folder: Path, clock: Clock) -> tuple[FirstOfMany, Writer]:
@@ -158,7 +169,7 @@ def trainer_of(count: int, tokens: int, folder: Path, clock: Clock) -> tuple[Fir
     )
     trainer.updates.packer = replace(trainer.updates.packer, ranks=RANKS)  # type: ignore[union-attr]
     trainer.engine.generate = clock.aside(trainer.engine.generate)  # type: ignore[method-assign]
-    maker.gather_object = gathered  # type: ignore[attr-defined]
+    ranks.gather_object = partial(gather_object, clock)  # type: ignore[attr-defined]
     trainer.rounds.decode = lambda completions: [""] * len(completions)
     return trainer, writer
 
@@ -196,8 +207,10 @@ def measure(count: int, tokens: int) -> dict[str, float]:
         round_ = trainer._round
         assert round_ is not None
         trainer.rounds.sampling.leftover = [scored.sampled for scored in round_.batch[: len(round_.batch) // 2]]
+        state = Path(name, "state")
+        state.mkdir()
         with clock.of("checkpoint"):
-            json.dumps(trainer.rounds.state_dict())
+            checkpoints.write(state, trainer.rounds.state_dict())
         total = sum(r.length for r in round_.rollouts())
         seconds = dict(clock.seconds)
         held = (memory.end() - before) / total
@@ -211,6 +224,7 @@ def main() -> None:
     parser.add_argument("--one", metavar="ROLLOUTSxTOKENS")
     one = parser.parse_args().one
     if one is not None:
+        measure(RANKS * GROUP, 256)  # what a run pays once
         print(json.dumps(measure(*map(int, one.split("x")))))
         return
     found = {}

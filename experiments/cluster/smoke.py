@@ -2,7 +2,7 @@
 
 Each step is a process of its own with a time limit, so that none ends the others. A table goes to the terminal,
 figures to FOLDER/smoke.json, a table for the diary to FOLDER/smoke.md, and what each step said to FOLDER/STEP.log. It
-needs no network. Without a GPU the models are tiny, and what needs one is skipped. Exit code 1 where a step failed.
+needs no network. Without a GPU models are tiny; without vLLM its steps are skipped. Exit code 1 where a step failed.
 """
 
 from __future__ import annotations
@@ -41,23 +41,18 @@ class Step:
     seconds: int
     """After which it is ended."""
     proves: str
-    on_cpu: str = ""
-    """Of a step that needs a GPU: what shows it, as far as a CPU can."""
     vllm: bool = False
     """Whether it needs vLLM."""
 
 
-KERNEL = "torch has no kernel for it on a CPU"
-TWO_RANKS = "tests/rl/trainer/test_fsdp_ranks.py has two ranks of CPUs"
-VLLM_CPU = "`make test-vllm` has it on a CPU"
 STEPS = (
     Step("environment", 120, "torch, CUDA and the driver fit together"),
-    Step("varlen", 60, "attention over ragged rows, forward and backward, is the usual one", KERNEL),
+    Step("varlen", 60, "attention over ragged rows, forward and backward, is the usual one"),
     Step("demo", 120, "a run in bf16 ends, before and after computed alike"),
     Step("update", 150, "updates without padding have the gradient of padded ones"),
-    Step("sharded", 180, "FSDP2 by torchrun: KL begins at 0, before is on the device, it resumes", TWO_RANKS),
-    Step("vllm", 240, "vLLM asleep in process has the trainer's weights, an adapter's too", VLLM_CPU, True),
-    Step("serve", 180, "a server beside the trainer has its weights", VLLM_CPU, True),
+    Step("sharded", 180, "FSDP2 by torchrun: KL begins at 0, before is on the device, it resumes"),
+    Step("vllm", 300, "vLLM asleep in process has the trainer's weights, an adapter's too", True),
+    Step("serve", 360, "a server beside the trainer has its weights, over NCCL too", True),
     Step("stages", 120, "nothing of a stage is left when the next begins"),
     Step("rates", 120, "what the transformers engine makes, for rates"),
 )
@@ -73,11 +68,9 @@ class Result:
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def missing(step: Step, cuda: bool) -> str:
+def missing(step: Step) -> str:
     """Why it cannot be proved here; nothing where it can."""
-    if step.vllm and find_spec("vllm") is None:
-        return "vLLM is not installed"
-    return f"needs CUDA; {step.on_cpu}" if step.on_cpu and not cuda else ""
+    return "vLLM is not installed" if step.vllm and find_spec("vllm") is None else ""
 
 
 def run_step(step: Step, folder: Path) -> Result:
@@ -174,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     cuda, results = torch.cuda.is_available(), []
     for step in steps:
-        why = missing(step, cuda)
+        why = missing(step)
         given_time = replace(step, seconds=step.seconds * (1 if cuda else WITHOUT_GPU))
         results.append(Result(step.name, "skipped", 0.0, why) if why else run_step(given_time, given.out))
     show(results, given.out)

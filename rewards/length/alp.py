@@ -17,6 +17,7 @@ class Alp(Shaped):
 
     name = "alp"
     source = "arXiv 2506.05256"
+    group_only = True
 
     def __init__(self, beta: float = 0.2, max_length: int | None = None) -> None:
         at_least(self.name, 0, beta=beta)

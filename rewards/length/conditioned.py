@@ -16,6 +16,7 @@ class ConditionedLength(Shaped):
 
     name = "conditioned-length"
     source = "arXiv 2601.05242"
+    group_only = True
 
     def __init__(self, target: int = 4000, conditioned: bool = True) -> None:
         at_least(self.name, 0, target=target)

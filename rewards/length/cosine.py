@@ -19,6 +19,7 @@ class Cosine(Shaped):
 
     name = "cosine"
     source = "arXiv 2502.03373"
+    group_only = True
 
     def __init__(
         self,

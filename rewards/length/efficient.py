@@ -19,6 +19,7 @@ class Efficient(Shaped):
 
     name = "efficient"
     source = "arXiv 2502.04463"
+    group_only = True
 
     def __init__(self, alpha: float = 0.1) -> None:
         if not 0 <= alpha < 1:

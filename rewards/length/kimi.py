@@ -17,6 +17,7 @@ class Kimi(Shaped):
 
     name = "kimi"
     source = "arXiv 2501.12599"
+    group_only = True
 
     def __init__(self, w: float = 0.4) -> None:
         at_least(self.name, 0, w=w)

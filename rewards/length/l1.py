@@ -18,6 +18,7 @@ class L1Exact(Shaped):
 
     name = "l1-exact"
     source = "arXiv 2503.04697"
+    group_only = True
 
     def __init__(self, alpha: float = 0.0003) -> None:
         at_least(self.name, 0, alpha=alpha)
@@ -40,6 +41,7 @@ class L1Max(Shaped):
 
     name = "l1-max"
     source = "arXiv 2503.04697"
+    group_only = True
 
     def __init__(
         self, alpha: float = 0.0003, delta: float = 0.5, slope: Literal["paper", "released"] = "paper"

@@ -26,6 +26,7 @@ class Laser(Shaped):
 
     name = "laser"
     source = "arXiv 2505.15612"
+    group_only = True
 
     def __init__(self, alpha: float = 0.5, target: int = 8192) -> None:
         at_least(self.name, 0, alpha=alpha)
@@ -61,6 +62,7 @@ class LaserD(Laser):
 
     name = "laser-d"
     source = "arXiv 2505.15612"
+    group_only = False
 
     def __init__(
         self,

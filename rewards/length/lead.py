@@ -18,6 +18,7 @@ class Lead(Shaped):
 
     name = "lead"
     source = "arXiv 2504.09696"
+    group_only = True
     epsilon = 1e-8
 
     def __init__(self, alpha: float = 0.05) -> None:

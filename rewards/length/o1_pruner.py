@@ -18,6 +18,7 @@ class O1Pruner(Shaped):
 
     name = "o1-pruner"
     source = "arXiv 2501.12570"
+    group_only = True
 
     def __init__(self, lambda_: float = 2.0) -> None:
         at_least(self.name, 0, **{"lambda": lambda_})

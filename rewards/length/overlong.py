@@ -16,6 +16,7 @@ class Overlong(Shaped):
 
     name = "overlong"
     source = "arXiv 2503.14476"
+    group_only = True
 
     def __init__(self, cache: int = 4096, max_length: int | None = None) -> None:
         at_least(self.name, 1, cache=cache, max_length=max_length)

@@ -18,6 +18,7 @@ class ShorterBetter(Shaped):
 
     name = "shorter-better"
     source = "arXiv 2504.21370"
+    group_only = True
 
     def __init__(self, alpha: float = 2.0, beta: float = 0.001) -> None:
         at_least(self.name, 0, alpha=alpha, beta=beta)

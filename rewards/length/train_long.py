@@ -60,6 +60,7 @@ class Triangular(_BudgetShape):
 
     name = "triangular"
     source = "arXiv 2508.08940"
+    group_only = True
 
     def shape(self, share: float) -> float:
         return max(0.0, min(share, 2 - share))
@@ -70,6 +71,7 @@ class Band(_BudgetShape):
 
     name = "band"
     source = "arXiv 2508.08940"
+    group_only = True
 
     def shape(self, share: float) -> float:
         return max(0.0, min(1.0, 2 - share))

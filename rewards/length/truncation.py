@@ -18,6 +18,7 @@ class Truncation(Shaped):
 
     name = "truncation"
     source = "arXiv 2510.15110"
+    group_only = True
 
     def __init__(self, unfinished: float = 0.0) -> None:
         if not 0 <= unfinished <= 1:

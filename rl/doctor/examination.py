@@ -137,7 +137,8 @@ def _weight(recipe: Recipe | None) -> machine.Weight | None:
             model = get_peft_model(model, peft_config(recipe.lora))
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
     every, trained = sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
-    return machine.Weight(every, trained, recipe.trainer.get("save_total_limit") or 2)
+    newest, steps, stay = (recipe.trainer.get(name) for name in ("save_total_limit", "max_steps", "keep_steps"))
+    return machine.Weight(every, trained, (newest or 2) + ((steps or 0) // stay if stay else 0))
 
 
 def _missing(recipe: Recipe | None) -> list[str]:

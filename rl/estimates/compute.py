@@ -44,7 +44,11 @@ def sampling_flops(shape: Shape, prompt: float, completion: float) -> float:
     return forward_flops(shape, prompt, completion) + head_flops(shape, completion)
 
 
-def training_flops(shape: Shape, prompt: float, completion: float, passes: Passes) -> float:
-    """Of one rollout: about 6 a parameter and token, 8 where backward does forward again, and what else there is."""
-    layers = forward_flops(shape, prompt, completion) * passes.of_layers
+def training_flops(shape: Shape, prompt: float, completion: float, passes: Passes, sharing: int = 1) -> float:
+    """Of one rollout: about 6 a parameter and token, 8 where backward does forward again, and what else there is.
+
+    `sharing`: rollouts that go through the model with their prompt there once.
+    """
+    spared = forward_flops(shape, prompt, 0) * (1 - 1 / sharing)
+    layers = (forward_flops(shape, prompt, completion) - spared) * passes.of_layers
     return layers + head_flops(shape, completion) * passes.of_head

@@ -135,7 +135,9 @@ def estimate(
     sampled = rounds.sampled_tokens(share, rates.kept)
     drawn = (1.0, float(rounds.most_draws)) if rates.kept is None else (rounds.draws(rates.kept),) * 2
     one_sampling = fmean(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * rounds.trained
-    training = fmean(training_flops(shape, prompts.mean, share * cap, passes) for cap in rounds.caps) * rounds.trained
+    training = rounds.trained * fmean(
+        training_flops(shape, prompts.mean, share * cap, passes, setup.sharing) for cap in rounds.caps
+    )
     workers = len(recipe.rollouts.workers)
     samplers = workers or launch.ranks
     context = prompts.mean + share * fmean(rounds.caps) / 2
@@ -249,6 +251,7 @@ def setup_of(
     varlen_default = not attention and not launch.cpu and config.sequence_chunk is None and shape.model_type in PROVEN
     whole = prompts.longest + budgets.maximum
     share = batch.rows * batch.micro_batches
+    together = 1 if packed is None or not varlen_default else (packed - prompts.longest) // (budgets.maximum + 1)
     lora, engine = recipe.lora, recipe.rollouts.engine
     return Setup(
         shape=shape,
@@ -268,14 +271,21 @@ def setup_of(
         checkpointing=config.gradient_checkpointing,
         chunk=config.sequence_chunk,
         padding_free=packed is not None and (varlen_default or "flash" in attention),
+        sharing=max(1, min(config.num_generations, together)),
         engine=engine,  # type: ignore[arg-type]
         vllm_share=(recipe.rollouts.vllm.gpu_memory_utilization or 0.0) if engine == "vllm" else 0.0,
         vllm_sleep=recipe.rollouts.vllm.sleep or 0,
         tensor_parallel=recipe.rollouts.vllm.tensor_parallel_size if engine == "vllm" else 1,
         vllm_rollouts=-(-batch.rollouts // launch.ranks) * recipe.rollouts.vllm.tensor_parallel_size,
-        evaluated=prompts.longest + recipe.evaluation.budget if recipe.data.eval else 0,
+        answered=_answered(recipe, budgets, prompts),
         cpu=launch.cpu,
     )
+
+
+def _answered(recipe: Recipe, budgets: Budgets, prompts: Prompts) -> int:
+    """Tokens of the longest prompt and completion outside the rounds; held-out prompts count as the training ones."""
+    caps = [recipe.evaluation.budget] * bool(recipe.data.eval) + [budgets.maximum] * bool(recipe.data.probe)
+    return prompts.longest + max(caps) if caps else 0
 
 
 def _frozen_bytes(part: LoraPart, computed: float, loaded: float) -> float:

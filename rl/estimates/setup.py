@@ -45,6 +45,8 @@ class Setup:
     """Tokens of `trainer.sequence_chunk`."""
     padding_free: bool = False
     """Rows go through the model end to end, without mask and padding."""
+    sharing: int = 1
+    """Rollouts of a group that do so with their prompt once, where all are as long as they may be."""
     engine: Literal["transformers", "vllm", "workers"] = "transformers"
     device: float | None = None
     """Bytes of the device that a process may count on, where it is known."""
@@ -56,8 +58,8 @@ class Setup:
     """Ranks that share a vLLM engine."""
     vllm_rollouts: int = 1
     """Of a round, that one vLLM engine samples."""
-    evaluated: int = 0
-    """Tokens of a held-out prompt and its completion, at most."""
+    answered: int = 0
+    """Tokens of a prompt and its completion in evaluations and a probe, at most; 0 where there is neither."""
     cpu: bool = False
 
     @property

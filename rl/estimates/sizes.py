@@ -29,8 +29,8 @@ class Sizes:
     """`rollouts.batch_size`."""
     in_flight_tokens: int | None = None
     """`rollouts.pool.in_flight_tokens`."""
-    evaluation_rows: int | None = None
-    """More than these of `evaluation.batch_size` the transformers engine has no room for."""
+    answering_rows: int | None = None
+    """More than these side by side the transformers engine has no room for, in an evaluation or a probe."""
 
     def describe(self) -> str:
         """In the recipe's words; empty where none is set."""
@@ -45,22 +45,22 @@ class Sizes:
 
 def sized(setup: Setup, room: float, given: Sizes) -> tuple[Setup, Sizes]:
     """A setup whose engine has what `room` bytes of a device leave it, where `given` does not say; and the sizes."""
-    setup, evaluation = replace(setup, device=room), evaluation_rows(setup, room)
+    setup, answering = replace(setup, device=room), answering_rows(setup, room)
     if setup.engine == "vllm":
         return _vllm(setup, room, given)
     if setup.engine == "workers":
         tokens = given.in_flight_tokens or int(max(setup.length, (MOST * room - setup.vllm_fixed) // _token(setup)))
-        return setup, Sizes(in_flight_tokens=tokens, evaluation_rows=evaluation)
+        return setup, Sizes(in_flight_tokens=tokens, answering_rows=answering)
     rows = given.rows or fitting_rows(setup, room)
-    return replace(setup, rollout_rows=min(setup.rollout_rows, rows)), Sizes(rows=rows, evaluation_rows=evaluation)
+    return replace(setup, rollout_rows=min(setup.rollout_rows, rows)), Sizes(rows=rows, answering_rows=answering)
 
 
-def evaluation_rows(setup: Setup, room: float) -> int | None:
-    """Rows of the transformers engine that have room beside nothing but the model; None where nothing is held out."""
-    if not setup.evaluated:
+def answering_rows(setup: Setup, room: float) -> int | None:
+    """Rows of the transformers engine that have room beside nothing but the model; None where nothing asks it."""
+    if not setup.answered:
         return None
     weights, rows = setup.shape.parameters * setup.compute_bytes, ROWS
-    alone = replace(setup, engine="transformers", completion=setup.evaluated - setup.prompt)
+    alone = replace(setup, engine="transformers", completion=setup.answered - setup.prompt)
     while rows > 1 and weights + sum(sampling(replace(alone, rollout_rows=rows)).values()) > room:
         rows //= 2
     return rows

@@ -9,10 +9,11 @@ A checkpoint's place in the metrics is its step: the lines up to it were on the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from rl.digests import block_digests, digest_of
 STATE_FILE = "length_state.json"
 OF_MODELS = (".safetensors", ".json", ".jinja")
 """Suffixes of what a checkpoint holds of its model; the rest is for going on."""
+LEVELS = 4
+"""Of a state's text that is written piece by piece: down to each group of rollouts."""
 SEAL = ', "sha256": "'
 """Before the digest of a state's own text."""
 WRITING = "_writing"
@@ -42,7 +45,8 @@ def write(folder: Path, state: dict[str, Any], known: Mapping[str, list[str]] | 
         durable.result()
     files = {n: {"bytes": p.stat().st_size, "sha256": known.get(n) or found[p]} for n, p in names.items()}
     temporary = folder / (STATE_FILE + ".tmp")
-    temporary.write_text(_sealed(json.dumps({"files": files, "state": state})))
+    with temporary.open("wb") as file:
+        file.writelines(_sealed({"files": files, "state": state}))
     sync(temporary)
     temporary.rename(folder / STATE_FILE)
     sync(folder)
@@ -55,9 +59,17 @@ def share(folder: Path, rank: int, ranks: int) -> dict[str, list[str]]:
 
 
 def commit(
-    root: Path, name: str, state: dict[str, Any], keep: int | None, known: Mapping[str, list[str]] | None = None
+    root: Path,
+    name: str,
+    state: dict[str, Any],
+    keep: int | None,
+    known: Mapping[str, list[str]] | None = None,
+    every: int | None = None,
 ) -> None:
-    """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest."""
+    """Finish `root`/_writing/`name`, move it to `root`/`name`, and only then delete all but the `keep` newest.
+
+    Those at multiples of `every` steps stay, too, and are not counted once they are old.
+    """
     written, place = root / WRITING / name, root / name
     write(written, state, known)
     if place.exists():  # damaged, or it would have been the one to go on from
@@ -65,7 +77,8 @@ def commit(
     written.rename(place)
     sync(root)
     if keep and keep > 0:
-        for old in sorted((path for path in _all(root) if path != place), key=step, reverse=True)[keep - 1 :]:
+        passing = [path for path in _all(root) if path != place and (not every or step(path) % every)]
+        for old in sorted(passing, key=step, reverse=True)[keep - 1 :]:
             shutil.rmtree(old)
 
 
@@ -162,9 +175,30 @@ def _listed(checkpoint: Path) -> dict[str, tuple[int, list[str] | None]]:
     return {n: (e["bytes"], e["sha256"]) if isinstance(e, dict) else (e, None) for n, e in files.items()}
 
 
-def _sealed(text: str) -> str:
-    """A JSON object with the digest of its text as its last value."""
-    return f'{text[:-1]}{SEAL}{digest_of([text])}"}}'
+def _sealed(value: dict[str, Any]) -> Iterator[bytes]:
+    """A JSON object with the digest of its text as its last value, in pieces."""
+    found, last = hashlib.sha256(), b""
+    for piece in _pieces(value, LEVELS):
+        yield last
+        last = piece.encode()
+        found.update(last)
+    found.update(b"\n")
+    yield last[:-1] + f'{SEAL}{found.hexdigest()}"}}'.encode()
+
+
+def _pieces(value: Any, levels: int) -> Iterator[str]:
+    """What `json.dumps` makes of a value, entry by entry of so many levels."""
+    if not levels or not value or not isinstance(value, dict | list):
+        yield json.dumps(value)
+        return
+    # As json.dumps makes texts of keys that are none.
+    keys = [json.dumps({key: 0})[1:-2] for key in value] if isinstance(value, dict) else [""] * len(value)
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    for key, entry in zip(keys, value.values() if isinstance(value, dict) else value, strict=True):
+        yield begin + key
+        yield from _pieces(entry, levels - 1)
+        begin = ", "
+    yield end
 
 
 def _is_sealed(text: str) -> bool:

@@ -9,8 +9,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,10 +29,6 @@ from rl.recipe.parts import Recipe
 from rl.secrecy import clean
 
 Status = Literal["new", "unfinished", "finished"]
-
-
-ROWS = 256
-"""Rollouts that are encoded at once: a group of rows takes eight bytes a token beside them."""
 
 
 @dataclass(frozen=True)
@@ -239,12 +236,22 @@ class RunFolder:
             raise UserError(f"{self.alarms}: a line has no alarm; restore the file, or remove the line")
         return [line["alarm"] for line in lines]
 
-    def write_rollouts(self, number: int, rollouts: pa.Table) -> None:
-        """Those that round `number`, counted from 0, is done with, one a row; whole or not at all."""
+    def write_rollouts(self, number: int, tables: Iterable[pa.Table]) -> None:
+        """Those that round `number`, counted from 0, is done with, one a row; each table a group of rows.
+
+        The file is there whole or not at all.
+        """
         target = self.rollouts / f"round-{number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
-        with whole_file(target, f"{target.stem}.tmp") as temporary:
-            pq.write_table(rollouts, temporary, row_group_size=ROWS)
+        rest = iter(tables)
+        first = next(rest)
+        with (
+            whole_file(target, f"{target.stem}.tmp") as temporary,
+            pq.ParquetWriter(temporary, first.schema) as writer,
+        ):
+            for table in chain([first], rest):
+                writer.write_table(table)
+        pa.default_memory_pool().release_unused()  # a group of rows' buffers, until the next round
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

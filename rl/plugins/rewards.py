@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rewards import Group, History, HistoryView, LengthReward, Monitor, Observer, Termed
-from rewards.types import Values
+from rewards.types import Values, is_group_only
 from rl.errors import UserError, unknown
 from rl.plugins.guard import counted, guarded, of_its_own
 
@@ -46,6 +46,9 @@ class OneTerm:
         if not isinstance(whole, Termed):
             raise UserError(f"reward {whole.name!r} shows no terms, so `term: {term}` cannot be taken")
         self.whole, self.term, self.name = whole, term, f"{whole.name}.{term}"
+        self.group_only = is_group_only(whole)
+        if isinstance(whole, Observer):
+            self.observe = whole.observe
         if isinstance(whole, Monitor):
             self.interval, self.monitor = whole.interval, whole.monitor
 
@@ -55,7 +58,3 @@ class OneTerm:
         if self.term not in terms:
             raise unknown(f"term of reward {self.whole.name!r}", self.term, terms)
         return terms[self.term]
-
-    def observe(self, group: Group, history: History) -> None:
-        if isinstance(self.whole, Observer):
-            self.whole.observe(group, history)

@@ -59,6 +59,10 @@ class LengthGRPOConfig(GRPOConfig):
     rollout_check_steps: int = field(
         default=20, metadata={"help": "Steps between comparisons of an engine's weights with the trainer's."}
     )
+    keep_steps: int | None = field(
+        default=None,
+        metadata={"help": "Checkpoints at multiples of so many steps stay, beside the newest save_total_limit ones."},
+    )
     sequence_chunk: int | None = field(
         default=None,
         metadata={
@@ -105,6 +109,11 @@ class LengthGRPOConfig(GRPOConfig):
             if every < 1:
                 raise UserError(f"save_steps must be a whole number of optimiser steps, not {every}")
             self.save_steps: float = -(-int(every) // self.round_steps) * self.round_steps
+            if self.keep_steps is not None and self.keep_steps % self.save_steps:
+                raise UserError(
+                    f"keep_steps ({self.keep_steps}) is no multiple of save_steps ({self.save_steps}, whole rounds): "
+                    "most of what it is to keep would never be written; change either"
+                )
 
     def require_problems(self, count: int, source: str) -> None:
         """Refuse a set of problems that cannot fill one round."""

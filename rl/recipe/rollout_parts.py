@@ -78,7 +78,8 @@ class RolloutPart:
     wait_minutes: Annotated[float, Field(ge=0)] = 30.0
     """How long a run that has lost all its workers waits for one, saved, before it ends."""
     max_staleness: int = 0
-    """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none."""
+    """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none. At most 1
+    where `pool.weights` is `nccl`."""
     check_every: Count = 20
     """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
     weights; the first weights are always compared."""

@@ -91,6 +91,13 @@ def _require_engine(recipe: Recipe) -> None:
             f"{recipe.name}: rollouts.max_staleness samples a round while another trains, which only rollouts.engine "
             "workers can; set it to 0"
         )
+    if part.pool.weights == "nccl" and part.max_staleness > 1:
+        # Of one round ahead all that is under way is the round that is waited for anyhow.
+        raise UserError(
+            f"{recipe.name}: rollouts.pool.weights nccl sends once nothing is under way, which with "
+            f"rollouts.max_staleness {part.max_staleness} holds up training for rounds whose turn has not come; set it "
+            "to 1, or rollouts.pool.weights to files"
+        )
     if part.pool.seconds <= 0:
         raise UserError(f"{recipe.name}: rollouts.pool.seconds must be above 0, not {part.pool.seconds}")
 

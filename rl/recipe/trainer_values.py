@@ -63,6 +63,7 @@ NARROWED: Mapping[str, Any] = {
     "save_strategy": Literal["steps", "no"],
     "save_steps": Above,
     "save_total_limit": Count | None,
+    "keep_steps": Count | None,
     "temperature": Above,
     "top_p": Annotated[float, Field(gt=0, le=1)],
     "top_k": Annotated[int, Field(ge=0)],

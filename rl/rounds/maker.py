@@ -13,13 +13,14 @@ import torch
 from accelerate.utils import gather_object
 
 from curricula import Admission, ProblemOrder
-from rewards import Group, History, LengthReward, Monitor, Problem, Rollout
+from rewards import Group, History, LengthReward, Monitor, Problem
 from rewards.thinking import read
 from rewards.types import Prompt
 from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
 from rl.plugins import judge_problems
 from rl.problems.sampler import PASS_RATE, ProblemSampler
+from rl.ranks import gathered
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds.ahead import Draw, Planned, problems_of
@@ -183,9 +184,8 @@ class RoundMaker:
         self._judging += time.perf_counter() - started
         truncated = self.settings.truncated
         own = as_rollouts(problems, completions, texts, leads, budgets, verdicts, self.rewards, truncated, self._hooks)
-        gathered: list[Rollout] = gather_object(own)
-        size = draw.size
-        groups = [Group(problem, tuple(gathered[i * size : (i + 1) * size])) for i, problem in enumerate(draw.asked)]
+        everyone, size = gathered(own), draw.size
+        groups = [Group(problem, tuple(everyone[i * size : (i + 1) * size])) for i, problem in enumerate(draw.asked)]
         return [Sampled(group, budget, version) for group, budget in zip(groups, draw.budgets, strict=True)]
 
     def _leads_of(self, problems: Sequence[Problem]) -> list[str]:

@@ -1,10 +1,11 @@
-"""A round as a table, a row a rollout: what a run keeps of it."""
+"""A round as tables, a row a rollout: what a run keeps of it."""
 
 from __future__ import annotations
 
 import json
 import math
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import pyarrow as pa
 from rewards import Rollout
 from rewards.compact import token_ids
 from rl.rounds.round import Round, ScoredGroup
+
+ROWS = 256
+"""Rollouts that are made a table, and a group of rows of the file: beside them, it takes twelve bytes a token."""
 
 COLUMNS = {
     "step": pa.int64(),
@@ -37,14 +41,23 @@ COLUMNS = {
 """In their order, with their types; `rewards` is a struct of the run's own."""
 
 
-def records(round_: Round) -> pa.Table:
-    """All rollouts that a round is done with, those that did not train included (`advantage` null).
+def records(round_: Round) -> Iterator[pa.Table]:
+    """All rollouts that a round is done with, those that did not train included (`advantage` null), `ROWS` at a time.
 
     Those left over for the next round are in that one's records, with the `weight_version` that sampled them.
     """
+    types = COLUMNS | {"rewards": pa.struct([(name, pa.float64()) for name in round_.reward_names])}
+    every = _rows(round_)
+    while some := list(islice(every, ROWS)):
+        columns = {name: pa.array([row[name] for row, _ in some], types[name]) for name in types if name != "token_ids"}
+        columns["token_ids"] = _lists([rollout for _, rollout in some])
+        yield pa.table({name: columns[name] for name in types})
+
+
+def _rows(round_: Round) -> Iterator[tuple[dict[str, Any], Rollout]]:
+    """Each rollout, and its row but for the token ids."""
     advantages = iter(round_.advantages.tolist())
     trained = len(round_.batch)
-    rows = []
     for i, scored in enumerate(round_.everything()):
         fixed = {"step": round_.step, "round": round_.number, "group": i} | _of_group(scored)
         scores = zip(scored.group.rollouts, scored.terms.tolist(), scored.totals.tolist(), strict=True)
@@ -52,13 +65,7 @@ def records(round_: Round) -> pa.Table:
             advantage = next(advantages) if i < trained else None
             rewards = {name: _or_none(term) for name, term in zip(round_.reward_names, terms, strict=True)}
             own = {"rewards": rewards, "reward": _or_none(total), "advantage": advantage}
-            rows.append(fixed | _of_rollout(rollout, scored.sampled.step) | own)
-    types = COLUMNS | {"rewards": pa.struct([(name, pa.float64()) for name in round_.reward_names])}
-    columns = {
-        name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items() if name != "token_ids"
-    }
-    columns["token_ids"] = _lists([r for scored in round_.everything() for r in scored.group.rollouts])
-    return pa.table({name: columns[name] for name in types})
+            yield fixed | _of_rollout(rollout, scored.sampled.step) | own, rollout
 
 
 def _of_group(scored: ScoredGroup) -> dict[str, Any]:

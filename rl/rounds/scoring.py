@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor
 
 from rewards import Group, History, LengthReward, Monitor, Observer
+from rewards.types import is_group_only
 from rl.errors import UserError
 from rl.plugins import guarded, score_one
+from rl.ranks import launched
 from rl.rounds.round import Sampled, ScoredGroup
 
 
@@ -24,17 +28,55 @@ def score(
 
     `rescored` gives a group the budget it is to be scored against.
     """
+    groups = [rescored(each.group) for each in sampled]
     scored = []
-    for each in sampled:
-        group = rescored(each.group)
-        columns = [score_one(reward, group, history) for reward in rewards]
-        terms = torch.tensor([[torch.nan if v is None else v for v in c] for c in columns], dtype=torch.float32).T
+    for each, group, terms in zip(sampled, groups, _terms(groups, rewards, history), strict=True):
         # Nobody judged it: what else it may have earned would count as a wrong answer's.
         terms[[r.raw_reward is None for r in group.rollouts]] = torch.nan
         totals = (terms * weights.to(terms)).nansum(dim=1)
         totals[terms.isnan().all(dim=1)] = torch.nan
         scored.append(ScoredGroup(group, terms, totals, each))
     return scored
+
+
+def _terms(groups: Sequence[Group], rewards: Sequence[LengthReward], history: History) -> list[Tensor]:
+    """Each group's (G, K). Of a reward that needs nothing but a group, each rank asks for its share of the groups."""
+    terms = [torch.empty(len(rewards), len(group.rollouts)).T for group in groups]
+    shared = [is_group_only(reward) and launched().num_processes > 1 for reward in rewards]
+    if any(shared) and groups:
+        only = [reward for reward, one in zip(rewards, shared, strict=True) if one]
+        for own, values in zip(terms, _from_all(groups, only, history), strict=True):
+            own[:, torch.tensor(shared)] = values
+    for own, group in zip(terms, groups, strict=True):
+        for place, reward in enumerate(rewards):
+            if not shared[place]:
+                own[:, place] = _column(reward, group, history)
+    return terms
+
+
+def _from_all(groups: Sequence[Group], rewards: Sequence[LengthReward], history: History) -> list[Tensor]:
+    """Each group's (G, K), every so many-th by each rank. Errors: UserError on all ranks, if on one."""
+    state = launched()
+    rank, ranks = state.process_index, state.num_processes
+    own, wrong = np.empty((0, len(rewards)), np.float32), None
+    try:
+        columns = [[_column(reward, group, history) for reward in rewards] for group in groups[rank::ranks]]
+        own = np.concatenate([own, *(np.stack(each, axis=1) for each in columns)])
+    except UserError as error:
+        wrong = str(error)
+    everyone = gather_object([(own, wrong)])
+    if first := next((each for _, each in everyone if each), None):
+        raise UserError(first)
+    found = [torch.empty(0)] * len(groups)
+    for each, (values, _) in enumerate(everyone):
+        sizes = [len(group.rollouts) for group in groups[each::ranks]]
+        found[each::ranks] = torch.split(torch.from_numpy(values), sizes)
+    return found
+
+
+def _column(reward: LengthReward, group: Group, history: History) -> Tensor:
+    values = score_one(reward, group, history)
+    return torch.tensor([torch.nan if value is None else value for value in values], dtype=torch.float32)
 
 
 def observe(groups: Sequence[ScoredGroup], rewards: Sequence[LengthReward], history: History) -> None:

@@ -28,7 +28,7 @@ from rl.rollouts.workers.http import HttpWorker
 from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 from rl.run.prepare import Prepared
-from rl.run.room import longest_held_out, longest_prompt
+from rl.run.room import longest_prompt
 
 LOADING, LOADING_GB = 300.0, 5.0
 """Seconds that workers may take to load weights: in any case, and for each GB that is sent to each of them."""
@@ -106,22 +106,28 @@ def settled(recipe: Recipe, run: RunFolder, overwrite: bool = False) -> tuple[Re
 
 
 def answers_by(prepared: Prepared) -> str:
-    """The engine of evaluations: on CUDA that of the rollouts, as the transformers engine takes many times longer."""
-    return prepared.recipe.rollouts.engine if torch.cuda.is_available() else "transformers"
+    """The engine of evaluations and probes: on CUDA that of the rollouts, as `transformers` takes many times longer.
+
+    Workers that take adapters take no whole model, which is what such a run begins with.
+    """
+    name, adapted = prepared.recipe.rollouts.engine, prepared.recipe.lora is not None
+    return name if torch.cuda.is_available() and not (name == "workers" and adapted) else "transformers"
 
 
-def answering(prepared: Prepared, model: PreTrainedModel, path: str) -> Engine:
-    """An engine that answers held-out problems as the model does, which was loaded from a path or hub name."""
-    recipe, name, most = prepared.recipe, answers_by(prepared), prepared.sizes.evaluation_rows
-    rows = min(recipe.evaluation.batch_size, most or recipe.evaluation.batch_size)
+def answering(prepared: Prepared, model: PreTrainedModel, path: str, rows: int, longest: int) -> Engine:
+    """An engine that answers as the model does, which was loaded from a path or hub name.
+
+    `rows` side by side at most, where it is told; `longest`: tokens of the longest prompt and completion together.
+    """
+    name, most = answers_by(prepared), prepared.sizes.answering_rows
+    rows = min(rows, most or rows)
     if name == "transformers":
         return TransformersEngine(model, rows)
     if name == "vllm":  # whose own copy takes its place
         model.to("cpu")  # type: ignore[arg-type]
         torch.cuda.empty_cache()
-    workers = tuple(recipe.rollouts.workers) if name == "workers" else ()
-    choice = EngineChoice(name, rows, workers, _key(prepared))
-    return engine_of(model, path, choice, longest_held_out(prepared))
+    workers = tuple(prepared.recipe.rollouts.workers) if name == "workers" else ()
+    return engine_of(model, path, EngineChoice(name, rows, workers, _key(prepared)), longest)
 
 
 def _workers(prepared: Prepared, model: str) -> WorkersEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -12,8 +13,9 @@ from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
 from rl.folders.run import RunFolder
 from rl.ranks import found_by_main, is_main_process
 from rl.recipe.parts import ProbePart
-from rl.rollouts import TransformersEngine
+from rl.run.engines import answering, answers_by
 from rl.run.prepare import PROBED, Prepared
+from rl.run.room import longest_prompt
 from rl.thinking import described
 from rl.trainer.copies import give_back, plain_copy
 
@@ -61,12 +63,15 @@ def _answer(prepared: Prepared, part: ProbePart, problems: Sequence[Problem]) ->
         top_p=config.top_p,
         seed=config.seed,
         chat_options=config.chat_template_kwargs or {},
+        engine=answers_by(prepared),
         thinking=described(prepared.tokenizer, written, config.chat_template_kwargs),
     )
     model = plain_copy(prepared.model, prepared.recipe, config)
-    engine = TransformersEngine(model, config.rollout_batch_size or prepared.recipe.evaluation.batch_size)
-    answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), prepared.recipe.model)
-    return evaluate(answerer, written, prepared.verifier, protocol)
+    rows = config.rollout_batch_size or prepared.recipe.evaluation.batch_size
+    longest = longest_prompt(prepared) + protocol.cap
+    with closing(answering(prepared, model, prepared.model, rows, longest)) as engine:
+        answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), prepared.recipe.model)
+        return evaluate(answerer, written, prepared.verifier, protocol)
 
 
 def measure(rows: Sequence[dict[str, Any]], truncated: str) -> dict[str, Measured]:

@@ -42,7 +42,7 @@ from rl.run.inputs import keep_inputs
 from rl.run.prepare import Prepared, prepare
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
-from rl.run.room import fitted_here
+from rl.run.room import fitted_here, longest_held_out
 from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
@@ -296,7 +296,7 @@ def _evaluate(prepared: Prepared, run: RunFolder, when: Literal["before", "after
     )
     place = prepared.model if when == "before" else str(run.final)
     model = plain_copy(place, recipe, prepared.config)
-    engine = answering(prepared, model, place)
+    engine = answering(prepared, model, place, recipe.evaluation.batch_size, longest_held_out(prepared))
     name = recipe.model if when == "before" else recipe.name
     answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
     result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)

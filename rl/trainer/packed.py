@@ -26,6 +26,7 @@ from rl.updates import correction, padding_free, varlen
 from rl.updates.metrics import OneRank, join
 from rl.updates.packed_round import Example, PackedRound
 from rl.updates.packer import Packer
+from rl.updates.packing import PADDED
 
 
 def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> None:
@@ -41,7 +42,7 @@ def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> No
 
 
 def attend_without_padding(model: Any, config: LengthGRPOConfig) -> None:
-    """Have packed rows go without padding where kernels for it run, unless the user chose an attention or chunks."""
+    """Have packed rows lie end to end where that is proven, unless the user chose an attention or chunks."""
     chosen = "attn_implementation" in (config.model_init_kwargs or {}) or config.sequence_chunk is not None
     if config.tokens_per_micro_batch is None or chosen or not hasattr(model, "config"):
         return
@@ -66,6 +67,7 @@ class PackedUpdates:
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
             everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
             padded=not padding_free.supports(trainer.model, accelerator.device),
+            shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
             pad_id=trainer._tokenizer.pad_token_id,
             multiple=trainer.pad_to_multiple_of,
             device=accelerator.device,
@@ -85,7 +87,8 @@ class PackedUpdates:
         self.round = packed = self.packer.pack(examples, round_.step)
         metrics = self.trainer._metrics["train"]
         metrics["packing/left"].append(packed.left)
-        metrics["packing/padding"].append(packed.padding if self.packer.padded else 0.0)
+        metrics["packing/padding"].append(packed.padding)
+        metrics["packing/shared"].append(packed.shared)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
 
     def end(self, output: dict[str, Any]) -> list[dict[str, Any]]:
@@ -124,12 +127,14 @@ class PackedUpdates:
     def _log_probs(
         self, theirs: Theirs, model: nn.Module, ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
     ) -> Any:
-        if self.packer.padded:
+        layout = PADDED if self.round is None else self.round.layout
+        if layout.padded:
             return theirs(model, ids, mask, keep, *args, **kwargs)
+        row = padding_free.end_to_end(ids, mask, keep, shared=layout.prompts is not None)
         with self.trainer.accelerator.autocast():
-            outputs = model(**padding_free.inputs_of(model, ids, mask, keep), fused_lm_head=True)
-        entropy = padding_free.back_to_rows(outputs.entropy, mask, keep) if kwargs.get("compute_entropy") else None
-        return padding_free.back_to_rows(outputs.log_probs, mask, keep), entropy, None
+            chunked = self.trainer.args.sequence_chunk is not None
+            outputs = model(**padding_free.inputs_of(model, row, chunked), fused_lm_head=True)
+        return row.back(outputs.log_probs), row.back(outputs.entropy) if kwargs.get("compute_entropy") else None, None
 
     # The update --------------------------------------------------------------------------------
 

@@ -17,11 +17,13 @@ of its methods is a few lines that call a part, and TRL's own. They stand in the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -116,8 +118,10 @@ class LengthGRPOTrainer(GRPOTrainer):
                 chunk_sequence(each, args.sequence_chunk)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Prompts to token ids, as TRL does it."""
-        return self._tokenize_prompts(list(prompts))[0]  # type: ignore[no-any-return]
+        """Prompts to token ids, as TRL does it; one that all of a group have is encoded once."""
+        each = {id(prompt): prompt for prompt in prompts}
+        found = dict(zip(each, self._tokenize_prompts(list(each.values()))[0], strict=True))
+        return [found[id(prompt)] for prompt in prompts]
 
     # A step begins: a round ----------------------------------------------------------------------
 
@@ -151,15 +155,22 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.teller.tell(round_, self.updates.end(output))
         return output
 
+    def _generate(self, prompts: list[Any]) -> Any:
+        """TRL decodes completions for its table of them only."""
+        if self.log_completions:
+            return super()._generate(prompts)
+        with _undecoded(self.processing_class):
+            return super()._generate(prompts)
+
     def _generate_single_turn(
         self, prompt_ids: Any, *args: Any, **kwargs: Any
-    ) -> tuple[list[list[int]], list[list[float]] | None]:
-        """The round's rollouts, which TRL takes for its own."""
+    ) -> tuple[list[Any], list[list[float]] | None]:
+        """The round's rollouts, which TRL takes for its own; token ids as arrays of the type that it makes of them."""
         assert self._round is not None
         own = self._local(self._round.rollouts())
         # Without log-probs, of another engine's rollout say, TRL takes a ratio of 1.
         logprobs = [list(r.logprobs) or [math.nan] * r.length for r in own] if self.corrects else None
-        return [list(r.token_ids) for r in own], logprobs
+        return [np.asarray(r.token_ids, dtype=np.int64) for r in own], logprobs
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
         assert self._round is not None
@@ -230,3 +241,13 @@ class LengthGRPOTrainer(GRPOTrainer):
         # From a checkpoint of the last step, transformers would make one more.
         if self.state.global_step < self.state.max_steps:
             super()._run_epoch(*args, **kwargs)
+
+
+@contextmanager
+def _undecoded(tokenizer: Any) -> Iterator[None]:
+    """While the context lasts, a batch of completions is decoded to empty texts."""
+    tokenizer.batch_decode = lambda completions, **_: [""] * len(completions)
+    try:
+        yield
+    finally:
+        del tokenizer.batch_decode

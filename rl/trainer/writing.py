@@ -53,7 +53,8 @@ class CheckpointWriting:
         name = f"checkpoint-{trainer.state.global_step}"
         known = self._digests(Path(root, checkpoints.WRITING, name))
         if trainer.args.should_save:
-            checkpoints.commit(Path(root), name, state, trainer.args.save_total_limit, known)
+            limit, every = trainer.args.save_total_limit, trainer.args.keep_steps
+            checkpoints.commit(Path(root), name, state, limit, known, every)
 
     def _digests(self, written: Path) -> dict[str, list[str]]:
         """Of a checkpoint's files, each rank's share; one rank leaves them to the commit, beside its syncing."""

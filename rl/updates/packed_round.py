@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rl.updates.packing import MicroBatch, Size, Slot, width
+from rl.updates.packing import FLAT, PADDED, Layout, MicroBatch, Size, Slot
 
 PER_ROW = ("grpo", "sapo", "dr_grpo", "luspo")
 """Losses that are a mean over the rollouts of a micro-batch. The others but bnpo divide by a global token count."""
@@ -49,6 +49,7 @@ class PackedRound:
 
     examples: list[Example]
     updates: list[Update]
+    layout: Layout = PADDED
     passes: list[list[Tensor]] = field(default_factory=list)
     """Log-probs without gradient that TRL asked for while it built the round, one a micro-batch."""
     open: bool = True
@@ -85,13 +86,25 @@ class PackedRound:
         return 1 - stay / len(self.examples)
 
     @property
+    def through(self) -> int:
+        """Tokens that go through the model, on all ranks, padding counted."""
+        return self._as(self.layout)
+
+    @property
     def padding(self) -> float:
         """The share of the tokens that go through the model, on all ranks, that is padding."""
+        return 1 - self._as(FLAT) / max(self._as(PADDED), 1) if self.layout.padded else 0.0
+
+    @property
+    def shared(self) -> float:
+        """The share of the real tokens that do not go through the model, as another row's prompt has them."""
+        return 0.0 if self.layout.padded else 1 - self.through / max(self._as(FLAT), 1)
+
+    def _as(self, layout: Layout) -> int:
+        """Tokens of all micro-batches, were they laid out so."""
         sizes = [example.size for example in self.examples]
         flat = [batch.rows for update in self.updates for slot in update.slots for batch in slot]
-        real = sum(sizes[row].total for rows in flat for row in rows)
-        through = sum(len(rows) * width(rows, sizes) for rows in flat)
-        return 1 - real / through if through else 0.0
+        return sum(layout.tokens(rows, sizes) for rows in flat)
 
 
 def loss_scale(loss_type: str, batch: MicroBatch, tokens: Sequence[int], per_device: int) -> float:

@@ -13,7 +13,13 @@ from trl.trainer.utils import pad
 
 from rl.rollouts import stable_seed
 from rl.updates.packed_round import Example, PackedRound, Update, loss_scale, token_share
-from rl.updates.packing import Slot, members, plan_cells, plan_update
+from rl.updates.packing import FLAT, PADDED, Layout, Size, Slot, members, plan_cells, plan_update
+
+WORTH = 0.5
+"""Where rows could as well be padded, prompts are shared if no more than this part of the tokens is left.
+
+Elsewhere the saving is small, and a run's figures stay what they were to the last bit.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,9 @@ class Packer:
     everyone: bool
     """Rollouts without advantage have a gradient too: of a KL term or an entropy bonus."""
     padded: bool
+    """Rows can be padded; else they lie end to end always."""
+    shares: bool
+    """Rows that lie end to end can share a prompt."""
     pad_id: int
     multiple: int | None
     """Widths are a multiple of it."""
@@ -44,7 +53,8 @@ class Packer:
         """`examples` are all of the round that begins with `step`, in an order that is the same on every rank."""
         shortest = min(examples, key=lambda e: len(e.prompt_ids))
         blank = Example(shortest.prompt_ids, shortest.completion_ids[:1], 0.0, counts=False)
-        packed = PackedRound(examples, [Update(rows, slots, []) for rows, slots in self._plan(examples, step)])
+        layout, plan = self._plan(examples, step)
+        packed = PackedRound(examples, [Update(rows, slots, []) for rows, slots in plan], layout)
         for update in packed.updates:
             for slot in update.slots:
                 own = slot[self.rank]
@@ -53,18 +63,29 @@ class Packer:
                 update.batches.append({**self._tensors([examples[row] for row in own.rows] or [blank]), **scales})
         return packed
 
-    def _plan(self, examples: Sequence[Example], step: int) -> list[tuple[list[int], list[Slot]]]:
-        """Each update's rows and slots, the same on every rank."""
+    def _plan(self, examples: Sequence[Example], step: int) -> tuple[Layout, list[tuple[list[int], list[Slot]]]]:
+        """How rows lie, each update's rows, and their slots, the same on every rank."""
         stays = [bool(e.tokens and (self.everyone or e.advantage)) for e in examples]
         (stays,) = broadcast_object_list([stays])  # another machine's rounding must not make another plan
         sizes = [e.size for e in examples]
         updates = members(len(examples), self.updates, stable_seed(self.seed, step))
+        layout = self._layout(examples, [row for rows in updates for row in rows if stays[row]], sizes)
         if self.by_cell:
-            return [
-                (rows, plan_cells(rows, sizes, stays, self.ranks, self.limit, self.per_device, self.padded))
+            return layout, [
+                (rows, plan_cells(rows, sizes, stays, self.ranks, self.limit, self.per_device, layout))
                 for rows in updates
             ]
-        return [(rows, plan_update(rows, sizes, stays, self.ranks, self.limit, self.padded)) for rows in updates]
+        return layout, [(rows, plan_update(rows, sizes, stays, self.ranks, self.limit, layout)) for rows in updates]
+
+    def _layout(self, examples: Sequence[Example], stay: Sequence[int], sizes: Sequence[Size]) -> Layout:
+        if not self.shares:
+            return PADDED if self.padded else FLAT
+        known: dict[tuple[int, ...], int] = {}
+        prompts = [known.setdefault(tuple(e.prompt_ids), len(known)) for e in examples]
+        shared = Layout(padded=False, prompts=prompts)
+        together = sorted(stay, key=prompts.__getitem__)
+        worth = shared.tokens(together, sizes) <= WORTH * FLAT.tokens(together, sizes)
+        return PADDED if self.padded and not worth else shared
 
     def _tensors(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """Rows as TRL's loss takes them. A row that does not count has its completion masked."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 MICRO_BATCH_COST = 128
 """What a micro-batch costs whatever is in it, in tokens: how much padding is worth one micro-batch fewer.
@@ -45,6 +46,59 @@ Slot = list[MicroBatch]
 """One micro-batch a rank, which go through the model at about the same time."""
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """Rows that stay together, as one."""
+
+    rows: tuple[int, ...]
+    size: Size
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a micro-batch lie, which is what they cost."""
+
+    padded: bool = True
+    """Every row counts as the longest prompt and the longest completion beside it; else as its own tokens."""
+    prompts: Sequence[int] | None = None
+    """What each row's prompt is known by, where rows after one another have it once. Never with `padded`."""
+
+    def tokens(self, rows: Sequence[int], sizes: Sequence[Size]) -> int:
+        """Of a micro-batch with these rows."""
+        if self.padded:
+            return len(rows) * width(rows, sizes)
+        total = sum(sizes[row].total for row in rows)
+        if self.prompts is None:
+            return total
+        again = [b for a, b in pairwise(rows) if self.prompts[a] == self.prompts[b]]
+        return total - sum(sizes[row].prompt - 1 for row in again)
+
+    def bundles(self, rows: Sequence[int], sizes: Sequence[Size], limit: float) -> list[Bundle]:
+        """The `rows`, which have the longest first: those of one prompt together, as many as `limit` tokens hold."""
+        if self.prompts is None:
+            return [Bundle((row,), sizes[row]) for row in rows]
+        groups: dict[int, list[int]] = {}
+        for row in rows:
+            groups.setdefault(self.prompts[row], []).append(row)
+        found = [part for group in groups.values() for part in self._parts(group, sizes, limit)]
+        return sorted(found, key=lambda bundle: (-bundle.size.total, bundle.rows))
+
+    def _parts(self, group: Sequence[int], sizes: Sequence[Size], limit: float) -> Iterator[Bundle]:
+        prompt = sizes[group[0]].prompt
+        own, tokens = [group[0]], sizes[group[0]].total
+        for row in group[1:]:
+            more = sizes[row].completion + 1  # the prompt's last token predicts the completion's first
+            if tokens + more > limit:
+                yield Bundle(tuple(own), Size(prompt, tokens - prompt))
+                own, tokens = [], prompt - 1
+            own.append(row)
+            tokens += more
+        yield Bundle(tuple(own), Size(prompt, tokens - prompt))
+
+
+PADDED, FLAT = Layout(), Layout(padded=False)
+
+
 def members(rows: int, updates: int, seed: int) -> list[list[int]]:
     """The rows of each update: equal shares of `rows` in an order that only `seed` decides."""
     order = list(range(rows))
@@ -54,15 +108,16 @@ def members(rows: int, updates: int, seed: int) -> list[list[int]]:
 
 
 def plan_update(
-    rows: Sequence[int], sizes: Sequence[Size], stays: Sequence[bool], ranks: int, limit: int, padded: bool = True
+    rows: Sequence[int], sizes: Sequence[Size], stays: Sequence[bool], ranks: int, limit: int, layout: Layout = PADDED
 ) -> list[Slot]:
     """Slots for the `rows` that stay, at most `limit` tokens a micro-batch; at least one slot, if an empty one.
 
-    `padded`: every row counts as the longest prompt and the longest completion beside it; else as its own tokens.
     A row above `limit` goes alone.
     """
-    dealt = deal(_longest_first(rows, sizes, stays), sizes, ranks)
-    return _slots(dealt, [()] * ranks, sizes, limit, padded) or [_empty(ranks)]
+    stay = _longest_first(rows, sizes, stays)
+    whole = sum(bundle.size.total for bundle in layout.bundles(stay, sizes, math.inf))
+    dealt = deal(layout.bundles(stay, sizes, min(limit, whole / ranks)), ranks)
+    return _slots(dealt, [()] * ranks, limit, layout) or [_empty(ranks)]
 
 
 def plan_cells(
@@ -72,7 +127,7 @@ def plan_cells(
     ranks: int,
     limit: int,
     per_device: int,
-    padded: bool = True,
+    layout: Layout = PADDED,
 ) -> list[Slot]:
     """As `plan_update`, but within the plain loop's micro-batches of `per_device` rows a rank.
 
@@ -81,18 +136,19 @@ def plan_cells(
     slots: list[Slot] = []
     for start in range(0, len(rows), per_device * ranks):
         cells = [tuple(rows[start + per_device * r : start + per_device * (r + 1)]) for r in range(ranks)]
-        slots += _slots([_longest_first(cell, sizes, stays) for cell in cells], cells, sizes, limit, padded)
+        own = [layout.bundles(_longest_first(cell, sizes, stays), sizes, limit) for cell in cells]
+        slots += _slots(own, cells, limit, layout)
     return slots or [_empty(ranks)]
 
 
-def deal(rows: Sequence[int], sizes: Sequence[Size], ranks: int) -> list[list[int]]:
-    """`rows`, the longest first, over the ranks: no two ranks' tokens differ by more than the longest row's."""
-    dealt: list[list[int]] = [[] for _ in range(ranks)]
+def deal(bundles: Sequence[Bundle], ranks: int) -> list[list[Bundle]]:
+    """The `bundles`, the longest first, over the ranks: no two ranks' tokens differ by more than the longest has."""
+    dealt: list[list[Bundle]] = [[] for _ in range(ranks)]
     loads = [0] * ranks
-    for row in rows:
+    for bundle in bundles:
         rank = loads.index(min(loads))
-        dealt[rank].append(row)
-        loads[rank] += sizes[row].total
+        dealt[rank].append(bundle)
+        loads[rank] += bundle.size.total
     return dealt
 
 
@@ -132,12 +188,16 @@ def _longest_first(rows: Sequence[int], sizes: Sequence[Size], stays: Sequence[b
 
 
 def _slots(
-    dealt: Sequence[Sequence[int]], cells: Sequence[tuple[int, ...]], sizes: Sequence[Size], limit: int, padded: bool
+    dealt: Sequence[Sequence[Bundle]], cells: Sequence[tuple[int, ...]], limit: int, layout: Layout
 ) -> list[Slot]:
-    parts = [[tuple(own[a:b]) for a, b in cut([sizes[r] for r in own], limit, padded)] for own in dealt]
+    parts = [[_rows(own[a:b]) for a, b in cut([bundle.size for bundle in own], limit, layout.padded)] for own in dealt]
     count = max(map(len, parts))
     whole = [[MicroBatch(rows, cell) for rows in _into(own, count)] for own, cell in zip(parts, cells, strict=True)]
     return [list(slot) for slot in zip(*whole, strict=True)]
+
+
+def _rows(bundles: Sequence[Bundle]) -> tuple[int, ...]:
+    return tuple(row for bundle in bundles for row in bundle.rows)
 
 
 def _into(parts: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:

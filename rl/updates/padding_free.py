@@ -1,11 +1,14 @@
 """A padded batch as one row without padding, for attention that tells sequences apart.
 
-Ours (`varlen.py`) is told where each begins. To flash attention transformers says it, which recognises such a row by
-positions that start over where there is no attention mask.
+Ours (`varlen.py`) is told where each begins and what it sees, so that rows after one another that have the same prompt
+have it once: the first of them is whole, of the others there is the prompt's last token, which predicts their first,
+and their completion. To flash attention transformers says where rows begin: it recognises such a row by positions that
+start over where there is no attention mask.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,35 +17,85 @@ from torch import Tensor, nn
 from rl.updates import varlen
 
 
-def end_to_end(ids: Tensor, mask: Tensor, keep: int) -> dict[str, Tensor]:
-    """(B, L) ids and mask to (1, T) `input_ids`, `position_ids` and `shift_labels`, T being the ones in `mask`.
+@dataclass(frozen=True)
+class EndToEnd:
+    """Rows of (B, L) ids and mask as one of (1, T), T being what is kept of the ones in the mask."""
 
-    The labels stand at the token before the one they name, and name the unmasked among the last `keep` columns.
-    """
+    ids: Tensor
+    mask: Tensor
+    """Bool, as that of `ids`."""
+    keep: int
+    """Columns, the last of them, in which completions stand."""
+    kept: Tensor
+    """(B, L) bool: what is in the row."""
+    place: Tensor
+    """(B, L): where in the row a token is, be it in another row's prompt."""
+
+    def tokens(self) -> dict[str, Tensor]:
+        """(1, T) `input_ids`, `position_ids` and `shift_labels`.
+
+        The labels stand at the token before the one they name, and name the unmasked among the last `keep` columns.
+        """
+        labels = self.ids.masked_fill(~self.mask, -100)
+        labels[:, : -self.keep] = -100
+        ahead = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
+        positions = self.mask.long().cumsum(1) - 1
+        named = {"input_ids": self.ids, "position_ids": positions, "shift_labels": ahead}
+        return {name: values[self.kept][None] for name, values in named.items()}
+
+    def attention(self) -> dict[str, Any]:
+        """What `varlen.attend` is told: of each row its queries and keys, and where the keys are."""
+        own, seen = self.kept.sum(1), self.mask.sum(1)
+        # A mask of four dimensions is taken as it is: none of (T, T) is made, and ours looks at none.
+        nothing = torch.ones((1, 1, 1, 1), dtype=torch.bool, device=self.ids.device)
+        rows = {"attention_mask": nothing, "cu_seq_lens_q": _starts(own), "max_length_q": int(own.max())}
+        if self.kept.equal(self.mask):
+            return rows
+        keys = {"cu_seq_lens_k": _starts(seen), "max_length_k": int(seen.max()), "key_places": self.place[self.mask]}
+        return {**rows, **keys}
+
+    def seen(self) -> Tensor:
+        """(1, 1, T, 3), what `chunked` is told of each token: its row's first key, and a prompt's first and end."""
+        own, shared = self.kept.sum(1), (self.mask & ~self.kept).sum(1)
+        begins = self.mask.long().argmax(1, keepdim=True)
+        start = self.place.gather(1, begins)[:, 0] * (shared > 0)
+        rows = torch.stack([own.cumsum(0) - own, start, start + shared], 1)
+        return rows.repeat_interleave(own, 0)[None, None]
+
+    def back(self, values: Tensor) -> Tensor:
+        """(1, T) values that stand at the token before the one they are of, to the (B, keep) they are of."""
+        before = slice(-self.keep - 1, -1)
+        return values[0][self.place[:, before]].masked_fill(~self.mask[:, before], 0.0)
+
+
+def end_to_end(ids: Tensor, mask: Tensor, keep: int, shared: bool = False) -> EndToEnd:
+    """Of (B, L) ids and mask; `shared`: a prompt that is that of the row before is not there again."""
     ones = mask.bool()
-    labels = ids.masked_fill(~ones, -100)
-    labels[:, :-keep] = -100
-    ahead = nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
-    positions = mask.long().cumsum(1) - 1
-    return {"input_ids": ids[ones][None], "position_ids": positions[ones][None], "shift_labels": ahead[ones][None]}
+    again = torch.zeros_like(ones)
+    if shared:
+        prompts = ids.masked_fill(~ones, -1)[:, :-keep]
+        again[1:, : -keep - 1] = (prompts[1:] == prompts[:-1]).all(1, keepdim=True)
+    kept = ones & ~again
+    place = (kept.flatten().long().cumsum(0) - 1).clamp(min=0).view_as(ids)
+    rows = torch.arange(len(ids), device=ids.device)[:, None]
+    first = torch.where(again, 0, rows).cummax(0).values
+    return EndToEnd(ids, ones, keep, kept, place.gather(0, first))
 
 
-def inputs_of(model: Any, ids: Tensor, mask: Tensor, keep: int) -> dict[str, Any]:
-    """The same, with what tells sequences apart in the attention of `model`."""
-    row: dict[str, Any] = end_to_end(ids, mask, keep)
-    if _attention(model) != varlen.NAME:
-        return row
-    lengths = mask.sum(1)
-    starts = nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
-    # A mask of four dimensions is taken as it is: none of (T, T) is made, and ours looks at none.
-    nothing = torch.ones((1, 1, 1, 1), dtype=torch.bool, device=ids.device)
-    return {**row, "attention_mask": nothing, "cu_seq_lens_q": starts, "max_length_q": int(lengths.max())}
+def inputs_of(model: Any, row: EndToEnd, chunked: bool = False) -> dict[str, Any]:
+    """For `model`, with what tells sequences apart in its attention."""
+    if chunked:
+        return {**row.tokens(), "attention_mask": row.seen()}
+    return {**row.tokens(), **(row.attention() if is_ours(model) else {})}
 
 
-def back_to_rows(values: Tensor, mask: Tensor, keep: int) -> Tensor:
-    """(1, T) values that stand at the token before the one they are of, to the last `keep` columns of (B, L)."""
-    rows = values.new_zeros(mask.shape).masked_scatter(mask.bool(), values[0])
-    return rows[:, -keep - 1 : -1]
+def is_ours(model: Any) -> bool:
+    """Whether a model attends by `varlen.py`, in which rows may share a prompt."""
+    return _attention(model) == varlen.NAME
+
+
+def _starts(lengths: Tensor) -> Tensor:
+    return nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
 
 
 def supports(model: Any, device: torch.device) -> bool:

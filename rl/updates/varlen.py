@@ -39,11 +39,16 @@ def attend(
     sliding_window: int | None = None,
     cu_seq_lens_q: Tensor | None = None,
     max_length_q: int | None = None,
+    cu_seq_lens_k: Tensor | None = None,
+    max_length_k: int | None = None,
+    key_places: Tensor | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """(1, H, T, D) queries, (1, H / group, T, D) keys and values of rows end to end, to (1, T, H, D).
 
-    `cu_seq_lens_q`: (rows + 1,) int32, where each row begins, and T; without it this is SDPA.
+    `cu_seq_lens_q`: (rows + 1,) int32, where each row begins, and T; without it this is SDPA. `key_places`: where rows
+    see more than themselves, the places of what each sees, its own last, one row after another; `cu_seq_lens_k` parts
+    them.
     """
     if cu_seq_lens_q is None:
         return sdpa_attention_forward(  # type: ignore[no-any-return]
@@ -54,12 +59,13 @@ def attend(
     if more or dropout:
         raise NotImplementedError(f"attention over rows end to end has no {more[0] if more else 'dropout'}")
     q, k, v = (each[0].transpose(0, 1).to(_computed_in(each)).contiguous() for each in (query, key, value))
+    rows: tuple[Any, ...] = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
+    if key_places is not None:
+        k, v = k[key_places], v[key_places]
+        rows = (cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k)
     run: Callable[..., Any] = varlen_attn if q.is_cuda and q.dtype in HALF else by_rows
     window = (-1, 0) if sliding_window is None else (sliding_window - 1, 0)
-    starts, longest = cu_seq_lens_q, max_length_q
-    out = run(
-        q, k, v, starts, starts, longest, longest, scale=scaling, window_size=window, enable_gqa=q.size(1) != k.size(1)
-    )
+    out = run(q, k, v, *rows, scale=scaling, window_size=window, enable_gqa=q.size(1) != k.size(1))
     return out[None], None
 
 
@@ -82,23 +88,30 @@ def by_rows(
     window_size: tuple[int, int] = (-1, -1),
     enable_gqa: bool = False,
 ) -> Tensor:
-    """What `varlen_attn` does of causal attention, by its signature, row by row: (T, H, D) to (T, H, D)."""
+    """What `varlen_attn` does of causal attention, by its signature, row by row: (T, H, D) to (T, H, D).
+
+    A row's last query sees its last key, as in flash attention.
+    """
     rows = []
-    for start, end in pairwise(cu_seq_q.tolist()):
-        q, k, v = (each[start:end].transpose(0, 1)[None] for each in (query, key, value))
-        seen = end - start if window_size[0] < 0 else window_size[0] + 1
-        mask = None if seen >= end - start else _band(end - start, seen, query.device)
+    edges = [cu_seq_q.tolist(), (cu_seq_q if cu_seq_k is None else cu_seq_k).tolist()]
+    for (start, end), (first, last) in zip(*map(pairwise, edges), strict=True):
+        q = query[start:end].transpose(0, 1)[None]
+        k, v = (each[first:last].transpose(0, 1)[None] for each in (key, value))
+        total = last - first
+        seen = min(total, window_size[0] + 1) if window_size[0] >= 0 else total
+        causal = seen == total == end - start
+        mask = None if causal else _band(end - start, total, seen, q.device)
         out = scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=enable_gqa
+            q, k, v, attn_mask=mask, is_causal=causal, scale=scale, enable_gqa=enable_gqa
         )
         rows.append(out[0].transpose(0, 1))
     return torch.cat(rows)
 
 
-def _band(length: int, seen: int, device: torch.device) -> Tensor:
-    """(L, L): which keys a query sees, itself and those before it, so many in all."""
-    ones = torch.ones((length, length), dtype=torch.bool, device=device)
-    return ones.tril() & ones.triu(1 - seen)
+def _band(queries: int, keys: int, seen: int, device: torch.device) -> Tensor:
+    """(queries, keys): what the last of the queries see, each itself and those before it, so many in all."""
+    ones = torch.ones((queries, keys), dtype=torch.bool, device=device)
+    return ones.tril(keys - queries) & ones.triu(keys - queries + 1 - seen)
 
 
 def is_proven(config: PretrainedConfig) -> bool:
@@ -116,9 +129,8 @@ def is_proven(config: PretrainedConfig) -> bool:
 
 def is_default(config: PretrainedConfig, device: torch.device) -> bool:
     """Whether a model that was loaded with no attention of the user's choice trains by this one on a device."""
-    if device.type != "cuda" or torch.cuda.get_device_capability(device) < CAPABILITY:
-        return False
-    return config._attn_implementation == "sdpa" and is_proven(config)
+    runs = device.type == "cpu" or (device.type == "cuda" and torch.cuda.get_device_capability(device) >= CAPABILITY)
+    return runs and config._attn_implementation == "sdpa" and is_proven(config)
 
 
 def use(model: PreTrainedModel | nn.Module) -> None:

@@ -11,7 +11,7 @@ from slowly import some
 from rl.recipe.files import load_recipe, shipped_recipes
 from rl.recipe.parts import Recipe
 from rl.recipe.values import merge, parse_recipe, stages_of
-from rl.run.prepare import prepare
+from rl.run.prepare import prepare, resolve
 from rl.run.train import train
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -58,6 +58,15 @@ def test_every_papers_recipe_is_ready_to_train(name: str, tmp_path: Path) -> Non
         assert not prepared.config.mask_truncated_completions, "it would delete the penalty for truncation"
         assert prepared.budgets.schedule.at(0) <= prepared.budgets.maximum
     assert list(tmp_path.iterdir()) == []
+
+
+def test_siri_keeps_the_checkpoint_of_each_trough_and_crest(tmp_path: Path) -> None:
+    found = resolve(load_recipe("siri"), tmp_path)
+    config = found.config
+    assert config.keep_steps is not None
+    kept = range(config.keep_steps, config.max_steps + 1, config.keep_steps)
+    assert all(step % config.save_steps == 0 for step in kept)
+    assert [found.budgets.schedule.at(step) for step in kept] == [8192, 16384] * 3
 
 
 ADAPTED = ["dler-lora", "dler-qlora", "one-gpu-24gb-lora", "one-gpu-80gb-lora"]

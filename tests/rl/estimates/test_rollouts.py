@@ -57,6 +57,10 @@ def test_training_costs_six_a_parameter_and_eight_where_forward_is_repeated(prom
     twice = training_flops(shape, prompt, completion, Passes(updates=2))
     assert twice == pytest.approx(2 * plain)
     assert sampling_flops(shape, prompt, completion) < plain / 2
+    # A prompt of which four rollouts have one costs each of them a quarter.
+    shared = training_flops(shape, prompt, completion, Passes(), sharing=4)
+    alone = training_flops(shape, prompt, 0, Passes())
+    assert shared + 0.75 * alone == pytest.approx(plain)
 
 
 def test_rates_are_read_from_a_file_or_from_a_line(tmp_path: Path) -> None:

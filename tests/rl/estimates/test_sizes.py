@@ -9,7 +9,7 @@ from rl.estimates.devices.cards import card_called, card_of, known_cards
 from rl.estimates.devices.speed import speed
 from rl.estimates.memory import memory
 from rl.estimates.setup import Setup
-from rl.estimates.sizes import Sizes, evaluation_rows, sized
+from rl.estimates.sizes import Sizes, answering_rows, sized
 from rl.launch.configuration import Launch
 
 ROOM = 80e9
@@ -65,7 +65,7 @@ def test_the_transformers_engine_runs_as_many_rows_as_have_room() -> None:
 
 def test_an_evaluation_of_long_answers_runs_fewer_rows() -> None:
     short, long = (
-        evaluation_rows(setup(engine="transformers", evaluated=tokens + 512), ROOM) for tokens in (1024, 32768)
+        answering_rows(setup(engine="transformers", answered=tokens + 512), ROOM) for tokens in (1024, 32768)
     )
     assert short == 256
     assert long is not None

@@ -29,7 +29,7 @@ def whole_run(path: Path) -> RunFolder:
         place.start(load_recipe("demo-grpo"))
         place.log({"step": 1})
         place.write_alarm(0, "cut")
-        place.write_rollouts(0, pa.table({"step": [0]}))
+        place.write_rollouts(0, [pa.table({"step": [0]})])
         for name in ("probe.parquet", "evaluation/before.parquet", "evaluation/checkpoint-2.parquet",
                      "report/index.html", "report/summary.json", "checkpoints/README.md", "final.tmp/config.json",
                      "weights/weights-00000001/model-00000.safetensors", "checkpoints/_writing/checkpoint-4/x",

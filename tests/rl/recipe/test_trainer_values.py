@@ -40,6 +40,7 @@ def config(*overrides: str) -> object:
         ("trainer.top_p=95%", "trainer.top_p: Input should be a valid number"),
         ("trainer.top_k=null", "trainer.top_k: Input should be a valid integer, not null"),
         ("trainer.num_generations=0", "trainer.num_generations: Input should be greater than or equal to 1"),
+        ("trainer.keep_steps=30", r"keep_steps (30) is no multiple of save_steps (20, whole rounds)"),
         ("trainer.save_strategy=best", "trainer.save_strategy: Input should be 'steps' or 'no', not 'best'"),
         ("trainer.loss_type=drgrpo", "trainer.loss_type: Input should be 'grpo', 'dr_grpo'"),
         ("trainer.optim=adamw_tourch", "unknown trainer.optim 'adamw_tourch' in demo-grpo; did you mean 'adamw_torch'?"),

@@ -26,6 +26,10 @@ def config(*overrides: str) -> LengthGRPOConfig:
         (["rollouts.engine=vllm", "rollouts.max_staleness=1"], r"only rollouts\.engine workers can; set it to 0"),
         ([*BY_WORKERS, "rollouts.max_staleness=-1"], "at least 0 rounds, not -1"),
         (
+            [*BY_WORKERS, "rollouts.max_staleness=2", "rollouts.pool.weights=nccl"],
+            r"nccl sends once nothing is under way.*set it to 1, or rollouts\.pool\.weights to files",
+        ),
+        (
             [*BY_WORKERS, "rollouts.pool.in_flight=0"],
             r"rollouts\.pool\.in_flight: Input should be greater than or equal to 1, not 0",
         ),

@@ -25,17 +25,25 @@ def test_held_out_problems_are_answered_by_the_engine_of_the_rollouts_on_cuda_an
 ) -> None:
     prepared = prepare(load_recipe("demo-grpo", ["rollouts.engine=vllm"]), tmp_path)
     assert answers_by(prepared) == "transformers"
-    made = answering(prepared, None, prepared.model)  # type: ignore[arg-type]
+    made = answering(prepared, None, prepared.model, 4, 9)  # type: ignore[arg-type]
     assert isinstance(made, TransformersEngine)
     asked = []
     monkeypatch.setattr("rl.run.engines.torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("rl.evaluation.engines.require_vllm", lambda asked: None)
     monkeypatch.setattr("rl.run.engines.engine_of", lambda *given: asked.append(given))
     assert answers_by(prepared) == "vllm"
-    answering(prepared, torch.nn.Linear(1, 1), "the/model")  # type: ignore[arg-type]
+    answering(prepared, torch.nn.Linear(1, 1), "the/model", 4, 9)  # type: ignore[arg-type]
     ((_, path, choice, longest),) = asked
-    assert (path, choice.name) == ("the/model", "vllm")
-    assert longest > prepared.recipe.evaluation.budget
+    assert (path, choice.name, choice.batch_size, longest) == ("the/model", "vllm", 4, 9)
+
+
+def test_workers_that_take_an_adapter_answer_no_held_out_problems_of_the_whole_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = ["rollouts.engine=workers", "rollouts.workers=[http://127.0.0.1:1]"]
+    whole, adapted = (prepare(load_recipe("demo-grpo", [*workers, *more]), tmp_path) for more in ([], ["lora.rank=4"]))
+    monkeypatch.setattr("rl.run.engines.torch.cuda.is_available", lambda: True)
+    assert [answers_by(whole), answers_by(adapted)] == ["workers", "transformers"]
 
 
 def test_vllm_takes_what_lies_free_beside_the_model_that_it_is_to_answer_as(monkeypatch: pytest.MonkeyPatch) -> None:

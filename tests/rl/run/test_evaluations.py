@@ -1,6 +1,7 @@
 """What answers before and after training."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,9 +23,9 @@ def test_models_of_the_dtype_that_training_computes_in_answer_before_and_after(
 ) -> None:
     asked: list[tuple[str, set[torch.dtype]]] = []
 
-    def seen(prepared: Prepared, model: PreTrainedModel, path: str) -> Engine:
+    def seen(prepared: Prepared, model: PreTrainedModel, *more: Any) -> Engine:
         asked.append((type(model).__name__, {parameter.dtype for parameter in model.parameters()}))
-        return answering(prepared, model, path)
+        return answering(prepared, model, *more)
 
     monkeypatch.setattr("rl.run.train.answering", seen)
     train("demo-dler", [*FEW, "trainer.bf16=true"], tmp_path / "run", quiet=True)

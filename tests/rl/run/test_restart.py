@@ -138,6 +138,13 @@ def test_older_checkpoints_go_only_once_the_new_one_is_whole(tmp_path: Path, mon
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-4"]
 
 
+def test_checkpoints_at_multiples_of_some_steps_stay_beside_the_newest(tmp_path: Path) -> None:
+    for step in range(2, 16, 2):
+        whole_checkpoint(tmp_path / checkpoints.WRITING, step)
+        checkpoints.commit(tmp_path, f"checkpoint-{step}", {}, keep=2, every=6)
+    assert sorted(checkpoints.step(path) for path in tmp_path.glob("checkpoint-*")) == [6, 10, 12, 14]
+
+
 def test_a_run_keeps_as_many_checkpoints_as_it_should_each_with_the_random_state(
     make_trainer: Any, tmp_path: Path
 ) -> None:

@@ -70,6 +70,21 @@ def test_plain_grpo_equals_stock_trl_on_the_same_rollouts(
     assert torch.equal(parameters(ours), parameters(theirs))
 
 
+def test_trl_decodes_completions_only_where_it_is_to_print_them(make_trainer: Any) -> None:
+    said, weights = {}, {}
+    for printed in (False, True):
+        trainer = make_trainer(log_completions=printed, num_completions_to_print=0, max_steps=1)
+        trainer.train()
+        said[printed], weights[printed] = (
+            [turn["content"] for (turn,) in trainer._logs["completion"]],
+            parameters(trainer),
+        )
+        texts = [rollout.text for rollout in trainer._round.rollouts()]
+    assert said == {False: [""] * 16, True: texts}
+    assert torch.equal(weights[False], weights[True])
+    assert trainer.processing_class.batch_decode([[5]]) != [""]
+
+
 def test_the_batch_that_trains_carries_the_estimators_advantages(make_trainer: Any) -> None:
     rounds = Rounds()
     trainer = make_trainer([Truncation()], on_round=rounds, advantage="dler", max_steps=1)

@@ -67,6 +67,19 @@ def test_the_round_goes_through_the_methods_we_override() -> None:
     assert "self._generate_and_score_completions(generation_batch)" in inspect.getsource(GRPOTrainer._prepare_inputs)
 
 
+def test_what_completions_say_is_for_trls_table_of_them_and_for_reward_functions_only() -> None:
+    generate = inspect.getsource(GRPOTrainer._generate)
+    assert generate.count("self.processing_class.batch_decode(completion_ids") == generate.count("batch_decode(") == 2
+    read = re.findall(r".*\bcompletions\b.*", inspect.getsource(GRPOTrainer._generate_and_score_completions))
+    assert [line.strip() for line in read if not line.strip().startswith("#") and '"completions' not in line][1:] == [
+        "rewards_per_func = self._calculate_rewards(inputs, prompts, completions, completion_ids_list)",
+        'self._logs["completion"].extend(gather_object(completions))',
+    ]
+    assert inspect.getsource(GRPOTrainer.log).index("self.log_completions") < inspect.getsource(GRPOTrainer.log).index(
+        'self._logs["completion"]'
+    )
+
+
 def test_a_packed_update_passes_through_the_trainers_as_it_expects_to() -> None:
     step = inspect.getsource(GRPOTrainer.training_step)
     assert "super().training_step(model, inputs, num_items_in_batch)" in step, (

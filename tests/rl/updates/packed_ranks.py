@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from rl.trainer.trainer import LengthGRPOTrainer
 
 
 def run(fixed: str, settings: dict[str, Any], folder: Path) -> list[dict[str, torch.Tensor]]:
-    """Each update's gradients, the weights in double precision."""
+    """Each update's gradients, the weights in double precision; `end_to_end`: rows share prompts whatever it saves."""
+    settings = dict(settings)
+    end_to_end = settings.pop("end_to_end", False)
     demo = resolve_model("demo")
     problems = load_problems(SourcePart("demo", options={"split": "train", "n": 64}), PromptPart(), MathVerifier())
     trainer = LengthGRPOTrainer(
@@ -38,6 +41,8 @@ def run(fixed: str, settings: dict[str, Any], folder: Path) -> list[dict[str, to
         verifier=MathVerifier(),
         processing_class=load_tokenizer(demo),
     )  # fmt: skip
+    if end_to_end:
+        trainer.updates.packer = replace(trainer.updates.packer, padded=False)
     gradients = fixed_rounds.gradients(trainer, problems.problems, getattr(fixed_rounds, fixed))
     return [{name.removeprefix("module."): values for name, values in step.items()} for step in gradients]
 

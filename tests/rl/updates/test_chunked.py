@@ -17,6 +17,7 @@ from rl.errors import UserError
 from rl.updates.chunked import PROVEN, chunk_sequence
 from rl.updates.chunked.attention import attend, first_keys
 from rl.updates.chunked.model import hidden_states
+from rl.updates.padding_free import end_to_end, inputs_of
 
 VOCABULARY = 61
 SHAPE: dict[str, Any] = {
@@ -102,6 +103,32 @@ def test_layers_by_chunks_have_the_ordinary_gradient_in_double_precision(name: s
     (out * scale).sum().backward()
     (expected * scale).sum().backward()
     assert worst(ours, theirs) < (1e-6 if name in SINGLE else 1e-10)
+
+
+@pytest.mark.parametrize("chunk", [3, 64])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_rows_that_share_a_prompt_have_the_ordinary_gradient_too(name: str, chunk: int) -> None:
+    ours = build(*FAMILIES[name]).double()
+    theirs = copy.deepcopy(ours)
+    chunk_sequence(ours, chunk)
+    ids, mask = padded([(5, 0), (0, 9), (0, 3), (0, 4), (5, 1)], 21)
+    ids[2:4, :12] = ids[1, :12]
+    row = end_to_end(ids, mask, keep=9, shared=True)
+    inputs = inputs_of(ours, row, chunked=True)
+    # Of 21 - 9 = 12 tokens of a prompt, a row that shares it has the last.
+    assert inputs["input_ids"].shape == (1, int(mask.sum()) - 2 * 11)
+    del inputs["shift_labels"]
+    scale = weights(5, 21, 32) * mask[:, :, None]
+    scale[2:4, :11] = 0  # of the prompt that is shared, one row's part is enough
+    out = hidden_states(ours, **inputs)[0][row.place]
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    expected = theirs.base_model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+    ).last_hidden_state
+    assert torch.allclose(out * mask[:, :, None], expected * mask[:, :, None], rtol=0, atol=1e-6)
+    (out * scale).sum().backward()
+    (expected * scale).sum().backward()
+    assert worst(ours, theirs) < 1e-6
 
 
 def log_prob_gradients(model: nn.Module, ids: Tensor, mask: Tensor, prompt: int, **more: Any) -> None:

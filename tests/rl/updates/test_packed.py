@@ -21,7 +21,6 @@ from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.recipe.config import LengthGRPOConfig
 from rl.trainer.trainer import LengthGRPOTrainer
-from rl.updates import varlen
 from rl.updates.metrics import join
 from rl.updates.packed_round import Update
 from rl.updates.packing import MicroBatch
@@ -202,31 +201,55 @@ def test_a_metric_of_nothing_is_nan() -> None:
     assert metrics["clip_ratio/high_max"] == [0.0]
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["rows told", "by positions"])
-@pytest.mark.parametrize("settings", [{}, {"beta": 0.04, "loss_type": "grpo"}, {"loss_type": "bnpo"}], ids=str)
+LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+
+
+@pytest.mark.parametrize(
+    ("told", "settings"),
+    [
+        *((told, more) for told in (True, False) for more in ({}, {"beta": 0.04, "loss_type": "grpo"})),
+        (True, {"loss_type": "bnpo"}),
+        (True, {"peft_config": LORA, "num_iterations": 2}),
+        (True, {"sequence_chunk": 13}),
+    ],
+    ids=str,
+)
 def test_without_padding_the_gradient_is_the_same(
     make_trainer: Any, problems: list[Problem], settings: dict[str, Any], told: bool
 ) -> None:
     # What kernels do on a GPU: row by row as varlen_attn, or by masked attention over the same row as flash attention.
-    def run(padding_free: bool) -> Any:
-        trainer = make_trainer(**SETTINGS, **settings, tokens_per_micro_batch=150)
-        for model in filter(None, (trainer.model, trainer.ref_model)) if padding_free and told else ():
-            varlen.use(model)
-        trainer.updates.packer = replace(trainer.updates.packer, padded=not padding_free)
-        trainer.model.double()
+    def run(padded: bool) -> Any:
+        trainer = make_trainer(**{**SETTINGS, **settings}, tokens_per_micro_batch=150)
+        packer = trainer.updates.packer
+        trainer.updates.packer = replace(packer, padded=padded, shares=told and not padded)
+        for model in filter(None, (trainer.model, trainer.ref_model)):
+            model.double()
+            if not told:
+                (model.get_base_model() if "peft_config" in settings else model).set_attn_implementation("sdpa")
         seen: list[Any] = []
         forward = trainer.model.forward
         trainer.model.forward = lambda **inputs: (seen.append(inputs), forward(**inputs))[1]
-        if trainer.ref_model is not None:
-            trainer.ref_model.double()
         found = gradients(trainer, problems)
-        assert all(("position_ids" in inputs) == padding_free for inputs in seen)
-        assert all(("cu_seq_lens_q" in inputs) == (padding_free and told) for inputs in seen)
-        assert all(inputs["input_ids"].size(0) == 1 for inputs in seen if padding_free)
+        assert all(("position_ids" in inputs) != padded for inputs in seen)
+        by_places = told and not padded and "sequence_chunk" not in settings
+        assert any("key_places" in inputs for inputs in seen) == by_places
+        assert all(inputs["input_ids"].size(0) == 1 for inputs in seen if not padded)
         assert max(inputs["input_ids"].numel() for inputs in seen) <= 150
+        assert (trainer.state.log_history[0]["packing/shared"] > 0) == (told and not padded)
         return found
 
-    assert_same(run(True), run(False))
+    assert_same(run(False), run(True))
+
+
+def test_prompts_are_shared_where_that_halves_the_tokens(make_trainer: Any, problems: list[Problem]) -> None:
+    # 4 rollouts a group: p + 4 c + 3 tokens are no more than half of 4 (p + c) where 2 c + 3 <= p.
+    def shared(longest: int) -> float:
+        trainer = make_trainer(**{**SETTINGS, **ONE_UPDATE}, tokens_per_micro_batch=150)
+        gradients(trainer, problems, lambda problems, step: fixed_round(problems, step, longest))
+        return float(trainer.state.log_history[0]["packing/shared"])
+
+    assert shared(48) == 0
+    assert shared(3) > 0.5
 
 
 @pytest.mark.parametrize("steps", [(1, 8), (2, 4), (8, 1)])

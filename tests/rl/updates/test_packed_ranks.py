@@ -26,6 +26,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("fixed_round", {**PACKED, **KL, **HALF}, {**PACKED, **KL, **ONE_BY_ONE}),
     ("fixed_round", {**PACKED, **BNPO, **HALF}, {**PACKED, **BNPO}),
     ("one_row_round", {**FEW, **HALF}, FEW),  # one of the ranks has nothing to do
+    ("fixed_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),  # prompts shared on two ranks, padded on one
     ("stale_round", {**PACKED, **CORRECTED, **HALF}, {**PACKED, **CORRECTED}),
     # TRL's own loop, whose updates are the same only where a round has one
     (

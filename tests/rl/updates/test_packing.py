@@ -1,12 +1,17 @@
 """The plan of packed updates: pure arithmetic over lengths."""
 
 import itertools
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.updates.packing import (
+    FLAT,
     MICRO_BATCH_COST,
+    PADDED,
+    Bundle,
+    Layout,
     Size,
     Slot,
     cut,
@@ -28,24 +33,65 @@ def updates(draw: st.DrawFn) -> tuple[list[Size], list[bool]]:
     return found, draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
 
 
+@st.composite
+def groups(draw: st.DrawFn) -> tuple[list[Size], list[bool], Layout]:
+    """An update in which rows share prompts."""
+    prompts = draw(st.lists(st.integers(0, 5), min_size=1, max_size=48))
+    lengths = draw(st.lists(st.integers(1, 40), min_size=6, max_size=6))
+    found = [Size(lengths[prompt], draw(st.integers(1, 300))) for prompt in prompts]
+    stays = draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
+    return found, stays, Layout(padded=False, prompts=prompts)
+
+
 def rows(slots: list[Slot]) -> list[int]:
     return [row for slot in slots for batch in slot for row in batch.rows]
 
 
-@given(updates(), ranks, limits, st.booleans())
+anyhow = st.one_of(groups(), st.tuples(updates(), st.sampled_from([PADDED, FLAT])).map(lambda two: (*two[0], two[1])))
+
+
+@given(anyhow, ranks, limits)
 def test_every_row_that_stays_is_in_one_micro_batch_within_the_limit(
-    update: tuple[list[Size], list[bool]], ranks: int, limit: int, padded: bool
+    update: tuple[list[Size], list[bool], Layout], ranks: int, limit: int
 ) -> None:
-    found, stays = update
-    slots = plan_update(range(len(found)), found, stays, ranks, limit, padded)
+    found, stays, layout = update
+    slots = plan_update(range(len(found)), found, stays, ranks, limit, layout)
     assert sorted(rows(slots)) == [row for row, stay in enumerate(stays) if stay]
     assert slots
     assert all(len(slot) == ranks for slot in slots)
     for slot in slots:
         for batch in slot:
-            real = sum(found[row].total for row in batch.rows)
-            tokens = len(batch.rows) * width(batch.rows, found) if padded else real
-            assert tokens <= limit or len(batch.rows) == 1
+            assert tokens(batch.rows, found, layout) <= limit or len(batch.rows) == 1
+
+
+def tokens(rows: Sequence[int], found: list[Size], layout: Layout) -> int:
+    """Counted anew: columns, tokens, or tokens of different prompts, each row's last of its prompt, and completions."""
+    if layout.padded:
+        return len(rows) * width(rows, found)
+    prompts = layout.prompts
+    if prompts is None:
+        return sum(found[row].total for row in rows)
+    firsts = {prompts[row]: found[row].prompt - 1 for row in rows}
+    return sum(firsts.values()) + sum(1 + found[row].completion for row in rows)
+
+
+@given(groups())
+def test_on_one_rank_a_prompt_is_there_once_if_the_limit_allows(update: tuple[list[Size], list[bool], Layout]) -> None:
+    found, stays, layout = update
+    ((batch,),) = plan_update(range(len(found)), found, stays, 1, 100_000, layout)
+    assert layout.tokens(batch.rows, found) == tokens(batch.rows, found, layout)
+
+
+def test_a_group_goes_to_several_ranks_where_it_is_most_of_the_tokens() -> None:
+    # 10 of prompt, then 9 + 1 of the first, 5 + 1 of each other: 10 + 9 + 6 x 3 = 37 of the first prompt, 14 of the other.
+    found = [Size(10, 9), *[Size(10, 5)] * 3, Size(10, 4)]
+    shared = Layout(padded=False, prompts=[0, 0, 0, 0, 1])
+    ((one,),) = plan_update(range(5), found, [True] * 5, 1, 100, shared)
+    assert (one.rows, shared.tokens(one.rows, found)) == ((0, 1, 2, 3, 4), 51)
+    # Half of 51 tokens: 10 + 9 + 6 = 25 and 10 + 5 + 6 = 21 of the one, 14 of the other, which joins the lesser.
+    ((one, other),) = plan_update(range(5), found, [True] * 5, 2, 100, shared)
+    assert (one.rows, other.rows) == ((0, 1), (2, 3, 4))
+    assert FLAT.tokens(other.rows, found) - shared.tokens(other.rows, found) == 9
 
 
 @given(updates(), ranks, limits)
@@ -113,7 +159,8 @@ def test_a_short_row_does_not_share_a_micro_batch_with_a_long_one_where_padding_
 
 def test_rows_are_dealt_to_the_rank_with_the_fewest_tokens() -> None:
     found = [Size(1, completion) for completion in (9, 4, 3, 3, 1)]
-    assert deal(range(5), found, 2) == [[0, 4], [1, 2, 3]]
+    dealt = deal([Bundle((row,), size) for row, size in enumerate(found)], 2)
+    assert [[bundle.rows for bundle in own] for own in dealt] == [[(0,), (4,)], [(1,), (2,), (3,)]]
 
 
 def test_a_rank_that_needs_fewer_micro_batches_halves_its_fullest() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.updates import varlen
-from rl.updates.padding_free import back_to_rows, end_to_end, supports
+from rl.updates.padding_free import end_to_end, supports
 
 rows = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=6)
 
@@ -16,7 +16,8 @@ def test_every_token_stands_once_with_its_position_and_the_token_that_follows_it
     prompt, keep = max(p for p, _ in sizes), max(1, *(c for _, c in sizes))
     ids = torch.arange(len(sizes) * (prompt + keep)).view(len(sizes), -1)
     mask = torch.tensor([[0] * (prompt - p) + [1] * (p + c) + [0] * (keep - c) for p, c in sizes])
-    row = end_to_end(ids, mask, keep)
+    laid_out = end_to_end(ids, mask, keep)
+    row = laid_out.tokens()
     expected = [
         (int(ids[i, column]), position, int(ids[i, column + 1]) if p <= position + 1 < p + c else -100)
         for i, (p, c) in enumerate(sizes)
@@ -25,7 +26,7 @@ def test_every_token_stands_once_with_its_position_and_the_token_that_follows_it
     found = zip(*(row[name][0].tolist() for name in ("input_ids", "position_ids", "shift_labels")), strict=True)
     assert list(found) == expected
     # A value computed for a label comes back to the label's own column.
-    back = back_to_rows(row["shift_labels"].clamp(min=0), mask, keep)
+    back = laid_out.back(row["shift_labels"].clamp(min=0))
     assert torch.equal(back * mask[:, -keep:], ids[:, -keep:] * mask[:, -keep:])
 
 

@@ -11,6 +11,7 @@ from torch.nn.attention.varlen import varlen_attn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from rl.updates import varlen
+from rl.updates.padding_free import end_to_end as laid_out
 from rl.updates.padding_free import inputs_of
 
 SMALL = {
@@ -37,26 +38,28 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows padded on both sides: prompts of 2 to 6 tokens, completions of 1 to 9."""
-    sizes = [(2, 9), (6, 1), (5, 5)]
+    """Rows padded on both sides: prompts of 2 to 6 tokens, some the same, and completions of 1 to 9."""
+    sizes = [(2, 9), (6, 1), (6, 4), (6, 7), (5, 5), (1, 3), (1, 2)]
     generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(1, 50, (3, 15), generator=generator)
+    ids = torch.randint(1, 50, (len(sizes), 15), generator=generator)
+    ids[2:4, :6], ids[6, :6] = ids[1, :6], ids[5, :6]
     mask = torch.tensor([[0] * (6 - p) + [1] * (p + c) + [0] * (9 - c) for p, c in sizes])
     return ids, mask
 
 
-def log_probs(model: Any, ids: torch.Tensor, mask: torch.Tensor, end_to_end: bool) -> torch.Tensor:
-    """Of every token but each row's first, in order."""
+def log_probs(model: Any, ids: torch.Tensor, mask: torch.Tensor, end_to_end: bool, shared: bool = True) -> torch.Tensor:
+    """Of all tokens of completions, in order."""
     if end_to_end:
-        row = inputs_of(model, ids, mask, 14)
-        labels = row.pop("shift_labels")[0]
-        logits = model(**row, use_cache=False).logits[0]
-        found = logits.log_softmax(-1).gather(1, labels.clamp(min=0)[:, None])[:, 0]
-        return found[labels >= 0]
+        row = laid_out(ids, mask, 9, shared)
+        inputs = inputs_of(model, row)
+        labels = inputs.pop("shift_labels")
+        logits = model(**inputs, use_cache=False).logits
+        found = row.back(logits.log_softmax(-1).gather(2, labels.clamp(min=0)[:, :, None])[:, :, 0])
+        return found[mask[:, -9:].bool()]
     positions = (mask.cumsum(1) - 1).clamp(min=0)
-    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits[:, :-1]
-    found = logits.log_softmax(-1).gather(2, ids[:, 1:, None])[:, :, 0]
-    return found[(mask[:, 1:] * mask[:, :-1]).bool()]
+    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits[:, -10:-1]
+    found = logits.log_softmax(-1).gather(2, ids[:, -9:, None])[:, :, 0]
+    return found[mask[:, -9:].bool()]
 
 
 def test_every_family_that_is_proven_is_tested() -> None:
@@ -75,9 +78,9 @@ def test_rows_end_to_end_give_the_log_probs_and_gradients_of_padded_rows(
     model.gradient_checkpointing_enable({"use_reentrant": False})  # which does layers again, after the call
     ids, mask = batch()
 
-    def run(end_to_end: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def run(**how: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
         model.zero_grad()
-        found = log_probs(model, ids, mask, end_to_end)
+        found = log_probs(model, ids, mask, **how)
         (found * torch.linspace(-1, 1, len(found))).sum().backward()
         return found.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
@@ -85,11 +88,12 @@ def test_rows_end_to_end_give_the_log_probs_and_gradients_of_padded_rows(
     varlen.use(model)
     again, _ = run(end_to_end=False)  # whatever is no row end to end is SDPA
     assert torch.equal(again, padded)
-    found, ours = run(end_to_end=True)
-    torch.testing.assert_close(found, padded, rtol=1e-9, atol=1e-9)
-    assert len(ours) == len(theirs)
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9)
+    for shared in (True, False):
+        found, ours = run(end_to_end=True, shared=shared)
+        torch.testing.assert_close(found, padded, rtol=1e-9, atol=1e-9)
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            assert (one - other).norm() <= 1e-6 * other.norm()  # norms are computed in single precision
 
 
 def test_no_mask_is_made_for_rows_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +106,10 @@ def test_no_mask_is_made_for_rows_end_to_end(monkeypatch: pytest.MonkeyPatch) ->
     )
     monkeypatch.setattr("transformers.masking_utils.sdpa_mask", lambda **_: pytest.fail("a mask was made"))
     log_probs(model, *batch(), end_to_end=True)
-    (query, _, _, starts, _, longest, _), more = seen[0]
-    assert (query.shape, starts.tolist(), longest) == ((28, 4, 8), [0, 11, 18, 28], 11)
+    (query, key, _, starts, ends, longest, most), more = seen[0]
+    # Of the third and the fourth row, whose prompt of 6 the second has, its last token and 4 and 7 of completion.
+    assert (query.shape, starts.tolist(), longest) == ((48, 4, 8), [0, 11, 18, 23, 31, 41, 45, 48], 11)
+    assert (key.shape, ends.tolist(), most) == ((58, 2, 8), [0, 11, 18, 28, 41, 51, 55, 58], 13)
     assert more["enable_gqa"]
 
 
@@ -152,7 +158,9 @@ def test_queries_in_float32_are_computed_as_configured_and_never_refused(autocas
         ("cuda", (9, 0), "sdpa", {"head_dim": 512}, False),
         ("cuda", (9, 0), "sdpa", {"attention_dropout": 0.1}, False),
         ("cuda", (9, 0), "sdpa", {"layer_types": ["full_attention", "linear_attention"]}, False),
-        ("cpu", (9, 0), "sdpa", {}, False),
+        ("cpu", (0, 0), "sdpa", {}, True),
+        ("cpu", (0, 0), "eager", {}, False),
+        ("mps", (0, 0), "sdpa", {}, False),
     ],
 )
 def test_it_is_the_default_where_its_kernels_run(
