@@ -9,6 +9,7 @@ the documents are about.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from data_synth.corpus import Corpus, Question, told
 from data_synth.errors import SynthError
 from data_synth.frames import keychain_frame
 from data_synth.keys import KeyFormat, draw, key_format, stray
-from data_synth.packing import Frame, Packed, Reject, Shelf, fixed_tokens, pack
+from data_synth.packing import Frame, Packed, Reject, Shelf, fixed_tokens, frame_tokens, pack
 from data_synth.rows import Built
 from data_synth.settings import Settings
 from data_synth.text import normalised
@@ -29,6 +30,7 @@ from data_synth.tokens import Tokenizer
 ANSWERABLE = 7
 """Answerable distractors of a row, where there are as many chains and the target has room for them."""
 
+_RUNS = re.compile(r"[0-9]{1,3}|[^0-9]+")
 _RESERVE = 12
 """One token in so many, and room for a document at least, is kept for filling when distractors get theirs."""
 
@@ -94,8 +96,8 @@ class KeyChain:
         rng.shuffle(order)
         chains = self._chains(rng, [q.text for q in order], order.index(asked))
         frame, texts = self._frame(chains.start), _texts(chains)
-        room = self.settings.tokens - fixed_tokens(shelf.tokenizer, frame, texts)
-        core, answerable = self._core(shelf, asked, others, room)
+        fixed = frame_tokens(shelf.tokenizer, frame) + _link_tokens(shelf, chains)
+        core, answerable = self._core(shelf, asked, others, self.settings.tokens - fixed)
         packed = pack(
             shelf,
             rng,
@@ -105,6 +107,7 @@ class KeyChain:
             texts,
             excluded=[g for q in others for g in q.gold],
             accept=lambda packed: _sound(packed, chains, asked.text, self.form),
+            fixed=fixed,
         )
         return Built(
             frame,
@@ -198,6 +201,20 @@ def _described(question: Question, answerable: bool) -> dict[str, Any]:
 
 def _texts(chains: Chains) -> list[str]:
     return [f"{json.dumps(link, ensure_ascii=False)}." for link in chains.links()]
+
+
+def _link_tokens(shelf: Shelf, chains: Chains) -> int:
+    """About how many tokens all links take, by their parts, each of which is counted once for all samples.
+
+    Exact where a vocabulary cuts texts between letters, marks and up to three digits, as those of GPT do.
+    """
+    keys = [[sum(map(shelf.said, _RUNS.findall(key))) for key in chain] for chain in chains.keys]
+    twice = sum(sum(chain) + sum(chain[1:]) for chain in keys)
+    ends = [shelf.said(f" {json.dumps(end, ensure_ascii=False)}}}.") for end in chains.ends]
+    links = sum(map(len, chains.keys))
+    marks = links * shelf.said(' {"') + links * shelf.said('":')
+    values = (links - len(ends)) * (shelf.said(' "') + shelf.said('"}.'))
+    return twice + marks + values + sum(ends)
 
 
 def _sound(packed: Packed, chains: Chains, question: str, form: KeyFormat) -> bool:

@@ -21,6 +21,8 @@ FILL = 0.995
 """Least share of the target that a prompt fills."""
 
 _ATTEMPTS = 12
+_SAID = 1 << 16
+"""Texts whose tokens are kept."""
 _MARGIN = 0.0015
 _SOME = 50
 _CANDIDATES = 400
@@ -67,23 +69,36 @@ class Shelf:
     """A corpus with what is known about its documents: tokens and sentence ends, found when first asked for."""
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer) -> None:
-        self.corpus, self.tokenizer = corpus, tokenizer
+        self.tokenizer = tokenizer
+        self._take(corpus)
+
+    def _take(self, corpus: Corpus) -> None:
+        """Nothing is known of its documents."""
+        self.corpus = corpus
         self._tokens: list[int] = [0] * len(corpus.documents)
         self._headings: list[int] = []
         self._ends: list[list[int] | None] = [None] * len(corpus.documents)
+        self._said: dict[str, int] = {}
 
-    def serving(self, corpus: Corpus) -> Shelf:
-        """A shelf for another corpus, with what is known already where the documents are the same."""
+    def serve(self, corpus: Corpus) -> None:
+        """Go on with another corpus, with what is known already where the documents are the same."""
         if corpus.documents is not self.corpus.documents:
-            return Shelf(corpus, self.tokenizer)
+            self._take(corpus)
         self.corpus = corpus
-        return self
 
     def tokens(self, index: int) -> int:
         """Tokens that a document takes, with its heading and the blank line after it."""
         if not self._tokens[index]:
             self._tokens[index] = self.tokenizer.count(f"{heading(1)}{self.corpus.documents[index].text}\n\n")
         return self._tokens[index]
+
+    def said(self, text: str) -> int:
+        """Tokens of a text that comes in many samples."""
+        if text not in self._said:
+            if len(self._said) == _SAID:
+                self._said.clear()
+            self._said[text] = self.tokenizer.count(text)
+        return self._said[text]
 
     def heading_tokens(self, number: int) -> int:
         """Tokens that a heading takes beyond those of the first one."""
@@ -107,8 +122,12 @@ def heading(number: int) -> str:
 
 def fixed_tokens(tokenizer: Tokenizer, frame: Frame, inserts: Sequence[str]) -> int:
     """About how many tokens a prompt takes before any document is in it."""
-    frame_tokens = tokenizer.count(frame.rendered(f"{frame.opening}\n\n{frame.closing}"))
-    return frame_tokens + tokenizer.count("".join(f" {insert}" for insert in inserts))
+    return frame_tokens(tokenizer, frame) + tokenizer.count("".join(f" {insert}" for insert in inserts))
+
+
+def frame_tokens(tokenizer: Tokenizer, frame: Frame) -> int:
+    """Those of them that stand around the documents."""
+    return tokenizer.count(frame.rendered(f"{frame.opening}\n\n{frame.closing}"))
 
 
 def pack(
@@ -121,14 +140,16 @@ def pack(
     excluded: Sequence[int] = (),
     ordered: bool = False,
     accept: Callable[[Packed], bool] = lambda packed: True,
+    fixed: int | None = None,
 ) -> Packed:
     """Core documents and random others, shuffled, filling 99.5 to 100 % of `target` tokens.
 
     Each insert stands at an end of a sentence of its own, drawn uniformly from all of the prompt;
     `ordered` keeps their order in the text, which is random otherwise. `excluded` documents are not used to
-    fill. Raises Reject.
+    fill. `fixed` is about `fixed_tokens`, where somebody has counted. Raises Reject.
     """
-    room = target - round(_MARGIN * target) - fixed_tokens(shelf.tokenizer, frame, inserts)
+    fixed = fixed_tokens(shelf.tokenizer, frame, inserts) if fixed is None else fixed
+    room = target - round(_MARGIN * target) - fixed
     room -= sum(map(shelf.tokens, core)) + sum(map(shelf.heading_tokens, range(1, len(core) + 1)))
     if room < 0:
         raise Reject("its documents do not fit")

@@ -115,7 +115,8 @@ def rows(plan: Plan, shard: int, report: Report, shelf: Shelf | None = None) -> 
     """The rows of one shard, each from the next question that can be built. Errors: SynthError when none can."""
     settings = plan.settings
     corpus = plan.source.corpus(shard, settings.shards)
-    shelf = shelf.serving(corpus) if shelf else Shelf(corpus, plan.tokenizer)
+    shelf = shelf or Shelf(corpus, plan.tokenizer)
+    shelf.serve(corpus)
     questions = iter(corpus.own if plan.builder.asks else repeat(0))
     for index in settings.rows_of(shard):
         rng = row_rng(settings.seed, plan.config, index)

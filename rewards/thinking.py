@@ -37,6 +37,8 @@ OTHERS = (
     Marks("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
 )
 MARKS = (THINK, *OTHERS)
+SIGNS = ("<|", "THINK]", ":think>", "think▷")
+"""One of these is in each mark of the others."""
 
 
 def opened(prompt: str) -> str:
@@ -60,11 +62,13 @@ def read(lead: str, text: str) -> str:
 
     Thinking that is over in the prompt and begins anew in the completion is the completion's own.
     """
-    text, lead = _respelt(text), _respelt(lead)
+    text, lead = _respelt(text), lead and _respelt(lead)
     return text if lead == THINK.both and THINK.begin in text else lead + text
 
 
 def _respelt(text: str) -> str:
+    if not any(sign in text for sign in SIGNS):
+        return text
     for marks in OTHERS:
         text = text.replace(marks.begin, THINK.begin).replace(marks.end, THINK.end)
     return text

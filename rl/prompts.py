@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -30,6 +30,34 @@ def encode_prompts(
             ids = tokenizer([texts[place] for place in places], add_special_tokens=special)["input_ids"]
             encoded |= zip(places, ids, strict=True)
     return [encoded[place] for place in range(len(problems))]
+
+
+class Known:
+    """Prompts as token ids, kept while rounds come back to them: those asked for last, up to so many tokens in all.
+
+    All who ask for one get the same list, which is to be read only.
+    """
+
+    def __init__(self, most: int = 1 << 22) -> None:
+        self.most = most
+        self._ids: dict[str, list[int]] = {}
+        self._tokens = 0
+
+    def of(self, prompts: Sequence[Prompt], encode: Callable[[list[Prompt]], list[list[int]]]) -> list[list[int]]:
+        """The ids of each; `encode` is asked for those that are not known, each once."""
+        keys = {id(prompt): prompt if isinstance(prompt, str) else f"\0{prompt!r}" for prompt in prompts}
+        each = {keys[id(prompt)]: prompt for prompt in prompts}
+        new = {key: prompt for key, prompt in each.items() if key not in self._ids}
+        found = {key: self._ids.pop(key) for key in each.keys() - new.keys()}
+        found |= zip(new, encode(list(new.values())) if new else (), strict=True)
+        self._ids |= found
+        self._tokens += sum(len(found[key]) for key in new)
+        while self._tokens > self.most:
+            self._tokens -= len(self._ids.pop(next(iter(self._ids))))
+        return [found[keys[id(prompt)]] for prompt in prompts]
+
+    def forget(self) -> None:
+        self._ids, self._tokens = {}, 0
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, chat_options: Mapping[str, Any] | None = None) -> str:

@@ -6,7 +6,8 @@ A rate counts everything a shard costs: making its world or reading its question
 link reads back and no key stands elsewhere, the exact count of the whole prompt, and writing the parquet file.
 It is rows by CPU seconds of one process, so that other work on the machine moves it less; the median over
 shards of their own process. The first shard of a process, in which a fixed source's documents are tokenised for
-the first time, is shown apart. Fill is from a recount of every prompt, outside the timing. The data set is built by
+the first time, is shown apart. Counted is how many tokens the tokenizer was given for one of a row, median over the
+later shards. Fill is from a recount of every prompt, outside the timing. The data set is built by
 two workers through the same function as the command's, by wall time; its memory is the largest worker's.
 Writes results/keychain.json and results/keychain.md.
 """
@@ -21,6 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from data_synth.corpus import Corpus
 from data_synth.packing import Shelf
 from data_synth.settings import Settings, Task
 from data_synth.shards import generate, make_plan, write_shard
+from data_synth.tokens import Tokenizer
 
 RESULTS = Path(__file__).with_name("results")
 SHARDS = 4
@@ -50,18 +53,35 @@ SETS = (1_000, 10_000)
 """Rows of data sets built whole, the smaller one first: the memory of all children is a maximum so far."""
 
 
+class Counting:
+    """A tokenizer that keeps how many tokens it was given."""
+
+    def __init__(self, inner: Tokenizer) -> None:
+        self.inner, self.name, self.fingerprint, self.given = inner, inner.name, inner.fingerprint, 0
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+        found = self.inner.count(text)
+        self.given += found
+        return found
+
+
 def rate(task: Task, source: str, tokens: int, rows: int, tokenizer: str = "cl100k") -> dict[str, Any]:
     """Rows a CPU second of a shard, the first one apart, and how full the prompts are."""
     plan = make_plan(Settings(task, tokens, rows * SHARDS, source=source, tokenizer=tokenizer, shard_rows=rows))
-    shelf = Shelf(Corpus([], [], []), plan.tokenizer)
+    counting = Counting(plan.tokenizer)
+    plan = replace(plan, tokenizer=counting)
+    shelf = Shelf(Corpus([], [], []), counting)
+    counted: list[int] = []
     seconds: list[float] = []
     fill: list[float] = []
     rejects = 0
     with tempfile.TemporaryDirectory() as folder:
         for shard in range(SHARDS):
-            started = time.process_time()
+            started, before = time.process_time(), counting.given
             report = write_shard(plan, shard, Path(folder), shelf)
             seconds.append(time.process_time() - started)
+            counted.append(counting.given - before)
             rejects += report.rejects.total()
         for file in Path(folder).glob("*.parquet"):
             for turns in pq.read_table(file, columns=["prompt"])["prompt"].to_pylist():
@@ -75,6 +95,7 @@ def rate(task: Task, source: str, tokens: int, rows: int, tokenizer: str = "cl10
         "rows": len(fill),
         "rows_a_second": rows / statistics.median(seconds[1:]),
         "first_shard": rows / seconds[0],
+        "counted": statistics.median(counted[1:]) / rows / tokens / statistics.fmean(fill),
         "least_fill": min(fill),
         "most_fill": max(fill),
         "over_budget": sum(share > 1 for share in fill),
@@ -108,13 +129,13 @@ def table(results: dict[str, Any]) -> str:
         "KeyChain rows a CPU second of one process, final count, structural check and parquet included; "
         f"load of the machine when it was measured: {results['load']:.1f} on {results['cores']} cores.",
         "",
-        "| task | source | tokens | tokenizer | rows/s | first shard | fill | over budget | KB a row |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| task | source | tokens | tokenizer | rows/s | first shard | counted | fill | over budget | KB a row |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for case in results["cases"]:
         lines.append(
             f"| {case['task']} | {case['source']} | {case['tokens']:,} | {case['tokenizer']} "
-            f"| {case['rows_a_second']:.1f} | {case['first_shard']:.1f} "
+            f"| {case['rows_a_second']:.1f} | {case['first_shard']:.1f} | {case['counted']:.2f} "
             f"| {case['least_fill']:.2%} to {case['most_fill']:.2%} | {case['over_budget']} of {case['rows']} "
             f"| {case['kilobytes_a_row']:.0f} |"
         )

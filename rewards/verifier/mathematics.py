@@ -59,6 +59,6 @@ class MathVerifier(InWorkers):
     def readable(self, answers: Sequence[str]) -> list[bool]:
         """Whether each answer parses and equals itself. Answers of more than 2,000 characters do not."""
         plain = [answer.strip() for answer in answers]
-        open_ = [a for a in dict.fromkeys(plain) if read(a) is None and is_readable_size(a)]
-        verdicts = self.ask([(answer, answer) for answer in open_])
-        return [read(a) is not None or verdicts.get((a, a)) is Verdict.CORRECT for a in plain]
+        can = {answer: read(answer) is not None for answer in dict.fromkeys(plain)}
+        verdicts = self.ask([(a, a) for a, found in can.items() if not found and is_readable_size(a)])
+        return [can[a] or verdicts.get((a, a)) is Verdict.CORRECT for a in plain]

@@ -124,9 +124,12 @@ class Reading:
         return Found(found)
 
 
+_USUAL = Reading()
+
+
 def boxed_answer(text: str) -> str | None:
     r"""What stands in the last complete `\boxed{…}` after the end of thinking, echo or not; None without one."""
-    tail = Reading().after_thinking(text)
+    tail = _USUAL.after_thinking(text)
     span = None if tail is None else _last_box(tail, len(tail))
     return None if tail is None or span is None else _content(tail, span)
 

@@ -15,10 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from accelerate.utils import broadcast_object_list
-
 from rl.errors import UserError
-from rl.ranks import is_main_process
 
 LOCK = ".lock"
 GLANCES, GLANCE = 4, 0.05
@@ -32,6 +29,10 @@ def locked(folder: Path) -> Iterator[None]:
     The kernel lets go of the lock when the process ends, kill -9 included; the file stays behind and
     means nothing by itself.
     """
+    from accelerate.utils import broadcast_object_list  # torch: who only looks at a folder need not wait for it
+
+    from rl.ranks import is_main_process
+
     with ExitStack() as held:
         refusal: list[str | None] = [None]
         if is_main_process():

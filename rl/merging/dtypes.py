@@ -10,14 +10,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rl.errors import UserError
+from rl.merging.floats import NAMES, Floats, Raw, narrowed
 from rl.merging.folders import read_json
-from rl.merging.shards import FLOATS, INDEX, WHOLE, Stored, Writer, read_weights
+from rl.merging.shards import INDEX, WHOLE, Stored, Writer, read_weights
 
-WORDS = {str(dtype).removeprefix("torch."): word for word, dtype in FLOATS.items()}
+WORDS = {name: word for word, name in NAMES.items()}
 """dtype: what a safetensors file calls it."""
 KEYS = ("dtype", "torch_dtype")
 """Where a config tells it; the second is the older one."""
@@ -29,7 +29,7 @@ def main_dtype(weights: dict[str, Stored]) -> str | None:
     for tensor in weights.values():
         counts[tensor.dtype] += tensor.elements
     ((most, _),) = counts.most_common(1)
-    return str(FLOATS[most]).removeprefix("torch.") if most in FLOATS else None
+    return NAMES.get(most)
 
 
 def dtype_of(model: Path) -> str:
@@ -54,10 +54,10 @@ def _index_is_whole(model: Path) -> bool:
     return isinstance(places, dict) and all((model / name).is_file() for name in set(places.values()))
 
 
-def rounded(name: str, values: Tensor, dtype: torch.dtype) -> Tensor:
+def rounded(name: str, values: Floats, kind: str) -> Raw:
     """Values of the tensor of this name in another dtype. Errors: UserError where it has no room for one."""
-    result = values.to(dtype)
-    if dtype == torch.float16 and bool((result.isinf() & values.isfinite()).any()):
+    result = narrowed(values, kind)
+    if kind == "F16" and bool((np.isinf(result) & np.isfinite(values)).any()):
         raise UserError(f"{name} holds values that float16 has no room for: give --dtype bfloat16 or float32")
     return result
 
@@ -74,8 +74,10 @@ def write_in(model: Path, out: Path, dtype: str) -> None:
     with Writer(out, list(results.values())) as writer:
         for name, tensor in weights.items():
             for first, last in tensor.pieces():
-                piece = tensor.read(first, last)
-                writer.write(name, first, rounded(name, piece, FLOATS[WORDS[dtype]]) if tensor.merges else piece)
+                if results[name] == tensor:
+                    writer.write(name, first, tensor.read(first, last))
+                else:
+                    writer.write(name, first, rounded(name, tensor.floats(first, last), WORDS[dtype]))
 
 
 def change(model: Path, dtype: str) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rl.errors import UserError
 from rl.folders.intact import model_damage
-from rl.merging.shards import FLOATS, Stored, read_weights
+from rl.merging.floats import FLOATS, Floats
+from rl.merging.shards import Stored, read_weights
 from rl.reading import object_of
 
 ALONG = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py", "tokenizer*", "chat_template*")
@@ -70,19 +70,19 @@ class Models:
         """The pieces of some tensors, in order: a tensor's name, first and last element."""
         return [(name, *piece) for name in names for piece in self.base[name].pieces()]
 
-    def read(self, name: str, first: int, last: int) -> tuple[Tensor, ...]:
+    def read(self, name: str, first: int, last: int) -> tuple[Floats, ...]:
         """Each (last - first,) float32: of the base, and of every trained model."""
-        return tuple(side[name].read(first, last).float() for side in (self.base, *self.trained))
+        return tuple(side[name].floats(first, last) for side in (self.base, *self.trained))
 
-    def delta(self, number: int, name: str, first: int, last: int) -> Tensor:
+    def delta(self, number: int, name: str, first: int, last: int) -> Floats:
         """(last - first,) float32: trained model `number` less the base."""
-        base, trained = (side[name].read(first, last).float() for side in (self.base, self.trained[number]))
-        return trained.sub_(base)
+        base, trained = (side[name].floats(first, last) for side in (self.base, self.trained[number]))
+        return np.subtract(trained, base, out=trained)
 
-    def deltas(self, name: str, first: int, last: int) -> tuple[Tensor, ...]:
+    def deltas(self, name: str, first: int, last: int) -> tuple[Floats, ...]:
         """Each (last - first,) float32: of the base, and of every trained model less the base."""
         base, *trained = self.read(name, first, last)
-        return base, *(side.sub_(base) for side in trained)
+        return base, *(np.subtract(side, base, out=side) for side in trained)
 
 
 def pair(base: Path, trained: Sequence[Path]) -> Models:
@@ -123,7 +123,14 @@ def _require_fit(base: dict[str, Stored], base_at: Path, other: dict[str, Stored
 
 
 def _same(one: Stored, two: Stored) -> bool:
-    return one.dtype == two.dtype and all(torch.equal(one.read(*p), two.read(*p)) for p in one.pieces())
+    return one.dtype == two.dtype and all(_equal(one, two, *p) for p in one.pieces())
+
+
+def _equal(one: Stored, two: Stored, first: int, last: int) -> bool:
+    """Whether two of one dtype have equal values there: 0 and -0 are, NaN is not."""
+    if one.merges:
+        return np.array_equal(one.floats(first, last), two.floats(first, last))
+    return np.array_equal(one.read(first, last), two.read(first, last))
 
 
 def _leave_out_tied_head(weights: dict[str, Stored], folder: Path) -> None:

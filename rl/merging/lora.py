@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
 from rl.errors import UserError
+from rl.merging.floats import Floats, Raw, narrowed, widened
 from rl.merging.folders import read_json
 from rl.merging.shards import Stored, read_weights
 
@@ -23,7 +24,7 @@ def is_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
-def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], Tensor], dict[str, Any]]:
+def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], Raw], dict[str, Any]]:
     """What turns each tensor of the base into the folded one, flat, and what there is to say about it.
 
     W + scaling · B A (arXiv 2106.09685, section 4.1), computed as `peft` does when it merges; modules that
@@ -50,16 +51,16 @@ def folding(base: dict[str, Stored], adapter: Path) -> tuple[Callable[[Stored], 
             )
         targets[target] = down, up, scaling(config, target.removesuffix(".weight"), down.shape[0]), turned
 
-    def folded(tensor: Stored) -> Tensor:
-        if tensor.name in saved:
-            return saved[tensor.name].read()
-        whole = tensor.read()
-        if tensor.name not in targets:
-            return whole
+    def folded(tensor: Stored) -> Raw:
+        stored = saved.get(tensor.name, tensor)
+        if not stored.merges:
+            return stored.read()
+        if tensor.name in saved or tensor.name not in targets:
+            return stored.floats()
         down, up, scale, turned = targets[tensor.name]
-        product = _matrix(up) @ _matrix(down)
-        delta = (product.T if turned else product) * scale
-        return whole.float().add_(delta.to(_dtype(up)).flatten())
+        product: Floats = (_matrix(up) @ _matrix(down)).numpy()  # torch's, as peft's is
+        delta = (product.T if turned else product).flatten() * np.float32(scale)
+        return stored.floats() + widened(narrowed(delta, up.dtype), up.dtype)
 
     return folded, {"adapted": len(targets)} | ({"whole": len(saved)} if saved else {})
 
@@ -95,11 +96,7 @@ def _require_saved(saved: dict[str, Stored], base: dict[str, Stored], adapter: P
             raise UserError(f"{adapter} has {name} whole, which the base model has not so: another model's adapter")
 
 
-def _matrix(stored: Stored) -> Tensor:
-    return stored.read().float().view(stored.shape)
+def _matrix(stored: Stored) -> Any:
+    import torch
 
-
-def _dtype(stored: Stored) -> Any:
-    from rl.merging.shards import FLOATS
-
-    return FLOATS[stored.dtype]
+    return torch.from_numpy(stored.floats().reshape(stored.shape))

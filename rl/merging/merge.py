@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,18 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from rl.errors import UserError
 from rl.folders.whole import require_new, whole_folder
 from rl.installed import installed
 from rl.merging.dtypes import main_dtype, rounded, state
+from rl.merging.floats import Raw
 from rl.merging.folders import EMBEDDINGS, HEADS, Models, copy_along, find_model, known_as, pair, read_json
 from rl.merging.lora import CONFIG, folding, is_adapter
 from rl.merging.methods import Method, Piece
 from rl.merging.origin import keep
-from rl.merging.shards import FLOATS, Stored, Writer, read_weights
+from rl.merging.shards import Stored, Writer, read_weights
 
 RECORD = "merge.json"
 """How a merged model was made, beside its weights."""
@@ -72,7 +71,7 @@ def _dress(folder: Path, models: Sequence[Path], base: Path, results: dict[str, 
     return kind
 
 
-def _merged(models: Models, method: Method) -> Iterator[tuple[str, int, Tensor]]:
+def _merged(models: Models, method: Method) -> Iterator[tuple[str, int, Raw]]:
     """Every piece of the result, in order; the next ones are read meanwhile."""
     pieces = _pieces(models, method)
     with ThreadPoolExecutor(1) as thread:
@@ -129,6 +128,10 @@ def _require_untied(base: Path, adapter: Path) -> None:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Pieces are too small to share, and threads that wait for the next one take time from those that work."""
+    torch: Any = sys.modules.get("torch")  # where a method needs it, it is there by now
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -137,8 +140,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _rounded(piece: Tensor, result: Stored) -> Tensor:
-    return rounded(result.name, piece, FLOATS[result.dtype]) if result.merges else piece
+def _rounded(piece: Raw, result: Stored) -> Raw:
+    return rounded(result.name, piece, result.dtype) if result.merges else piece
 
 
 def _record(folder: Path, base: str, trained: Sequence[str], method: str, facts: dict[str, Any]) -> dict[str, Any]:

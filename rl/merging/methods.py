@@ -1,7 +1,6 @@
 """Ways to merge: selective, linear, TIES. Each merges piece by piece, in float32.
 
-Products and sums are operations of their own: where torch does both in one, it rounds once in a
-vector register and twice in the rest of a piece, and the result would depend on how tensors are cut.
+Products and sums are operations of their own, each rounded: done in one they would be rounded once.
 """
 
 from __future__ import annotations
@@ -11,16 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rl.errors import UserError
+from rl.merging.floats import Floats, Raw
 from rl.merging.folders import Models
 from rl.merging.selection import NotFinite, Selection, kept_only, select_held, select_largest, where_kept
 
 Scope = Literal["global", "tensor"]
-Piece = Callable[[], Tensor]
-"""Makes the merged elements of a piece, in float32."""
+Piece = Callable[[], Raw]
+"""Makes the merged elements of a piece, in float32; of a tensor that does not merge, its bytes."""
 
 HELD = 1 << 24
 """Differences of a tensor, at most, that are kept in memory (12 bytes each) from the threshold to the merge."""
@@ -35,7 +34,7 @@ class Method(Protocol):
     def pieces(self, name: str) -> Iterator[Piece]:
         """A tensor's pieces in order, each as a call that makes it.
 
-        All reading is done before the call, so that another thread can go on with it meanwhile. Tensors
+        All reading is done before the call, so that another thread can go on with it meanwhile. Floatss
         must be asked for and pieces made in the order of the base's names.
         """
 
@@ -43,7 +42,7 @@ class Method(Protocol):
         """What was kept, once all pieces were merged."""
 
 
-Change = tuple[Tensor, Selection]
+Change = tuple[Floats, Selection]
 """(n,) float32 differences of a piece, and what is kept of their tensor."""
 
 
@@ -63,7 +62,7 @@ class Kept:
     entries: int = 0
     _everywhere: Selection | None = None
 
-    def among(self, name: str, held: Sequence[Tensor] | None) -> Selection:
+    def among(self, name: str, held: Sequence[Floats] | None) -> Selection:
         """What is kept of a tensor; `held` are its differences in pieces, where they are in memory."""
         if self.scope == "tensor":
             return self._select([name], held)
@@ -71,7 +70,7 @@ class Kept:
             self._everywhere = self._select(self.models.merged_names(), None)
         return self._everywhere
 
-    def _select(self, names: list[str], held: Sequence[Tensor] | None) -> Selection:
+    def _select(self, names: list[str], held: Sequence[Floats] | None) -> Selection:
         total = sum(self.models.base[name].elements for name in names)
         count = round(self.share * total)
         self.entries += count
@@ -79,16 +78,16 @@ class Kept:
         try:
             return select_largest(places, self._delta, total, count) if held is None else select_held(held, count)
         except NotFinite:
-            bad = next(place[0] for place in places if not torch.isfinite(self._delta(place)).all())
+            bad = next(place[0] for place in places if not np.isfinite(self._delta(place)).all())
             raise UserError(f"{bad} holds an infinity or a NaN: it cannot be merged") from None
 
-    def _delta(self, place: tuple[str, int, int]) -> Tensor:
+    def _delta(self, place: tuple[str, int, int]) -> Floats:
         return self.models.delta(self.number, *place)
 
 
-def _changes(models: Models, kept: Sequence[Kept], name: str) -> Iterator[tuple[Tensor, list[Change]]]:
+def _changes(models: Models, kept: Sequence[Kept], name: str) -> Iterator[tuple[Floats, list[Change]]]:
     """A tensor's pieces: the base, and each model's differences with what is kept of them."""
-    pieces: Iterable[tuple[Tensor, ...]] = (models.deltas(*place) for place in models.places([name]))
+    pieces: Iterable[tuple[Floats, ...]] = (models.deltas(*place) for place in models.places([name]))
     held = None
     if kept[0].scope == "tensor" and models.base[name].elements * len(kept) <= HELD:
         pieces = list(pieces)
@@ -121,9 +120,11 @@ class Selective:
         for base, [change] in _changes(self._models, [self._kept], name):
             yield partial(self._moved, base, *change)
 
-    def _moved(self, base: Tensor, delta: Tensor, selection: Selection) -> Tensor:
+    def _moved(self, base: Floats, delta: Floats, selection: Selection) -> Floats:
         mask = selection.mask(delta)
-        return where_kept(mask, delta.mul_(self.scale).add_(base), base)
+        delta *= self.scale
+        delta += base
+        return where_kept(mask, delta, base)
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -150,8 +151,11 @@ class Linear:
         for place in self._models.places([name]):
             yield partial(self._between, *self._models.read(*place))
 
-    def _between(self, base: Tensor, trained: Tensor) -> Tensor:
-        return base.mul_(1 - self.weight).add_(trained.mul_(self.weight))
+    def _between(self, base: Floats, trained: Floats) -> Floats:
+        base *= 1 - self.weight
+        trained *= self.weight
+        base += trained
+        return base
 
     def facts(self) -> dict[str, Any]:
         return {"weight": self.weight}
@@ -173,6 +177,8 @@ class Ties:
     name: str = field(default="ties", init=False)
 
     def start(self, models: Models) -> None:
+        import torch  # noqa: F401  # before threads are counted
+
         if len(models.trained) < 2:
             raise UserError("ties merges two trained models or more: give --trained for each")
         self._models = models
@@ -182,12 +188,15 @@ class Ties:
         for base, changes in _changes(self._models, self._kept, name):
             yield partial(self._elected, base, changes)
 
-    def _elected(self, base: Tensor, changes: list[Change]) -> Tensor:
+    def _elected(self, base: Floats, changes: list[Change]) -> Floats:
+        import torch
         from peft.utils.merge_utils import calculate_majority_sign_mask, disjoint_merge
 
-        trimmed = torch.stack([kept_only(selection.mask(delta), delta) for delta, selection in changes])
-        mean: Tensor = disjoint_merge(trimmed, calculate_majority_sign_mask(trimmed))
-        return mean.mul_(self.scale).add_(base)
+        trimmed = torch.from_numpy(np.stack([kept_only(selection.mask(delta), delta) for delta, selection in changes]))
+        mean: Floats = disjoint_merge(trimmed, calculate_majority_sign_mask(trimmed)).numpy()
+        mean *= self.scale
+        mean += base
+        return mean
 
     def facts(self) -> dict[str, Any]:
         kept = [kept.entries for kept in self._kept]

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from rl.errors import UserError
 from rl.merging.folders import leads_out, read_json
-from rl.models import load_config, load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 TOKENIZER = (
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "chat_template*"),
@@ -56,8 +56,12 @@ def tokenizer_files(model: Path) -> list[Path]:
 
 def _same_tokenizer(base: Path, model: Path, trust_remote_code: bool) -> bool:
     """Whether both have one vocabulary, special tokens, chat template, and way to cut; not where one does not load."""
-    if not (tokenizer_files(base) and tokenizer_files(model)):
-        return False
+    own, theirs = ({path.name: path.read_bytes() for path in tokenizer_files(folder)} for folder in (base, model))
+    if own == theirs or not (own and theirs):
+        return bool(own)
+
+    from rl.models import load_tokenizer
+
     try:
         one, two = (load_tokenizer(str(folder), trust_remote_code) for folder in (base, model))
     except UserError:
@@ -89,11 +93,16 @@ def _readable_tokenizer(config: dict[str, Any]) -> dict[str, Any]:
 
 def _kept(base: Path, model: Path, config: dict[str, Any], trust_remote_code: bool) -> dict[str, Any]:
     """The base's own words, with what the model has otherwise; the model's where one of the two does not load."""
+    own = read_json(base / CONFIG)
+    if config.keys() == own.keys() and _of_model(config) == _of_model(own):
+        return own | {key: config[key] for key in ("_name_or_path",) if key in config}
+
+    from rl.models import load_config
+
     try:
         before, after = (load_config(str(folder), trust_remote_code).to_dict() for folder in (base, model))
     except UserError:
         return config
-    own = read_json(base / CONFIG)
     if before.get("model_type") != after.get("model_type"):
         return config
     gone = set(before) - set(after)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from rl.merging.floats import Floats
 
 INFINITY = 0x7F800000
 """The bits of infinity; those of NaN are larger."""
@@ -25,6 +25,8 @@ THREADS = 2
 SAMPLE = 16
 """Every so manieth piece is in the sample."""
 T = TypeVar("T")
+Bits = NDArray[np.int32]
+Counts = NDArray[np.int64]
 
 
 class NotFinite(ValueError):
@@ -41,39 +43,44 @@ class Selection:
     threshold: int
     ties: int
 
-    def mask(self, delta: Tensor) -> Tensor:
+    def mask(self, delta: Floats) -> Bits:
         """(n,) float32 -> (n,) int32 for the next entries: all bits set where one is kept, else none."""
         bits, below = magnitude_bits(delta), self.threshold
         if self.ties:
-            equal = bits.numpy() == self.threshold
+            equal = bits == self.threshold
             found = int(np.count_nonzero(equal))
             if found <= self.ties:
                 below -= 1
             else:
-                bits.numpy()[np.flatnonzero(equal)[: self.ties]] += 1
+                bits[np.flatnonzero(equal)[: self.ties]] += 1
             self.ties -= min(found, self.ties)
-        return (below - bits).bitwise_right_shift_(31)
+        np.subtract(below, bits, out=bits)
+        np.right_shift(bits, 31, out=bits)
+        return bits
 
 
-def kept_only(mask: Tensor, values: Tensor) -> Tensor:
+def kept_only(mask: Bits, values: Floats) -> Floats:
     """(n,) float32 `values` where the mask is set, 0 elsewhere; in place."""
-    values.view(torch.int32).bitwise_and_(mask)
+    bits = values.view(np.int32)
+    bits &= mask
     return values
 
 
-def where_kept(mask: Tensor, values: Tensor, others: Tensor) -> Tensor:
+def where_kept(mask: Bits, values: Floats, others: Floats) -> Floats:
     """(n,) float32 `values` where the mask is set, elsewhere `others` to the bit; in place of `values`."""
-    bits, other = values.view(torch.int32), others.view(torch.int32)
-    bits.bitwise_xor_(other).bitwise_and_(mask).bitwise_xor_(other)
+    bits, other = values.view(np.int32), others.view(np.int32)
+    bits ^= other
+    bits &= mask
+    bits ^= other
     return values
 
 
-def magnitude_bits(delta: Tensor) -> Tensor:
+def magnitude_bits(delta: Floats) -> Bits:
     """(n,) float32 -> (n,) int32 that are ordered as the magnitudes are."""
-    return delta.view(torch.int32) & 0x7FFFFFFF
+    return delta.view(np.int32) & np.int32(0x7FFFFFFF)
 
 
-def select_largest(pieces: Sequence[T], load: Callable[[T], Tensor], total: int, count: int) -> Selection:
+def select_largest(pieces: Sequence[T], load: Callable[[T], Floats], total: int, count: int) -> Selection:
     """Keep exactly the `count` largest magnitudes of `total` float32 entries in pieces; of equals, the first.
 
     `load` gives the same piece at every call, from any thread. Errors: NotFinite.
@@ -91,7 +98,7 @@ def select_largest(pieces: Sequence[T], load: Callable[[T], Tensor], total: int,
     return Selection(top << 16 | bottom, count - above - more)
 
 
-def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
+def select_held(deltas: Sequence[Floats], count: int) -> Selection:
     """The same of pieces that are all in memory, and quicker; takes 4 bytes an entry. Errors: NotFinite."""
     if count <= 0:
         return Selection(INFINITY, 0)
@@ -99,7 +106,7 @@ def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
     end = 0
     for delta in deltas:
         start, end = end, end + len(delta)
-        np.bitwise_and(delta.view(torch.int32).numpy(), 0x7FFFFFFF, out=bits[start:end])
+        np.bitwise_and(delta.view(np.int32), 0x7FFFFFFF, out=bits[start:end])
     if bits.max() >= INFINITY:
         raise NotFinite
     # A value that many entries share is slow to partition by, and mostly the sample's, too.
@@ -114,53 +121,52 @@ def select_held(deltas: Sequence[Tensor], count: int) -> Selection:
     return Selection(int(threshold), count - int(above))
 
 
-def _count(pieces: Sequence[T], load: Callable[[T], Tensor], top: int | None) -> tuple[Tensor, Tensor]:
+def _count(pieces: Sequence[T], load: Callable[[T], Floats], top: int | None) -> tuple[Counts, Counts]:
     """Histograms of the entries' upper bits, and of the lower bits of those whose upper ones are `top`."""
 
-    def part(own: Sequence[T]) -> tuple[Tensor, Tensor]:
-        upper, lower = torch.zeros(_BINS, dtype=torch.int64), _Lower()
+    def part(own: Sequence[T]) -> tuple[Counts, Counts]:
+        upper, lower = np.zeros(_BINS, np.int64), _Lower()
         for piece in own:
             bits = magnitude_bits(load(piece))
             high = bits >> 16
-            found = torch.bincount(high)
+            found = np.bincount(high)
             upper[: len(found)] += found
             if top is not None:
-                # numpy's masks are twice as fast as torch's.
-                lower.add(bits.numpy()[high.numpy() == top] & 0xFFFF)
+                lower.add(bits[high == top] & np.int32(0xFFFF))
         return upper, lower.counted()
 
     with ThreadPoolExecutor(THREADS) as threads:
         uppers, lowers = zip(*threads.map(part, [pieces[i::THREADS] for i in range(THREADS)]), strict=True)
-    upper = torch.stack(uppers).sum(0)
+    upper = np.sum(uppers, axis=0)
     if upper[INFINITY >> 16 :].any():
         raise NotFinite
-    return upper, torch.stack(lowers).sum(0)
+    return upper, np.sum(lowers, axis=0)
 
 
 class _Lower:
     """A histogram of lower bits: few at a time, so they are gathered before they are counted."""
 
     def __init__(self) -> None:
-        self._histogram = torch.zeros(_BINS, dtype=torch.int64)
-        self._waiting: list[NDArray[np.int32]] = []
+        self._histogram = np.zeros(_BINS, np.int64)
+        self._waiting: list[Bits] = []
 
     def add(self, values: NDArray[np.int32]) -> None:
         self._waiting.append(values)
         if sum(map(len, self._waiting)) >= _BINS:
             self._flush()
 
-    def counted(self) -> Tensor:
+    def counted(self) -> Counts:
         if self._waiting:
             self._flush()
         return self._histogram
 
     def _flush(self) -> None:
-        self._histogram += torch.bincount(torch.from_numpy(np.concatenate(self._waiting)), minlength=_BINS)
+        self._histogram += np.bincount(np.concatenate(self._waiting), minlength=_BINS)
         self._waiting = []
 
 
-def _bin_of(histogram: Tensor, count: int) -> tuple[int, int]:
+def _bin_of(histogram: Counts, count: int) -> tuple[int, int]:
     """The bin that holds the `count`-th largest entry, and how many entries lie in higher bins."""
-    from_above = histogram.flip(0).cumsum(0)
-    place = int(torch.searchsorted(from_above, count))
+    from_above = histogram[::-1].cumsum()
+    place = int(np.searchsorted(from_above, count))
     return len(histogram) - 1 - place, int(from_above[place] - histogram[-1 - place])

@@ -15,16 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from rl.errors import UserError
+from rl.merging.floats import FLOATS, Floats, Raw, widened
 from rl.reading import UNREADABLE, object_of
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-FLOATS = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
-"""What can be merged, by its name in the files."""
-
 PIECE = 1 << 18
 """Elements worked on at a time: a few buffers of them stay in the processor's cache."""
 
@@ -48,18 +45,22 @@ class Stored:
     def merges(self) -> bool:
         return self.dtype in FLOATS
 
-    def read(self, first: int = 0, last: int | None = None) -> Tensor:
+    def read(self, first: int = 0, last: int | None = None) -> Raw:
         """The elements from `first` to before `last` in a row; of a dtype that does not merge, its bytes."""
-        dtype = FLOATS.get(self.dtype, torch.uint8)
+        dtype = FLOATS.get(self.dtype, np.dtype(np.uint8))
         width = dtype.itemsize
         last = self.size // width if last is None else last
-        piece = torch.empty(last - first, dtype=dtype)
+        piece: Raw = np.empty(last - first, dtype)
         if len(piece) == 0:
             return piece
         with self.file.open("rb", buffering=0) as file:
             file.seek(self.start + first * width)
-            _fill(file, piece.view(torch.uint8).numpy().data)
+            _fill(file, piece.view(np.uint8).data)
         return piece
+
+    def floats(self, first: int = 0, last: int | None = None) -> Floats:
+        """The same elements of a dtype that merges as float32."""
+        return widened(self.read(first, last), self.dtype)
 
     def pieces(self) -> Iterator[tuple[int, int]]:
         """First and last element of each piece, in order."""
@@ -184,12 +185,12 @@ class Writer:
             self._places[tensor.name] = file, begin + header[tensor.name]["data_offsets"][0]
         self._left[file] = end
 
-    def write(self, name: str, first: int, piece: Tensor) -> None:
+    def write(self, name: str, first: int, piece: Raw) -> None:
         """Put a piece, already of the tensor's dtype, at element `first` of a tensor."""
         file, begin = self._places[name]
         if len(piece):
-            data = piece.view(torch.uint8).numpy().data
-            _write_at(file, data, begin + first * piece.element_size())
+            data = np.ascontiguousarray(piece).view(np.uint8).data
+            _write_at(file, data, begin + first * piece.itemsize)
             self._left[file] -= len(data)
             if not self._left[file]:
                 self._synced.append(self._syncing.submit(os.fsync, file))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from rewards import Problem
 from rewards.verifier import MathVerifier, Verifier
 from rewards.verifier.function import FunctionVerifier
 from rewards.verifier.gym import ReasoningGym, gold
 from rewards.verifier.numeric import NumericTolerance
+from rl.bulk import uncollected
 from rl.errors import UserError
 from rl.plugins import readable
 from rl.problems.choices import FromOne
@@ -79,7 +81,8 @@ def load_problems(source: SourcePart, prompt: PromptPart, verifier: Verifier, ch
     cannot read, is left out and counted, or with `strict` an error, too; a second copy of a problem is left out and
     counted. `chat` says whether the model's tokenizer has a chat template; without one a prompt is plain text.
     """
-    return problems_of(rows_of(source), source, prompt, verifier, chat)
+    with uncollected():
+        return problems_of(rows_of(source), source, prompt, verifier, chat)
 
 
 def problems_of(
@@ -88,7 +91,7 @@ def problems_of(
     """The same from rows that have been read."""
     require_places(prompt)
     found: dict[str, _Read] = {}
-    columns: dict[str, Counter[str]] = {}
+    columns: defaultdict[str, Counter[str]] = defaultdict(Counter)
     without: list[tuple[UserError, NoAnswer]] = []
     rows = 0
     for number, row in enumerate(given, 1):
@@ -96,7 +99,7 @@ def problems_of(
         where = f"{source.source}, row {number}"
         layout = layout_of(row, source.columns, where)
         try:
-            read = _read(row, where, layout, source, prompt, verifier, chat)
+            read = _read(row, number, where, layout, source, prompt, verifier, chat)
         except NoAnswer as reason:
             without.append((UserError(f"{where}: {reason}"), reason))
             if source.strict:
@@ -104,7 +107,7 @@ def problems_of(
             continue
         found.setdefault(read.problem.id, read)
         for role, column in layout.columns.items():
-            columns.setdefault(role, Counter())[column] += 1
+            columns[role][column] += 1
     if rows == 0:
         raise UserError(f"{source.source} holds no problems; give a file with one problem a row")
     off_by_one = next((error for error, reason in without if isinstance(reason, FromOne)), None)
@@ -132,18 +135,18 @@ def problems_of(
     )
 
 
-@dataclass(frozen=True)
-class _Read:
+class _Read(NamedTuple):
     problem: Problem
     content: str
     """A hash of what is asked and answered, whatever the form of the prompt."""
     question: str
-    where: str
+    row: int
     prose: bool
 
 
 def _read(
     row: Row,
+    number: int,
     where: str,
     layout: Layout,
     source: SourcePart,
@@ -169,10 +172,11 @@ def _read(
     asked = layout.asked if layout.shown is None else made(layout.asked, PromptPart(), False, layout.shown)
     try:
         problem = Problem(problem_id(prompt, answer), prompt, answer, dict(row))
+        content = problem.id if asked == prompt else problem_id(asked, answer)
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise UserError(f"{where}: {half} is half a character, which no Unicode text may hold; mend the row") from error
-    return _Read(problem, problem_id(asked, answer), question_id(asked), where, prose)
+    return _Read(problem, content, question_id(asked), number, prose)
 
 
 def _require_length(asked: str | list[dict[str, str]], where: str) -> None:
@@ -188,7 +192,8 @@ def _readable(found: list[_Read], source: SourcePart, verifier: Verifier) -> lis
     judged = [ok and not read.prose for read, ok in zip(found, can, strict=True)]
     if source.strict and not all(judged):
         bad = found[judged.index(False)]
-        raise UserError(f"{bad.where}: the verifier cannot read the answer {bad.problem.answer[:80]!r}; is it marked?")
+        where, answer = f"{source.source}, row {bad.row}", bad.problem.answer[:80]
+        raise UserError(f"{where}: the verifier cannot read the answer {answer!r}; is it marked?")
     return [read for read, ok in zip(found, judged, strict=True) if ok]
 
 

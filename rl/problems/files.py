@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -102,29 +103,36 @@ def _saved_rows(path: Path, options: Mapping[str, Any]) -> Iterable[Row]:
     return saved[_one_of(saved, path, options)]  # type: ignore[no-any-return]
 
 
-def _file_rows(path: Path) -> Iterable[Row]:
+def _file_rows(path: Path) -> Iterator[Row]:
+    """Each row as it is asked for: a file of lines is never held whole."""
     if not path.is_file():
         raise UserError(f"data file {str(path)!r} does not exist; check `data` in the recipe")
+    kind = path.suffix.lower()
     try:
-        kind = path.suffix.lower()
-        if kind == ".parquet":
-            import pyarrow.parquet as pq
-
-            rows = pq.read_table(path).to_pylist()
-        else:
-            read = {".json": _json_rows, ".jsonl": _json_lines, ".csv": _csv_rows}[kind]
-            rows = read(path, _text(path))
+        rows = _values(path, kind)
+        if kind != ".jsonl" and not isinstance(rows, list):
+            raise UserError(f"{path}: expected a list of objects, one a problem, not one {_kind(rows)}")
+        for number, row in enumerate(rows, 1):
+            if isinstance(row, list) and turns_of(row):  # the turns of a chat and nothing else
+                row = {"conversations": row}
+            if not isinstance(row, dict):
+                alone = kind == ".jsonl" and number == 1 and next(iter(rows), None) is None
+                whole = "; is it one list over all lines? then name it .json" if alone else ""
+                told = f"row {number} is a {_kind(row)}{whole}"
+                raise UserError(f"{path}: expected a list of objects, one a problem; {told}")
+            yield {intern(name): value for name, value in row.items()}  # a million rows have few names
     except (*UNREADABLE, OSError) as error:
         raise UserError(f"cannot read {path}: {first_line(error)}") from error
-    if not isinstance(rows, list):
-        raise UserError(f"{path}: expected a list of objects, one a problem, not one {_kind(rows)}")
-    # A row that is the turns of a chat and nothing else.
-    rows = [{"conversations": row} if isinstance(row, list) and turns_of(row) else row for row in rows]
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            whole = "; is it one list over all lines? then name it .json" if kind == ".jsonl" and len(rows) == 1 else ""
-            raise UserError(f"{path}: expected a list of objects, one a problem; row {number} is a {_kind(row)}{whole}")
-    return rows
+
+
+def _values(path: Path, kind: str) -> Any:
+    if kind == ".parquet":
+        import pyarrow.parquet as pq
+
+        return pq.read_table(path).to_pylist()
+    if kind == ".jsonl":
+        return _json_lines(path)
+    return (_json_rows if kind == ".json" else _csv_rows)(path, _text(path))
 
 
 def _text(path: Path) -> str:
@@ -134,8 +142,11 @@ def _text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        raise UserError(f"cannot read {path}: no UTF-8 in line {line}, column {column}; save it as UTF-8") from error
+        raise _no_utf8(path, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1) from error
+
+
+def _no_utf8(path: Path, line: int, column: int) -> UserError:
+    return UserError(f"cannot read {path}: no UTF-8 in line {line}, column {column}; save it as UTF-8")
 
 
 def _json_rows(path: Path, text: str) -> Any:
@@ -147,18 +158,21 @@ def _json_rows(path: Path, text: str) -> Any:
         raise UserError(f"cannot read {path}: {error.msg} in {where}{lines}") from error
 
 
-def _json_lines(path: Path, text: str) -> list[Any]:
+def _json_lines(path: Path) -> Iterator[Any]:
     """An object a line. Lines end at newlines alone: JSON lets U+2028 and its like stand inside a text."""
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
+    decode = json.JSONDecoder(strict=False).decode
+    with path.open("rb") as file:
+        for number, data in enumerate(file, 1):
             try:
-                rows.append(json.loads(line, strict=False))
+                line = data.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n")
+                if line.strip():
+                    yield decode(line)
+            except UnicodeDecodeError as error:
+                raise _no_utf8(path, number, error.start + 1) from error
             except json.JSONDecodeError as error:
                 whole = "; is it one list over all lines? then name it .json" if line.strip() == "[" else ""
                 where = f"line {number}, column {error.colno}"
                 raise UserError(f"cannot read {path}: {error.msg} in {where}{whole}") from error
-    return rows
 
 
 def _csv_rows(path: Path, text: str) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 from numbers import Number
 from typing import Any
@@ -24,6 +25,7 @@ LONG_SOLUTION = 3
 NOTHING = {"None", "none", "nan", "NaN", "null", "NULL", "N/A", "n/a", "#N/A", "<NA>"}
 """What Python, pandas and databases write where there is no answer."""
 
+_READING = Reading()
 _TAGGED = re.compile(r".*<answer>(.*?)</answer>", re.DOTALL)
 _SAID = re.compile(
     r"(?i)(?:.*[\s.,*])?(?:the\s+)?(?:final\s+)?answer\**(?:\s+is\b\s*:?|\s*[:=])\**\s*(\S[^\n]*)", re.DOTALL
@@ -101,12 +103,13 @@ def final_answer(answer: str) -> str:
     return answer.strip() if found is None else found
 
 
+@lru_cache(maxsize=256)  # a row's answer is asked about three times in turn
 def marked(text: str) -> str | None:
     r"""What a text marks as its answer; None where nothing does.
 
     After GSM8K's `####`, in MATH's `\boxed{}`, in `<answer>` tags, or at the end after "the answer is" or "answer:".
     """
-    text = (Reading().after_thinking(read("", text)) or "").strip()
+    text = (_READING.after_thinking(read("", text)) or "").strip()
     _, mark, tail = text.rpartition("####")
     if mark and "\n" not in tail.strip() and _words(tail) < LONG:  # and no heading in Markdown
         return re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", tail.strip())

@@ -14,7 +14,7 @@ from rl.errors import UserError, unknown
 from rl.problems.choices import Choices, choices_of
 from rl.problems.files import Row
 from rl.problems.golds import LONG, LONG_SOLUTION, NoAnswer, gold_text, is_prose, whole_number, without_units
-from rl.problems.paths import a_path_into, is_missing, opened, paths_of, value_at
+from rl.problems.paths import a_path_into, is_missing, opened, paths_of, there, value_at
 from rl.problems.prompts import has_other_parts, turns_of
 
 ROLES = ("problem", "answer", "choices")
@@ -60,7 +60,7 @@ class Layout:
     story: bool = False
     """Whether the problem is a story and its question."""
     wanted: str = ""
-    """Where an answer was looked for."""
+    """Where an answer was looked for, if there is none."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -109,11 +109,11 @@ def layout_of(row: Row, columns: Mapping[str, str], where: str) -> Layout:
         # OlympiadBench calls its problem a question; elsewhere `answer` goes first.
         first = ("final_answer",) if {"question", "final_answer"} <= row.keys() else ()
         names = (GROUND_TRUTH, *first, *ANSWERS, *_last_turn(row, problem))
-    found = [name for name in names if not is_missing(value_at(row, name))]
+    found = list(there(names, row))
     # Sentences and objects are taken only where nothing else is there.
-    plain = [n for n in found if shown is not None or not (_prose(row, n) or _is_object(value_at(row, n)))]
-    answer = next(iter(plain or found), None)
-    wanted = " or ".join(map(repr, names[:1] if "answer" in columns else [n for n in names if n in row] or names[:4]))
+    plain = (n for n in found if shown is not None or not (_prose(row, n) or _is_object(value_at(row, n))))
+    answer = next(plain, next(iter(found), None))
+    wanted = "" if answer else _wanted(row, names, "answer" in columns)
     # What the model says at the end of a conversation is the solution, not the problem.
     if isinstance(asked, list) and problem in TURNS:
         asked = _before_the_last_answer(asked)
@@ -121,15 +121,19 @@ def layout_of(row: Row, columns: Mapping[str, str], where: str) -> Layout:
     return Layout(asked, problem, answer, used, shown, story, wanted)
 
 
+def _wanted(row: Row, names: tuple[str, ...], mapped: bool) -> str:
+    return " or ".join(map(repr, names[:1] if mapped else [n for n in names if n in row] or names[:4]))
+
+
 def _problem(row: Row, mapped: str | None, where: str) -> tuple[str | list[dict[str, str]], str]:
     if mapped is None:
         for story in STORIES:
-            if set(story) <= row.keys() and all(not is_missing(row[name]) for name in story):
+            if story[0] in row and len(list(there(story, row))) == len(story):
                 return " ".join(str(row[name]).strip() for name in story), JOINED.join(story)
     # Turns of a chat are what a model is given, whatever a `question` beside them says.
     chat = ("prompt",) if turns_of(row.get("prompt")) else ()
     names = (mapped,) if mapped else (*chat, *PROBLEMS, *TURNS)
-    found = next((name for name in names if not is_missing(value_at(row, name))), None)
+    found = next(there(names, row), None)
     if found is None:
         wanted = repr(mapped) if mapped else " or ".join(map(repr, PROBLEMS[:3]))
         raise UserError(

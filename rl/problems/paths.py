@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(-?[0-9]+)\]")
@@ -21,10 +22,11 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     """What stands at a path, None where nothing does. A column of just that name goes before a path."""
     if path in row:
         return row[path]
-    if not _PATH.fullmatch(path):
+    steps = _steps(path)
+    if not steps or steps[0][0] not in row:
         return None
     value: Any = row
-    for name, place in _STEP.findall(path):
+    for name, place in steps:
         value = opened(value) if isinstance(value, str) else value
         if name:
             value = value.get(name) if isinstance(value, Mapping) else None
@@ -32,6 +34,23 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
             at = int(place)
             value = value[at] if isinstance(value, list) and -len(value) <= at < len(value) else None
     return value
+
+
+def there(names: tuple[str, ...], row: Mapping[str, Any]) -> Iterator[str]:
+    """Those of these columns and paths that hold a value in a row."""
+    return (name for name in _possible(names, tuple(row)) if not is_missing(value_at(row, name)))
+
+
+@lru_cache(maxsize=1024)
+def _possible(names: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that begin with a column: the rows of a file have the same ones, and few of those that are looked for."""
+    return tuple(n for n in names if n in columns or any(first in columns for first, _ in _steps(n)[:1]))
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> list[tuple[str, str]]:
+    """The names and places that a path is made of; none of a text that is no path."""
+    return _STEP.findall(path) if _PATH.fullmatch(path) else []
 
 
 def opened(text: str) -> Any:

@@ -35,6 +35,7 @@ from rewards import LengthReward, Problem
 from rewards.types import Prompt
 from rewards.verifier import Isolated, Verifier
 from rl.folders import checkpoints
+from rl.prompts import Known
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.rows import shifts
@@ -91,7 +92,7 @@ class LengthGRPOTrainer(GRPOTrainer):
             verifier.start()
         self.problems, self.engine = list(problems), engine or TransformersEngine(batch_size=args.rollout_batch_size)
         self.signals, self.writing, self.unlogged = Signals(args.round_steps), CheckpointWriting(self), Unlogged(self)
-        self.divergence = Divergence(self)
+        self.divergence, self.known = Divergence(self), Known()
         attend_without_padding(model, args)
         self._round: Round | None = None
         super().__init__(
@@ -118,10 +119,24 @@ class LengthGRPOTrainer(GRPOTrainer):
                 chunk_sequence(each, args.sequence_chunk)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Prompts to token ids, as TRL does it; one that all of a group have is encoded once."""
-        each = {id(prompt): prompt for prompt in prompts}
-        found = dict(zip(each, self._tokenize_prompts(list(each.values()))[0], strict=True))
-        return [found[id(prompt)] for prompt in prompts]
+        """Prompts to token ids, as TRL does it."""
+        return self._tokenize_prompts(list(prompts))[0]  # type: ignore[no-any-return]
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> Any:
+        """Each prompt once, however many rollouts have it, and parts of a step ask for it."""
+        theirs, further = super()._tokenize_prompts, False
+
+        def encode(new: list[Prompt]) -> list[list[int]]:
+            nonlocal further
+            ids, images, fields = theirs(new)
+            further = bool(images or fields)
+            return ids  # type: ignore[no-any-return]
+
+        found = self.known.of(prompts, encode)
+        if not further:
+            return found, None, {}
+        self.known.forget()  # what a tokenizer gives beside ids is for these rows
+        return theirs(prompts)
 
     # A step begins: a round ----------------------------------------------------------------------
 

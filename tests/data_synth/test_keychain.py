@@ -3,17 +3,23 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from math import sqrt
+from random import Random
 
 import pytest
 from synthetic import LINK, build, links, user, walk, without_links
 
+from data_synth.corpus import Corpus
 from data_synth.errors import SynthError
+from data_synth.keychain import Chains, _link_tokens, _texts
+from data_synth.keys import draw, key_format
+from data_synth.packing import Shelf
 from data_synth.settings import Settings
-from data_synth.shards import make_plan
+from data_synth.shards import Report, make_plan, rows
 from data_synth.text import normalised
-from data_synth.tokens import load_tokenizer
+from data_synth.tokens import Tokenizer, load_tokenizer
 
 
 def test_the_chain_leads_from_the_start_key_in_as_many_lookups_as_hops_to_the_question() -> None:
@@ -223,3 +229,44 @@ def test_answerable_distractors_take_as_many_documents_as_the_true_question() ->
         assert hops(row["question"]) == len(row["gold_docs"])
         alike = [d for d in row["distractors"] if d["answerable"] and hops(d["question"]) == hops(row["question"])]
         assert len(alike) >= 7
+
+
+class Counting:
+    """A tokenizer that keeps how many tokens it has counted."""
+
+    def __init__(self, inner: Tokenizer) -> None:
+        self.inner, self.name, self.fingerprint, self.given = inner, inner.name, inner.fingerprint, 0
+
+    def count(self, text: str) -> int:
+        found = self.inner.count(text)
+        self.given += found
+        return found
+
+
+def test_a_shard_has_little_more_counted_than_its_own_text() -> None:
+    plan = make_plan(Settings("keychain", 16_384, 64, shard_rows=64))
+    counting = Counting(plan.tokenizer)
+    made = list(rows(replace(plan, tokenizer=counting), 0, Report()))
+    assert counting.given <= 1.1 * sum(row["n_tokens"] for row in made)
+
+
+def test_documents_that_all_shards_draw_from_are_counted_once() -> None:
+    plan = make_plan(Settings("keychain", 1024, 8, source="atlas", shard_rows=4))
+    counting = Counting(plan.tokenizer)
+    plan, shelf = replace(plan, tokenizer=counting), Shelf(Corpus([], [], []), counting)
+    first = list(rows(plan, 0, Report(), shelf))
+    before = counting.given
+    assert list(rows(plan, 0, Report(), shelf)) == first
+    assert counting.given - before < 2 * sum(row["n_tokens"] for row in first)  # the prompts, mended ones twice
+
+
+@pytest.mark.parametrize("key", ["hex8", "hex32", "uuid36", "word"])
+@pytest.mark.parametrize("tokenizer", ["cl100k", "o200k"])
+def test_links_take_the_tokens_of_their_parts(key: str, tokenizer: str) -> None:
+    form, rng = key_format(key), Random(0)
+    for _ in range(20):
+        keys = draw(form, rng, 12)
+        chains = Chains([keys[:6], keys[6:]], ['Is "it" so?', "What is 1+1 (in words)?"], 0)
+        whole = "".join(f" {text}" for text in _texts(chains))
+        counter = load_tokenizer(tokenizer)
+        assert _link_tokens(Shelf(Corpus([], [], []), counter), chains) == counter.count(whole)

@@ -59,7 +59,7 @@ def test_a_csv_field_may_hold_commas_quotes_and_newlines(tmp_path: Path) -> None
 def test_a_file_that_cannot_be_read_names_line_and_column(name: str, data: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError, match=message) as error:
-        rows_of(SourcePart(str(tmp_path / name)))
+        list(rows_of(SourcePart(str(tmp_path / name))))
     assert "\n" not in str(error.value)
 
 

@@ -19,6 +19,7 @@ from rl.errors import UserError
 from rl.models import load_model
 from rl.plugins import load_reward
 from rl.recipe.config import LengthGRPOConfig
+from rl.rollouts.check import WeightCheck
 from rl.rounds.budgets import Budgets
 from rl.rounds.scoring import varies
 
@@ -83,6 +84,26 @@ def test_trl_decodes_completions_only_where_it_is_to_print_them(make_trainer: An
     assert said == {False: [""] * 16, True: texts}
     assert torch.equal(weights[False], weights[True])
     assert trainer.processing_class.batch_decode([[5]]) != [""]
+
+
+@pytest.mark.parametrize("more", [{"num_generations": 4}, {"num_generations": 8, "tokens_per_micro_batch": 4096}])
+def test_a_prompt_is_tokenised_once_whoever_asks_for_it(
+    make_trainer: Any, monkeypatch: pytest.MonkeyPatch, more: dict[str, int]
+) -> None:
+    asked: list[str] = []
+    theirs = GRPOTrainer._tokenize_prompts
+
+    def counting(self: Any, prompts: list[Any]) -> Any:
+        asked.extend(map(str, prompts))
+        return theirs(self, prompts)
+
+    monkeypatch.setattr(GRPOTrainer, "_tokenize_prompts", counting)
+    trainer = make_trainer(max_steps=2, **more)
+    trainer.train()
+    of_round = set(map(str, trainer._round.prompts()))
+    checked = {str(problem.prompt) for problem in trainer.problems[: WeightCheck.PROMPTS]}
+    assert len(of_round) == 16 // more["num_generations"]
+    assert sorted(asked) == sorted(of_round | checked)
 
 
 def test_the_batch_that_trains_carries_the_estimators_advantages(make_trainer: Any) -> None:
