@@ -1,4 +1,4 @@
-"""Trainings on pretended devices, one after the other: `python runs.py FOLDER WORKER-ADDRESS`.
+"""Trainings on pretended devices, one after the other: `python runs.py FOLDER WORKER-ADDRESS NAME...`.
 
 What became of each stands in FOLDER/outcomes.json; runs without a fault leave their folder there by name.
 """
@@ -9,10 +9,10 @@ import json
 import shutil
 import sys
 import traceback
+from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -25,6 +25,7 @@ TINY = (
     "budget.tokens=70",
     "evaluation.budget=30",
     "sampling.dynamic=false",
+    "verifier.name=exact",
     "trainer.max_steps=2",
     "trainer.save_steps=2",
     "trainer.num_generations=4",
@@ -52,6 +53,7 @@ FAULTY = {
     "places on the CPU": "chunked",
 }
 """Which run each of `faults.FAULTS` is planted in."""
+RESUMED, TWO = "resumed", "two devices"
 
 
 def command(name: str, out: Path, worker: str) -> list[str]:
@@ -65,11 +67,8 @@ def outcome(arguments: list[str], devices: int, fault: str | None = None) -> dic
     from pretended_cuda.faults import FAULTS
     from pretended_cuda.machine import pretended
     from rl.cli import run_command
-    from rl.updates import padding_free
 
-    # Masks made of positions tell its sequences apart, where a kernel would.
-    rows = patch.object(padding_free, "supports", lambda *_: True) if "padding-free" in arguments[-1] else nullcontext()
-    with pretended(devices), rows, FAULTS[fault].planted() if fault else nullcontext():
+    with pretended(devices), FAULTS[fault].planted() if fault else nullcontext():
         try:
             run_command(arguments)
         except SystemExit as end:
@@ -89,18 +88,22 @@ def halfway(folder: Path) -> Path:
     return run
 
 
-def main(folder: Path, worker: str) -> None:
+def main(folder: Path, worker: str, names: Collection[str]) -> None:
+    """Those of `RUNS`, `FAULTY`, `RESUMED` and `TWO` that are named."""
     import torch
 
     torch.set_num_threads(1)
-    outcomes = {name: outcome(command(name, folder / name, worker), 1) for name in RUNS}
-    if outcomes["packed"]["error"] is None:
-        outcomes["resumed"] = outcome(command("packed", halfway(folder), worker), 1)
-    for fault, name in FAULTY.items():
-        outcomes[fault] = outcome([*command(name, folder / fault, worker), "evaluation.before=false"], 1, fault)
-    outcomes["two devices"] = outcome([*command("packed", folder / "two devices", worker), "trainer.max_steps=1"], 2)
+    plain = [name for name in RUNS if name in names or (name == "packed" and RESUMED in names)]
+    outcomes = {name: outcome(command(name, folder / name, worker), 1) for name in plain}
+    if RESUMED in names and outcomes["packed"]["error"] is None:
+        outcomes[RESUMED] = outcome(command("packed", halfway(folder), worker), 1)
+    for fault in filter(names.__contains__, FAULTY):
+        arguments = command(FAULTY[fault], folder / fault, worker)
+        outcomes[fault] = outcome([*arguments, "evaluation.before=false"], 1, fault)
+    if TWO in names:
+        outcomes[TWO] = outcome([*command("packed", folder / TWO, worker), "trainer.max_steps=1"], 2)
     (folder / "outcomes.json").write_text(json.dumps(outcomes))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

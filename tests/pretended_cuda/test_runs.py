@@ -13,6 +13,7 @@ import pytest
 import torch
 from processes import PATIENCE
 from safetensors.torch import load_file
+from slowly import some
 from workers import fake_workers
 
 from pretended_cuda import runs
@@ -39,11 +40,20 @@ def worker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, worker: str) -> Path:
+def names(request: pytest.FixtureRequest) -> set[str]:
+    """Of the runs that the chosen tests look at."""
+    here = (item for item in request.session.items if item.path == request.path)
+    return {item.callspec.params["name"] for item in here if isinstance(item, pytest.Function)}
+
+
+@pytest.fixture(scope="module")
+def folder(names: set[str], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the runs on pretended devices, all of one process."""
     folder = tmp_path_factory.mktemp("pretended")
+    asked = "workers" in {runs.FAULTY.get(name, name) for name in names}
+    worker = request.getfixturevalue("worker") if asked else "none"
     done = subprocess.run(
-        [sys.executable, runs.__file__, str(folder), worker],
+        [sys.executable, runs.__file__, str(folder), worker, *names],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -75,39 +85,49 @@ def weights(run: Path) -> torch.Tensor:
     return torch.cat([tensor.flatten() for _, tensor in sorted(load_file(run / "final/model.safetensors").items())])
 
 
-@pytest.mark.parametrize("name", [name for name in runs.RUNS if name != "padding-free"])
+def train_on_cpu(name: str, folder: Path, worker: str = "none") -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(runs.command(name, folder / "cpu", worker))
+    assert stop.value.code == 0
+
+
+@pytest.mark.parametrize("name", some([name for name in runs.RUNS if name != "padding-free"], []))
 def test_a_run_on_a_device_has_the_figures_of_one_on_the_cpu(
-    name: str, folder: Path, outcomes: Any, worker: str, tmp_path: Path
+    name: str, folder: Path, outcomes: Any, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     assert outcomes[name] == {"error": None, "lines": []}
-    with pytest.raises(SystemExit) as stop:
-        run_command(runs.command(name, tmp_path / "cpu", worker))
-    assert stop.value.code == 0
+    train_on_cpu(name, tmp_path, request.getfixturevalue("worker") if name == "workers" else "none")
     assert figures(folder / name) == figures(tmp_path / "cpu")
     assert torch.equal(weights(folder / name), weights(tmp_path / "cpu"))
 
 
-def test_rows_without_padding_on_a_device_have_the_figures_of_padded_ones(folder: Path, outcomes: Any) -> None:
-    assert outcomes["padding-free"] == {"error": None, "lines": []}
-    free, padded = figures(folder / "padding-free"), figures(folder / "chunked")
-    for name in ("1 loss", "1 grad_norm", "1 entropy", "2 loss", "2 grad_norm"):
-        assert free[name] == pytest.approx(padded[name], rel=1e-3)
-    assert free["1 packing/padding"] == 0.0
-    assert (weights(folder / "padding-free") - weights(folder / "chunked")).abs().max() < 1e-5
+@pytest.mark.parametrize("name", ["padding-free"])
+def test_rows_without_padding_on_a_device_have_the_figures_of_padded_ones(
+    name: str, folder: Path, outcomes: Any, tmp_path: Path
+) -> None:
+    assert outcomes[name] == {"error": None, "lines": []}
+    train_on_cpu(name, tmp_path)
+    free, padded = figures(folder / name), figures(tmp_path / "cpu")
+    for figure in ("1 loss", "1 grad_norm", "1 entropy", "2 loss", "2 grad_norm"):
+        assert free[figure] == pytest.approx(padded[figure], rel=1e-3)
+    assert free["1 packing/padding"] == 0.0 < padded["1 packing/padding"]
+    assert (weights(folder / name) - weights(tmp_path / "cpu")).abs().max() < 1e-5
 
 
-def test_a_run_on_a_device_goes_on_from_its_checkpoint_to_the_same_end(folder: Path, outcomes: Any) -> None:
-    assert outcomes["resumed"] == {"error": None, "lines": []}
-    assert figures(folder / "resumed") == figures(folder / "packed")
-    assert torch.equal(weights(folder / "resumed"), weights(folder / "packed"))
+@pytest.mark.parametrize("name", some([runs.RESUMED], []))
+def test_a_run_on_a_device_goes_on_from_its_checkpoint_to_the_same_end(name: str, folder: Path, outcomes: Any) -> None:
+    assert outcomes[name] == {"error": None, "lines": []}
+    assert figures(folder / name) == figures(folder / "packed")
+    assert torch.equal(weights(folder / name), weights(folder / "packed"))
 
 
-@pytest.mark.parametrize("fault", runs.FAULTY)
-def test_a_planted_fault_is_caught_at_its_line(fault: str, outcomes: Any) -> None:
-    found = outcomes[fault]
+@pytest.mark.parametrize("name", some(runs.FAULTY, ["seeds on the CPU"]))
+def test_a_planted_fault_is_caught_at_its_line(name: str, outcomes: Any) -> None:
+    found = outcomes[name]
     assert found["error"].startswith(("Refused: ", "TypeError: can't convert cuda:0"))
-    assert any(CAUGHT[fault] in line for line in found["lines"])
+    assert any(CAUGHT[name] in line for line in found["lines"])
 
 
-def test_of_two_devices_a_run_without_a_launcher_takes_one(outcomes: Any) -> None:
-    assert outcomes["two devices"] == {"error": None, "lines": []}
+@pytest.mark.parametrize("name", some([runs.TWO], []))
+def test_of_two_devices_a_run_without_a_launcher_takes_one(name: str, outcomes: Any) -> None:
+    assert outcomes[name] == {"error": None, "lines": []}
