@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-vllm vllm-cpu lint docs bench clean
+.PHONY: demo test test-all test-vllm vllm-cpu lint docs bench bench-check clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,6 +44,11 @@ docs: $(VENV)/installed
 
 bench: $(VENV)/installed
 	for script in experiments/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m experiments.benchmarks._summary
+
+# The same elsewhere: fails where a ratio is over a fifth below the committed one.
+bench-check: $(VENV)/installed
+	$(BIN)/python -m experiments.benchmarks._summary --check
 
 clean:
 	rm -rf $(VENV) runs

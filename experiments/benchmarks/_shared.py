@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-RESULTS = Path(__file__).with_name("results")
+FOLDER = Path(__file__).parent
+RESULTS = Path(os.environ.get("LENGTHWISE_BENCHMARKS") or FOLDER / "results")
+"""Where tables are written: the committed ones, unless they are to be compared with them."""
 
 
 def surroundings() -> dict[str, Any]:
-    """Machine and versions, as every result names them."""
+    """Machine, date and versions, as every result names them."""
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} thread",
         "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
     }

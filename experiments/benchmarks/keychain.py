@@ -34,8 +34,8 @@ from data_synth.packing import Shelf
 from data_synth.settings import Settings, Task
 from data_synth.shards import generate, make_plan, write_shard
 from data_synth.tokens import Tokenizer
+from experiments.benchmarks._shared import RESULTS
 
-RESULTS = Path(__file__).with_name("results")
 SHARDS = 4
 CASES: tuple[tuple[Task, str, int, int], ...] = (
     ("keychain", "phantom", 16_384, 64),

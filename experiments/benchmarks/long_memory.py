@@ -30,10 +30,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from trl.kernels import ChunkedLogProbFunction
 from trl.trainer.utils import add_fused_lm_head, entropy_from_logits, selective_log_softmax
 
+from experiments.benchmarks._shared import RESULTS, surroundings
 from rl.run.processes import die_with_parent
 from rl.updates.chunked import chunk_sequence
 
-RESULTS = Path(__file__).with_name("results")
 PROMPT, CHUNK, LONG = 32, 256, 8192
 CHUNKED, STOCK, TILED, WHOLE, PLAIN = "sequence chunks", "checkpointing", "small tiles", "whole logits", "plain"
 WAYS = {
@@ -167,6 +167,7 @@ def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
         "line": {way: dict(zip(("mb_at_0", "mb_a_token"), line(r), strict=True)) for way, r in rows.items() if r[1:]},
         "measured": rows,
         "chunk": CHUNK,
+        "date": surroundings()["date"],
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 2 threads",
         "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
     }

@@ -149,7 +149,7 @@ def main() -> None:
         "ratio": table["right, answer only"]["ratio"],
         "completions_per_second": table,
         "turns": TURNS,
-        "machine": surroundings()["machine"],
+        **{name: surroundings()[name] for name in ("date", "machine")},
         "versions": {name: version(name) for name in ("math-verify", "latex2sympy2_extended", "sympy", "trl")},
     }
     lines = [

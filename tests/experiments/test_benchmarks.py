@@ -1,5 +1,10 @@
 """What benchmarks count, of a small case of each: seconds are nobody's business here."""
 
+import json
+from pathlib import Path
+
+from experiments.benchmarks._shared import RESULTS
+from experiments.benchmarks._summary import fallen, page
 from experiments.benchmarks.optimizer_step import Case, Shape, measure
 
 
@@ -16,3 +21,22 @@ def test_all_sides_of_the_optimiser_step_train_on_the_rollouts_that_were_given()
     assert shape.flops(1, 0, 0) == 6 * (512 + 256 + 1152)
     assert shape.flops(0, 1, 0) == 192
     assert shape.flops(0, 0, 1) == 6 * 16 * 400
+
+
+def test_the_summary_is_that_of_the_committed_tables() -> None:
+    assert (RESULTS / "SUMMARY.md").read_text().splitlines() == page(RESULTS)
+
+
+def test_a_ratio_that_fell_by_over_a_fifth_is_named_and_one_that_is_gone_too(tmp_path: Path) -> None:
+    for folder, verifier, rollouts in (("before", 10.0, 3.0), ("little", 8.1, 3.5), ("much", 7.9, None)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "verifier.json").write_text(json.dumps({"ratio": verifier}))
+        if rollouts is not None:
+            (tmp_path / folder / "rollouts.json").write_text(json.dumps({"ratio": rollouts}))
+    both = ["verifier", "rollouts"]
+    assert fallen(tmp_path / "before", tmp_path / "little", both) == []
+    assert fallen(tmp_path / "before", tmp_path / "much", both) == [
+        "rollouts of the demo model, to transformers.generate: nothing, was 3.00",
+        "verdicts on right answers, to math-verify: 7.90, was 10.00",
+    ]
+    assert fallen(tmp_path / "before", tmp_path / "much", ["answers"]) == []
