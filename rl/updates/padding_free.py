@@ -65,7 +65,8 @@ class EndToEnd:
     def back(self, values: Tensor) -> Tensor:
         """(1, T) values that stand at the token before the one they are of, to the (B, keep) they are of."""
         before = slice(-self.keep - 1, -1)
-        return values[0][self.place[:, before]].masked_fill(~self.mask[:, before], 0.0)
+        places = self.place[:, before]
+        return values[0].index_select(0, places.flatten()).view_as(places).masked_fill(~self.mask[:, before], 0.0)
 
 
 def end_to_end(ids: Tensor, mask: Tensor, keep: int, shared: bool = False) -> EndToEnd:

@@ -62,7 +62,7 @@ def attend(
     q, k, v = (each[0].transpose(0, 1).to(_computed_in(each)).contiguous() for each in (query, key, value))
     rows: tuple[Any, ...] = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
     if key_places is not None:
-        k, v = k[key_places], v[key_places]
+        k, v = k.index_select(0, key_places), v.index_select(0, key_places)
         rows = (cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k)
     run: Callable[..., Any] = varlen_attn if q.is_cuda and q.dtype in HALF else by_rows
     window = (-1, 0) if sliding_window is None else (sliding_window - 1, 0)

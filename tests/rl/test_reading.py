@@ -19,6 +19,6 @@ def test_texts_of_a_table_that_are_not_utf_8_are_refused_by_whoever_reads_it(tmp
     with pytest.raises(UserError, match=r"cannot read .*odd\.parquet: .*UTF8"):
         table_of(file)
     with pytest.raises(UserError, match=r"cannot read .*odd\.parquet: .*utf-8"):
-        _file_rows(file)
+        list(_file_rows(file))
     with pytest.raises(SynthError, match=r"cannot read .*odd\.parquet on from row 0: .*utf-8"):
         list(_table(file))
