@@ -25,6 +25,9 @@ INDEXING = {aten.index, aten._unsafe_index, aten.index_put, aten.index_put_, ate
 SCALARS = {aten.fill, aten.fill_, aten.masked_fill, aten.masked_fill_, aten.index_put, aten.index_put_}
 """Those that take one number from the CPU; operations element by element do too, by their tag."""
 
+ADDED_TO = {aten.index_add, aten.index_put}
+"""Those by which the gradient of an index is added to zeros that torch makes below Python, there on the true device."""
+
 
 class Refused(RuntimeError):
     """CUDA would refuse it."""
@@ -125,6 +128,8 @@ def _judge(func: Any, args: Any, kwargs: dict[str, Any]) -> None:
     given = (args[0], *args[2:]) if packet in INDEXING and isinstance(args[0], OnCuda) else args
     for place, tensor in _on_cpu(given, kwargs):
         written = place == 0 and func._schema.is_mutable
+        if place == 0 and packet in ADDED_TO and torch._C._current_autograd_node() is not None:
+            continue
         if tensor.dim() or written or not _takes_numbers(func):
             raise Refused(
                 f"{func}: expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"

@@ -91,7 +91,7 @@ def train_on_cpu(name: str, folder: Path, worker: str = "none") -> None:
     assert stop.value.code == 0
 
 
-@pytest.mark.parametrize("name", some([name for name in runs.RUNS if name != "padding-free"], []))
+@pytest.mark.parametrize("name", [name for name in runs.RUNS if name != "padding-free"])
 def test_a_run_on_a_device_has_the_figures_of_one_on_the_cpu(
     name: str, folder: Path, outcomes: Any, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def assert_each_rollout_once(run: RunFolder, rounds: int) -> None:
         assert set(Counter(row["problem_id"] for row in rows).values()) == {4}
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_mid_round_costs_no_rollout_and_serves_again(
     few: list[str], workers: list[Worker], tmp_path: Path
 ) -> None:
