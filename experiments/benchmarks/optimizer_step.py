@@ -108,8 +108,8 @@ def cases() -> list[Case]:
     draw = random.Random(0)
     tail = [min(CAP, max(1, round(256 * 2.718281828 ** draw.gauss(0, 1)))) for _ in range(64)]
     return [
-        Case("uniform", SMALL, [256] * 64, 8, 0, 2048, 5),
-        Case("long tail", SMALL, tail, 4, 0, 2048, 3),
+        Case("uniform", SMALL, [256] * 64, 8, 0, 2048, 2),
+        Case("long tail", SMALL, tail, 4, 0, 2048, 1),
         Case("long prompts", SMALL, [112] * 16, 2, 440, 2304, 3),
         Case("135M, long tail", SMOLLM, [min(512, length // 2 + 1) for length in tail[:16]], 2, 0, 2048, 1),
         Case("135M, long prompts", SMOLLM, [48] * 8, 1, 180, 2304, 1),
