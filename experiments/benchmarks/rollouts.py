@@ -102,9 +102,8 @@ def smollm() -> LlamaForCausalLM:
     return LlamaForCausalLM(LlamaConfig(**shape, **heads, tie_word_embeddings=True)).eval()
 
 
-def of_a_real_shape() -> dict[str, dict[str, float]]:
+def of_a_real_shape(model: LlamaForCausalLM) -> dict[str, dict[str, float]]:
     """The sides' medians where every prompt gets `LONG` tokens."""
-    model = smollm()
     prompts = [[7 + place] * PROMPT for place in range(ROWS)]
 
     def ours(turn: int) -> list[int]:
@@ -128,9 +127,11 @@ def of_a_real_shape() -> dict[str, dict[str, float]]:
     return {name: medians(rows) for name, rows in interleaved(turns, LONG_TURNS).items()}
 
 
-def limit() -> float:
+def limit(model: LlamaForCausalLM) -> float:
     """Seconds that `of_a_real_shape` takes at least."""
-    parameters, layers, hidden, keys = 134_515_008, 30, 576, 3 * 64
+    shape, parameters = model.config, sum(parameter.numel() for parameter in model.parameters())
+    layers, hidden = shape.num_hidden_layers, shape.hidden_size
+    keys = hidden * shape.num_key_value_heads // shape.num_attention_heads
     source, target = torch.empty(1 << 26), torch.empty(1 << 26)
     copies = []
     for _ in range(5):
@@ -148,7 +149,8 @@ def limit() -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    large, least = of_a_real_shape(), limit()
+    model = smollm()
+    large, least = of_a_real_shape(model), limit(model)
     faster = min(side["cpu_seconds"] for name, side in large.items() if name != OURS)
     found = {places: measure(places) for places in PLACES}
     ratios = {places: row[THEIRS]["cpu_seconds"] / row[OURS]["cpu_seconds"] for places, row in found.items()}

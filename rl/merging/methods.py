@@ -34,7 +34,7 @@ class Method(Protocol):
     def pieces(self, name: str) -> Iterator[Piece]:
         """A tensor's pieces in order, each as a call that makes it.
 
-        All reading is done before the call, so that another thread can go on with it meanwhile. Floatss
+        All reading is done before the call, so that another thread can go on with it meanwhile. Tensors
         must be asked for and pieces made in the order of the base's names.
         """
 

@@ -64,9 +64,10 @@ def attend(
 ) -> tuple[Tensor, None]:
     """(B, H, new, D) queries, (B, H / group, W, D) keys and values to (B, new, H, D).
 
-    SDPA as transformers has it, but on a CPU without copies of keys that heads share.
+    SDPA as transformers has it, but on a CPU without copies of keys that heads share, where there is no gradient.
     """
-    if not query.is_cpu or key.size(1) == query.size(1) or position_bias is not None or dropout:
+    usual = not query.is_cpu or query.requires_grad or key.size(1) == query.size(1)
+    if usual or position_bias is not None or dropout:
         more = {"scaling": scaling, "dropout": dropout, "position_bias": position_bias, **others}
         return sdpa_attention_forward(module, query, key, value, attention_mask, **more)  # type: ignore[no-any-return]
     causal = attention_mask is None and query.size(2) > 1 and getattr(module, "is_causal", True)

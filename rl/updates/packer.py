@@ -80,8 +80,8 @@ class Packer:
     def _layout(self, examples: Sequence[Example], stay: Sequence[int], sizes: Sequence[Size]) -> Layout:
         if not self.shares:
             return PADDED if self.padded else FLAT
-        known: dict[tuple[int, ...], int] = {}
-        prompts = [known.setdefault(tuple(e.prompt_ids), len(known)) for e in examples]
+        # Equal prompts of a round are one list, as `rl.prompts.Known` gives them.
+        prompts = [id(example.prompt_ids) for example in examples]
         shared = Layout(padded=False, prompts=prompts)
         together = sorted(stay, key=prompts.__getitem__)
         worth = shared.tokens(together, sizes) <= WORTH * FLAT.tokens(together, sizes)

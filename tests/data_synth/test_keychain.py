@@ -19,7 +19,8 @@ from data_synth.packing import Shelf
 from data_synth.settings import Settings
 from data_synth.shards import Report, make_plan, rows
 from data_synth.text import normalised
-from data_synth.tokens import Tokenizer, load_tokenizer
+from data_synth.tokens import load_tokenizer
+from experiments.benchmarks.keychain import Counting
 
 
 def test_the_chain_leads_from_the_start_key_in_as_many_lookups_as_hops_to_the_question() -> None:
@@ -229,18 +230,6 @@ def test_answerable_distractors_take_as_many_documents_as_the_true_question() ->
         assert hops(row["question"]) == len(row["gold_docs"])
         alike = [d for d in row["distractors"] if d["answerable"] and hops(d["question"]) == hops(row["question"])]
         assert len(alike) >= 7
-
-
-class Counting:
-    """A tokenizer that keeps how many tokens it has counted."""
-
-    def __init__(self, inner: Tokenizer) -> None:
-        self.inner, self.name, self.fingerprint, self.given = inner, inner.name, inner.fingerprint, 0
-
-    def count(self, text: str) -> int:
-        found = self.inner.count(text)
-        self.given += found
-        return found
 
 
 def test_a_shard_has_little_more_counted_than_its_own_text() -> None:

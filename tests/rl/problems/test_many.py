@@ -1,6 +1,7 @@
 """A million problems: what is done for each, and what is held of a file."""
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -60,4 +61,5 @@ turns = st.lists(st.dictionaries(st.sampled_from(["role", "content", "name"]), s
 
 @given(st.text() | turns, st.text())
 def test_an_identity_is_the_json_of_prompt_and_answer(prompt: Prompt, answer: str) -> None:
-    assert prompts._identity(prompt, answer) == json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([prompt, answer], sort_keys=True, ensure_ascii=False)
+    assert prompts.problem_id(prompt, answer) == blake2b(text.encode(), digest_size=8).hexdigest()

@@ -86,8 +86,9 @@ def test_rows_end_to_end_give_the_log_probs_and_gradients_of_padded_rows(
 
     padded, theirs = run(end_to_end=False)
     varlen.use(model)
-    again, _ = run(end_to_end=False)  # whatever is no row end to end is SDPA
+    again, unchanged = run(end_to_end=False)  # whatever is no row end to end is SDPA
     assert torch.equal(again, padded)
+    assert all(torch.equal(one, other) for one, other in zip(unchanged, theirs, strict=True))
     for shared in (True, False):
         found, ours = run(end_to_end=True, shared=shared)
         torch.testing.assert_close(found, padded, rtol=1e-9, atol=1e-9)
