@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -33,6 +33,29 @@ class ProblemBudget(Protocol):
 
     def for_problem(self, step: int, problem_id: str) -> int:
         """The problem's budget in tokens, at most `maximum`."""
+        ...
+
+
+class Parts(NamedTuple):
+    """Tokens of thinking, its end counted, and of the answer after it."""
+
+    thinking: int
+    answer: int
+
+
+@runtime_checkable
+class SplitBudget(Protocol):
+    """A schedule that gives thinking and answer budgets of their own; `at` gives their sum."""
+
+    closing: str | None
+    """Text that closes thinking which has used up its own; None: its end alone."""
+    end: str | None
+    """Text that ends thinking; None: the tokenizer's own."""
+    trains_closing: bool
+    """Whether the closing is in the loss."""
+
+    def split(self, step: int, problem_id: str) -> Parts:
+        """The budgets of a problem's rollouts, at most `maximum` together."""
         ...
 
 

@@ -5,9 +5,21 @@ file, and `history.py` what they remember of a problem.
 """
 
 from rewards.history import History, HistoryView
-from rewards.types import Group, GroupOnly, LengthReward, Monitor, Observer, Problem, Rollout, Termed, Verdict
+from rewards.types import (
+    BatchReward,
+    Group,
+    GroupOnly,
+    LengthReward,
+    Monitor,
+    Observer,
+    Problem,
+    Rollout,
+    Termed,
+    Verdict,
+)
 
 __all__ = [
+    "BatchReward",
     "Group",
     "GroupOnly",
     "History",

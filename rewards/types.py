@@ -12,6 +12,11 @@ from rewards.thinking import read
 
 Prompt = str | list[dict[str, str]]
 """A plain text, or chat messages with `role` and `content`."""
+Stop = Literal["eos", "length", "closed", "edited"]
+"""How a rollout ended: by itself, cut at its budget, by itself after its thinking was closed by force, or cut later by
+an edit."""
+Spans = tuple[tuple[int, int], ...]
+"""Some of a rollout's tokens: from each first place to before its second, rising."""
 
 
 class Verdict(StrEnum):
@@ -57,7 +62,7 @@ class Rollout:
     problem_id: str
     length: int
     """Completion tokens, EOS counted."""
-    stop: Literal["eos", "length"]
+    stop: Stop
     budget: int | None
     """The token cap that was in force; of a logged rollout, None where nobody wrote it down."""
     verdict: Verdict
@@ -75,6 +80,25 @@ class Rollout:
     """The optimiser step whose weights sampled it; of a logged rollout, None."""
     lead: str = ""
     """What the prompt had begun of the thinking; see `rewards.thinking`."""
+    thinking: int = 0
+    """Tokens up to the end of thinking and with it; all of them where thinking began and did not end."""
+    forced: Spans = ()
+    """Tokens that the model did not sample: a prefix, a closing."""
+    masked: Spans = ()
+    """Tokens that are not in the loss: those that were forced, unless a method trains them."""
+    variant: str = ""
+    """Which of the variants it is that its group was asked in; see `curricula.asking`."""
+    prompt: Prompt | None = None
+    """What it was asked, where that is not its problem's prompt."""
+    root: int | None = None
+    """The place in its group of the rollout that it branched from; see `rewards.edits`."""
+    branched: int = 0
+    """Tokens that it shares with that rollout."""
+
+    @property
+    def answer(self) -> int:
+        """Tokens after the end of thinking."""
+        return self.length - self.thinking
 
     @property
     def read(self) -> str:
@@ -111,10 +135,25 @@ Values = list[float | None]
 class LengthReward(Protocol):
     """A reward plug-in: a whole group and the history in, one number a rollout out.
 
-    None means "not judged": the rollout is left out of every statistic and gets no advantage.
+    None means "not judged": the rollout is left out of every statistic and gets no advantage. One whose call takes a
+    further argument `step` is given the optimiser step that the round begins with.
     """
 
     name: str
+
+    def __call__(self, group: Group, history: HistoryView) -> Values: ...
+
+
+@runtime_checkable
+class BatchReward(Protocol):
+    """A reward that needs all groups of a batch: what trains, once dynamic sampling has filled it.
+
+    Called for a single group, it scores that group as a batch.
+    """
+
+    name: str
+
+    def batch(self, groups: Sequence[Group], history: HistoryView) -> list[Values]: ...
 
     def __call__(self, group: Group, history: HistoryView) -> Values: ...
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
+from rewards.types import Spans, Stop
 from rl.errors import UserError
 
 
@@ -23,14 +24,30 @@ class Sampling:
     min_p: float | None = None
 
 
+End = tuple[tuple[int, ...], ...]
+"""The end of thinking in token ids: at each of its places, the ids that may stand there."""
+
+
+class Thinking(NamedTuple):
+    """Budgets of their own for thinking and answer."""
+
+    budget: int
+    """Tokens of thinking, its end counted, and a prefix; where it has used them up, it is closed by force."""
+    answer: int
+    """Tokens after the end, or after the closing."""
+    end: End
+    closing: tuple[int, ...]
+    """Token ids that are forced, in the budget of neither."""
+
+
 @dataclass(frozen=True)
 class Ask:
-    """One rollout to be sampled. What is drawn for it is a function of its `seed` and its prompt."""
+    """One rollout to be sampled. What is drawn for it is a function of its `seed`, its prompt and its prefix."""
 
     prompt: Sequence[int]
     """Token ids."""
     budget: int
-    """Tokens at which it is stopped."""
+    """Tokens at which it is stopped, those that are forced counted."""
     seed: int
     """Of its own random stream, 62 bits."""
     sampling: Sampling = Sampling()
@@ -38,6 +55,12 @@ class Ask:
     """Token ids that end it."""
     logprobs: bool = False
     """Whether the log-prob of each token is wanted."""
+    prefix: Sequence[int] = ()
+    """Token ids that its completion begins with, fewer than its budget."""
+    thinking: Thinking | None = None
+    """Where thinking and answer have budgets of their own; together with the closing, `budget`."""
+    place: int = 0
+    """The number of its stream that its first token is drawn by: of a rollout that goes on, how many there were."""
 
     @staticmethod
     def each(
@@ -58,11 +81,13 @@ class Ask:
 
 @dataclass(frozen=True)
 class Completion:
-    """What the engine sampled for an ask; EOS, where there is one, is the last id."""
+    """What the engine sampled for an ask, what was forced included; EOS, where there is one, is the last id."""
 
     token_ids: Sequence[int]
-    stop: Literal["eos", "length"]
+    stop: Stop
     logprobs: Sequence[float] = ()
-    """Of each token as it was drawn, in nats; empty unless asked for."""
+    """Of each token as it was drawn, in nats, NaN where it was forced; empty unless asked for."""
     weight_version: int | None = None
     """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""
+    forced: Spans = ()
+    """Tokens that were not sampled."""

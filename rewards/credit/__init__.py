@@ -1,0 +1,26 @@
+"""Which tokens of a rollout earned its advantage. One method a file.
+
+A weight a token would not do: some methods credit tokens of a rollout whose own advantage is 0, or standardise across
+the group at each place. So a method is given the advantages, and says what each token's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from rewards.types import Group
+
+
+@runtime_checkable
+class TokenCredit(Protocol):
+    """A token credit plug-in."""
+
+    name: str
+
+    def credit(self, group: Group, advantages: Sequence[float]) -> list[Sequence[float] | None]:
+        """For each rollout, given its advantage, that of each of its tokens; None: the same for all of them.
+
+        `group` is as it was scored, edits made. A rollout that nobody could judge keeps advantage 0.
+        """
+        ...
