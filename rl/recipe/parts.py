@@ -223,6 +223,13 @@ class Recipe:
     """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `none`, or your own as `file.py:name`."""
+    asking: Plugin | None = None
+    """What differs within a group: `adapt-think`, `hbpo`, or your own as `file.py:name`."""
+    edits: list[Plugin] = field(default_factory=list)
+    """What is done to judged groups before they are scored, one after the other: `dot`, `lc-r1`, `qlpo`, `s-grpo`,
+    `mask-long-correct`, or your own."""
+    credit: Plugin | None = None
+    """Which tokens of a rollout earned its advantage: `brpo`, `decs`, `lc-r1`, `thinkless`, or your own."""
     batch: BatchPart | None = None
     lora: LoraPart | None = None
     """Train an adapter instead of the whole model."""
@@ -238,10 +245,11 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """The recipe as it would stand in a YAML file, defaults written out."""
         plain = dataclasses.asdict(self)
-        for part in ("budget", "verifier", "advantage"):
-            plain[part] = _spread(plain[part])
+        for part in ("budget", "verifier", "advantage", "asking", "credit"):
+            plain[part] = plain[part] and _spread(plain[part])
         plain["data"]["order"] = _spread(plain["data"]["order"])
-        plain["rewards"] = [_spread(reward) for reward in plain["rewards"]]
+        for parts in ("rewards", "edits"):
+            plain[parts] = [_spread(each) for each in plain[parts]]
         return plain
 
     def to_yaml(self) -> str:

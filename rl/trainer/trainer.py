@@ -32,6 +32,8 @@ from trl import GRPOTrainer
 
 from curricula import BudgetSchedule, ProblemOrder
 from rewards import LengthReward, Problem
+from rewards.credit import TokenCredit
+from rewards.edits import Edit
 from rewards.types import Prompt
 from rewards.verifier import Isolated, Verifier
 from rl.folders import checkpoints
@@ -61,8 +63,9 @@ class LengthGRPOTrainer(GRPOTrainer):
 
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards, weighted by
     `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the controllers of rewards that have
-    one; finished rounds go to `on_round`, if given; `engine` samples, by default from the trainer's own model. The
-    state of all parts is part of each checkpoint.
+    one; finished rounds go to `on_round`, if given; `engine` samples, by default from the trainer's own model. `edits`
+    change judged groups, `credit` says which tokens earned an advantage. The state of all parts is part of each
+    checkpoint.
     """
 
     _name = "Lengthwise GRPO"
@@ -82,6 +85,8 @@ class LengthGRPOTrainer(GRPOTrainer):
         on_round: Callable[[Round], None] | None = None,
         callbacks: list[TrainerCallback] | None = None,
         engine: Engine | None = None,
+        edits: Sequence[Edit] = (),
+        credit: TokenCredit | None = None,
         **kwargs: Any,
     ) -> None:
         args.require_problems(len(problems), "train")
@@ -110,7 +115,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
         self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
-        self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor)
+        self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor, edits, credit)
         self.teller = Teller(self, args, on_round)
         packs = args.tokens_per_micro_batch is not None
         self.updates: PlainUpdates | PackedUpdates = PackedUpdates(self) if packs else PlainUpdates()
