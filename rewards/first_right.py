@@ -15,6 +15,7 @@ from rewards.verifier.reading import Reading
 _SENTENCE = re.compile(r"[^\n.!?]*(?:[.!?](?!\s|$)[^\n.!?]*)*(?:[.!?]+|\n|$)\s*")
 _EQUATION = re.compile(r"=\s*\$?\s*(-?\s*[^\s=,;$]+)")
 _BOXED = Reading(("box", "line"), "ignored", strict=False)
+_STOPS = ".!?)\\"
 _MARKS = re.compile(r"boxed|fbox|answer", re.IGNORECASE)
 
 
@@ -32,8 +33,8 @@ def first_right(thought: str, golds: Sequence[str], question: str = "") -> int |
 def _says(sentence: str, gold: str, by_equation: bool) -> bool:
     if _MARKS.search(sentence):
         answer, _ = _BOXED.find(sentence)
-        if answer and compare(gold, answer):
+        if answer and (compare(gold, answer) or compare(gold, answer.rstrip(_STOPS))):
             return True
     if not by_equation or "=" not in sentence:
         return False
-    return any(compare(gold, value.rstrip(".!?)\\")) for value in _EQUATION.findall(sentence))
+    return any(compare(gold, value.rstrip(_STOPS)) for value in _EQUATION.findall(sentence))

@@ -51,9 +51,10 @@ class Brpo:
         changes: list[Change] = []
         for place, whole in enumerate(group.rollouts):
             changes.append(Keep(place))
-            over = whole.thinking if whole.answer else whole.length  # the end of thinking is its last token
+            ended = whole.thinking > 0 and whole.answer > 0
+            over = whole.thinking if ended else whole.length  # the end of thinking is its last token
             for length in self.lengths:
-                closed = length >= over and whole.answer > 0
+                closed = ended and length >= over
                 at, text = (over, SUMMARY) if closed else (min(length, over), CUT + SUMMARY)
                 changes += [Branch(place, at, text, self.tokens)] * self.summaries
         return changes
