@@ -30,7 +30,7 @@ from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
-from rl.rounds.scoring import require_monitor
+from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
@@ -137,6 +137,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     if recipe.data.probe and (config.top_k or config.min_p is not None):
         raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, recipe.data.monitor is not None)
+    refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     return Resolved(recipe, config, rewards, budgets, order, verifier)
 
