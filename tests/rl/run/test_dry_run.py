@@ -110,7 +110,9 @@ def test_a_function_that_nobody_can_call_is_refused_before_a_model_is_loaded(
 
 def test_groups_cannot_be_chosen_by_a_reward_that_looks_at_the_batch_that_they_make() -> None:
     chosen = ["sampling={dynamic: true, filter_on: shaped}", "rewards=[{name: auto-think}]", "model=nobody/nothing"]
-    with pytest.raises(UserError, match="reward 'auto-think' looks at the whole batch, .*; set sampling.filter_on: raw"):
+    with pytest.raises(
+        UserError, match=r"reward 'auto-think' looks at the whole batch, .*; set sampling.filter_on: raw"
+    ):
         dry_run("demo-grpo", chosen)
 
 
