@@ -42,7 +42,7 @@ from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
 from rl.rounds.budgets import Budgets
 from rl.rounds.editing import require_sizes
-from rl.rounds.scoring import require_monitor
+from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
@@ -155,6 +155,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     if recipe.data.probe and (config.top_k or config.min_p is not None):
         raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, recipe.data.monitor is not None)
+    refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     require_sizes(edits, budgets, config.num_generations)
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
