@@ -56,5 +56,5 @@ class ADlp:
         entry = history.get(self.name, PRICE)
         if entry is None or entry["step"] != step:
             entry = {"price": self.price(history), "right": 0, "judged": 0, "step": step}
-        right, judged = entry["right"] + len(group.correct()), entry["judged"] + judged
-        history.put(self.name, PRICE, {**entry, "right": right, "judged": judged})
+        counts = {"right": entry["right"] + len(group.correct()), "judged": entry["judged"] + judged}
+        history.put(self.name, PRICE, {**entry, **counts})
