@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from curricula import ProblemOrder
 from rewards import LengthReward
 from rewards.credit import TokenCredit
-from rewards.edits import Branching, Edit
+from rewards.edits import Branching, Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
@@ -40,6 +40,7 @@ from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
+from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.editing import require_sizes
 from rl.rounds.scoring import refuse_shaped_filter, require_monitor
@@ -101,6 +102,7 @@ class Prepared(Resolved):
     def warnings(self) -> list[str]:
         """What goes on nevertheless, though it is hardly meant."""
         found = [shared(self.eval, self.train) if self.eval else None]
+        found += [e.doubt(self.config.num_generations) for e in self.edits if isinstance(e, Doubtful)]
         found.append(unread(self.tokenizer, self.config.chat_template_kwargs))
         return [line for line in found if line]
 
@@ -185,6 +187,7 @@ def prepare(
     tokenizer = load_tokenizer(model, config.trust_remote_code)
     require_rows(settings, recipe.model)
     require_end(tokenizer)
+    forcing_of(tokenizer, resolved.budgets.schedule)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded
