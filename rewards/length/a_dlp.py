@@ -50,11 +50,11 @@ class ADlp:
 
     def observe(self, group: Group, history: History, step: int = 0) -> None:
         """Count this group into its round, which is told by its step; the round before it sets its price."""
-        judged = len(group.judged())
-        if not judged:
+        count = len(group.judged())
+        if not count:
             return
         entry = history.get(self.name, PRICE)
         if entry is None or entry["step"] != step:
             entry = {"price": self.price(history), "right": 0, "judged": 0, "step": step}
-        counts = {"right": entry["right"] + len(group.correct()), "judged": entry["judged"] + judged}
-        history.put(self.name, PRICE, {**entry, **counts})
+        right, judged = entry["right"] + len(group.correct()), entry["judged"] + count
+        history.put(self.name, PRICE, {**entry, "right": right, "judged": judged})
