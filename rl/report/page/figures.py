@@ -199,8 +199,8 @@ def parts(comparison: Comparison) -> Figure:
         "training",
         "parts",
         "Thinking, answers, and what was forced",
-        "Tokens up to the end of thinking, and after it; of them those that the model did not sample, which a prefix, a "
-        "closing or a branch put there; and how many rollouts were closed or cut.",
+        "Tokens up to the end of thinking, and after it; of them those that the model did not sample, which a prefix, "
+        "a closing or a branch put there; and how many rollouts were closed or cut.",
         "optimiser step",
         _drawn(_over_runs(comparison, name, *said) for name, said in named.items() if name in met),
     )
