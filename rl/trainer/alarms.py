@@ -86,7 +86,8 @@ def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[fl
     """How far the engine's log-probs lie from the trainer's old ones: the sum in nats, and the tokens compared.
 
     `batches` hold `completion_ids`, `completion_mask` and `old_per_token_logps`, (rows, tokens) each, in
-    any order. Only rollouts that this round sampled are compared: others came from other weights.
+    any order. Only rollouts that this round sampled are compared: others came from other weights. Of their tokens,
+    those are left out that were forced.
     """
     engine = _engine_logprobs(round_)
     total, tokens = 0.0, 0
@@ -99,8 +100,9 @@ def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[fl
         ):
             found = engine.get(_bytes(ids[mask]))
             if found is not None:
-                total += float((logps[mask] - found).abs().sum())
-                tokens += len(found)
+                sampled = ~found.isnan()
+                total += float((logps[mask] - found)[sampled].abs().sum())
+                tokens += int(sampled.sum())
     return total, tokens
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ from rl.trainer.telling import Teller
 from rl.trainer.unlogged import Unlogged
 from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
+from rl.updates import by_token
 from rl.updates.chunked import chunk_sequence
 from rl.updates.right_padded import right_padded
 
@@ -166,16 +167,20 @@ class LengthGRPOTrainer(GRPOTrainer):
         output: dict[str, Any] = super()._generate_and_score_completions(
             [{"prompt": prompt} for prompt in self._local(round_.prompts())]
         )
-        output["advantages"] = self._local(round_.advantages.to(output["advantages"]))
+        advantages, credits = self._local(round_.advantages.to(output["advantages"])), self._local(round_.each_credit())
+        output["advantages"] = by_token.advantages(advantages, credits, output["completion_ids"].size(1))
         self.teller.tell(round_, self.updates.end(output))
         return output
 
     def _generate(self, prompts: list[Any]) -> Any:
-        """TRL decodes completions for its table of them only."""
-        if self.log_completions:
-            return super()._generate(prompts)
-        with _undecoded(self.processing_class):
-            return super()._generate(prompts)
+        """TRL decodes completions for its table of them only, and is told which tokens are not in the loss."""
+        assert self._round is not None
+        with nullcontext() if self.log_completions else _undecoded(self.processing_class):
+            ids, completions, mask, *others = super()._generate(prompts)
+        rollouts = self._round.rollouts()
+        if any(rollout.masked for rollout in rollouts):
+            mask = [by_token.trained(rollout.length, rollout.masked) for rollout in self._local(rollouts)]
+        return ids, completions, mask, *others
 
     def _generate_single_turn(
         self, prompt_ids: Any, *args: Any, **kwargs: Any
