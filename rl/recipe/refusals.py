@@ -115,6 +115,21 @@ def require_token_credit(config: GRPOConfig) -> None:
     _refuse("credit", reasons)
 
 
+def require_unclipped(config: GRPOConfig, share: float) -> None:
+    """Refuse losses that KL-Cov's penalty is not of, and what clips or leaves out tokens. `share`: of the tokens."""
+    if not 0 < share <= 1:
+        raise UserError(f"kl_cov must be above 0 and at most 1, not {share}")
+    fitting = ("grpo", "bnpo", "dr_grpo", "dapo")
+    reasons = {
+        f"loss_type {config.loss_type}, only with {', '.join(fitting)}": config.loss_type not in fitting,
+        "importance_sampling_level sequence": config.importance_sampling_level == "sequence",
+        "delta, which clips": config.delta is not None,
+        "off_policy_mask_threshold": config.off_policy_mask_threshold is not None,
+        "top_entropy_quantile below 1": config.top_entropy_quantile < 1.0,
+    }
+    _refuse("kl_cov", reasons)
+
+
 def _refuse(setting: str, reasons: Mapping[str, bool]) -> None:
     for reason, holds in reasons.items():
         if holds:

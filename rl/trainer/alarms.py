@@ -187,10 +187,12 @@ def flat(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str 
 
 
 def idle_clipping(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
-    if config.epsilon_high in (None, config.epsilon) or config.round_steps > 1:
+    idle = None if config.epsilon_high in (None, config.epsilon) else f"epsilon_high {config.epsilon_high}"
+    idle = idle if config.kl_cov is None else f"kl_cov {config.kl_cov}"
+    if idle is None or config.round_steps > 1:
         return None
     return (
-        f"epsilon_high {config.epsilon_high} cannot act: a round makes one update, so every importance ratio is 1; "
+        f"{idle} cannot act: a round makes one update, so every importance ratio is 1; "
         "make several of it (`batch.updates`, or `trainer.steps_per_generation` above gradient_accumulation_steps)"
     )
 

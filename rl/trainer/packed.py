@@ -66,7 +66,7 @@ class PackedUpdates:
             loss_type=trainer.loss_type,
             per_device=args.per_device_train_batch_size,
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
-            everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
+            everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled or args.kl_cov is not None,
             padded=not padding_free.supports(trainer.model, accelerator.device),
             shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
             pad_id=trainer._tokenizer.pad_token_id,

@@ -54,6 +54,7 @@ from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
 from rl.updates import by_token
 from rl.updates.chunked import chunk_sequence
+from rl.updates.kl_cov import KlCov
 from rl.updates.right_padded import right_padded
 
 
@@ -110,6 +111,9 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.reward_func_names = [reward.name for reward in rewards]
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
+        self.kl_cov = None if args.kl_cov is None else KlCov(args.kl_cov, args.kl_cov_coef)
+        if self.kl_cov is not None:
+            self.epsilon_low = self.epsilon_high = math.inf
         self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
         self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor)
         self.teller = Teller(self, args, on_round)
@@ -215,13 +219,17 @@ class LengthGRPOTrainer(GRPOTrainer):
     # Its updates ---------------------------------------------------------------------------------
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        return self.updates.loss(super()._compute_loss, model, inputs)
+        theirs = super()._compute_loss
+        return self.updates.loss(theirs if self.kl_cov is None else partial(self.kl_cov.loss, theirs), model, inputs)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         theirs = super()._get_per_token_logps_and_entropies
         if shifts(self.model.config):
             theirs = partial(right_padded, theirs)
-        return self.updates.log_probs(theirs, model, *args, **kwargs)
+        found = self.updates.log_probs(theirs, model, *args, **kwargs)
+        if self.kl_cov is not None:
+            self.kl_cov.see(found[0])
+        return found
 
     # Its checkpoint, and going on from one -------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Packer:
     by_cell: bool
     """Keep to TRL's micro-batches: for a loss that divides by what is in one of them."""
     everyone: bool
-    """Rollouts without advantage have a gradient too: of a KL term or an entropy bonus."""
+    """Rollouts without advantage have a gradient too: of a KL term, an entropy bonus, KL-Cov."""
     padded: bool
     """Rows can be padded; else they lie end to end always."""
     shares: bool

@@ -96,6 +96,7 @@ def test_nearly_all_groups_without_variance_is_said_once_enough_were_seen() -> N
     ("settings", "reward", "remedy"),
     [
         ({"steps_per_generation": 1, "epsilon_high": 0.28}, "correct", "batch.updates"),
+        ({"steps_per_generation": 1, "kl_cov": 0.002}, "correct", "kl_cov 0.002 cannot act"),
         ({"mask_truncated_completions": True}, "correct", "remove trainer.mask_truncated_completions"),
         ({"mask_truncated_completions": True, "truncated": "judge"}, "truncation", "no truncation reward"),
         ({"correct_rollouts": True, "vllm_importance_sampling_mode": "sequence_mask"}, "correct", "to token_truncate"),
