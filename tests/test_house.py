@@ -21,7 +21,7 @@ FORBIDDEN = {
     "rl": {"experiments"},
     "experiments": set[str](),
 }
-LARGER = {"rewards/length", "rewards/verifier", "data_synth", "data_synth/check"}
+LARGER = {"rewards/length", "rl/credit", "rewards/verifier", "data_synth", "data_synth/check"}
 """Folders of one method, verifier, task or check a file."""
 
 

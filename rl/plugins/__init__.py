@@ -12,7 +12,7 @@ from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
 from rl.plugins.guard import bounded, guarded, in_time
 from rl.plugins.load import load_asking, load_budget, load_credit, load_edit, load_order, load_reward, load_verifier
-from rl.plugins.rewards import OneTerm, number, score_one, unguarded
+from rl.plugins.rewards import OneTerm, is_batch, number, score_one, score_together, step_for, unguarded
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "function_values",
     "guarded",
     "in_time",
+    "is_batch",
     "judge",
     "judge_problems",
     "load_asking",
@@ -39,5 +40,7 @@ __all__ = [
     "raw_reward",
     "readable",
     "score_one",
+    "score_together",
+    "step_for",
     "unguarded",
 ]

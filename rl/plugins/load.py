@@ -20,7 +20,7 @@ from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, find
 from rl.plugins.functions import FunctionReward
-from rl.plugins.rewards import OneTerm
+from rl.plugins.rewards import OneTerm, step_for
 
 
 def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:
@@ -44,7 +44,7 @@ def _as_reward(found: Any, name: str) -> LengthReward:
     try:
         if not isinstance(found, LengthReward) or TRL_PARAMETERS & set(inspect.signature(found).parameters):
             return FunctionReward(found, name.rpartition(":")[2])
-        inspect.signature(found).bind("group", "history")
+        inspect.signature(found).bind("group", "history", **step_for(found, 0))
     except ValueError as error:
         raise UserError(f"reward {name!r}: {error}") from error
     except TypeError as error:

@@ -244,13 +244,16 @@ class Recipe:
     """Each a `name` and overrides; a stage starts from the model that the one before it ended with."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as it would stand in a YAML file, defaults written out."""
+        """The recipe as it would stand in a YAML file, defaults written out but for what most methods do without."""
         plain = dataclasses.asdict(self)
-        for part in ("budget", "verifier", "advantage", "asking", "credit"):
-            plain[part] = plain[part] and _spread(plain[part])
+        for part in ("asking", "edits", "credit"):
+            if not plain[part]:
+                del plain[part]
+        for part in {"budget", "verifier", "advantage", "asking", "credit"} & plain.keys():
+            plain[part] = _spread(plain[part])
         plain["data"]["order"] = _spread(plain["data"]["order"])
-        for parts in ("rewards", "edits"):
-            plain[parts] = [_spread(each) for each in plain[parts]]
+        for part in {"rewards", "edits"} & plain.keys():
+            plain[part] = [_spread(each) for each in plain[part]]
         return plain
 
     def to_yaml(self) -> str:

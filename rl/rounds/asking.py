@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase
 
+from curricula import BudgetSchedule
+from curricula.schedule import SplitBudget
+from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.ranks import launched
 from rl.rollouts import Answers, Ask, Completion, Sampling
-from rl.rollouts.ask import End, Thinking
+from rl.rollouts.ask import Thinking
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, Row, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
+from rl.thinking import End, closing_of, end_of
 
 Encode = Callable[[Sequence[Prompt]], Sequence[Sequence[int]]]
 """Prompts to token ids."""
@@ -31,6 +36,22 @@ class Forcing:
     """Of thinking."""
     closing: tuple[int, ...] = ()
     """What closes it by force."""
+
+
+def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> Forcing:
+    """How a run forces text: thinking ends as its schedule says, or by the tokenizer's own mark, if it has one.
+
+    Errors: UserError where a schedule closes thinking, and the tokenizer has nothing that ends it.
+    """
+
+    def encode(text: str) -> Sequence[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+
+    if isinstance(schedule, SplitBudget):
+        end = end_of(tokenizer, schedule.end)
+        return Forcing(encode, end, closing_of(tokenizer, schedule.closing, end))
+    marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
+    return Forcing(encode, end_of(tokenizer, None) if marked else ())
 
 
 def _cannot_force(text: str) -> Sequence[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ from rl.rounds.editing import Editing, sizes
 from rl.rounds.judging import Decode, Ends, Judging, Leads, Thoughts, asked_apart, no_leads, no_thoughts
 from rl.rounds.round import Round, Sampled, ScoredGroup
 from rl.rounds.sampling import RoundSampling
-from rl.rounds.scoring import look, observe, require_monitor, score, varies
+from rl.rounds.scoring import look, observe, refuse_shaped_filter, require_monitor, score, score_batch, varies
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class RoundMaker:
         credit: TokenCredit | None = None,
     ) -> None:
         require_monitor(rewards, bool(monitor))
+        refuse_shaped_filter(rewards, settings.filter_on if settings.dynamic else "raw")
         self.problems, self.rewards, self.monitor = list(problems), list(rewards), list(monitor)
         self.budgets, self.asker, self.settings, self.credit = budgets, asker, settings, credit
         schedule = budgets.schedule
@@ -118,16 +119,18 @@ class RoundMaker:
         self.judging.seconds, self.judging.hooks = 0.0, hooks or {}
         self._began = self._moment() if isinstance(self.asker.engine, WorkersEngine) else None
         self._look(step)
+        scoring = self.rewards, self.weights, self.history
         filled = self.sampling.fill(
             draw=lambda count, attempt: self._next_groups(count, step, attempt),
             score=lambda sampled: score(
-                sampled, self.rewards, self.weights, self.history, lambda group: self.budgets.rescored(group, step)
+                sampled, *scoring, rescored=lambda group: self.budgets.rescored(group, step), step=step
             ),
             useful=lambda scored: not settings.dynamic or varies(scored, settings.filter_on),
             in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
             last=step + settings.steps >= end,
         )
-        observe(filled.visited(), self.rewards, self.history)
+        filled = replace(filled, batch=score_batch(filled.batch, *scoring, step=step))
+        observe(filled.visited(), self.rewards, self.history, step)
         self._remember(filled.visited())
         self._ask_ahead(step, end)
         terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from curricula import ProblemOrder
 from rewards import LengthReward
 from rewards.credit import TokenCredit
-from rewards.edits import Branching, Edit
+from rewards.edits import Branching, Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
@@ -40,9 +40,10 @@ from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
+from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.editing import require_sizes
-from rl.rounds.scoring import require_monitor
+from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
@@ -101,6 +102,7 @@ class Prepared(Resolved):
     def warnings(self) -> list[str]:
         """What goes on nevertheless, though it is hardly meant."""
         found = [shared(self.eval, self.train) if self.eval else None]
+        found += [e.doubt(self.config.num_generations) for e in self.edits if isinstance(e, Doubtful)]
         found.append(unread(self.tokenizer, self.config.chat_template_kwargs))
         return [line for line in found if line]
 
@@ -155,6 +157,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     if recipe.data.probe and (config.top_k or config.min_p is not None):
         raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, recipe.data.monitor is not None)
+    refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     require_sizes(edits, budgets, config.num_generations)
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
@@ -184,6 +187,7 @@ def prepare(
     tokenizer = load_tokenizer(model, config.trust_remote_code)
     require_rows(settings, recipe.model)
     require_end(tokenizer)
+    forcing_of(tokenizer, resolved.budgets.schedule)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded

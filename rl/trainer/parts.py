@@ -14,12 +14,12 @@ from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Sampling
-from rl.rounds.asking import Asker, Forcing
+from rl.rounds.asking import Asker, forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.maker import RoundMaker, RoundSettings
 from rl.rounds.text_ends import text_ends
 from rl.rounds.waiting import Deserted
-from rl.thinking import leads, texts
+from rl.thinking import leads, texts, thinking_tokens
 
 
 def round_settings(args: LengthGRPOConfig) -> RoundSettings:
@@ -49,7 +49,7 @@ def round_maker(
     """What makes the rounds of `trainer`, which TRL has set up: its engine, its prompts, its way to sample."""
     args: LengthGRPOConfig = trainer.args
     tokenizer = trainer.processing_class
-    forcing = Forcing(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"])
+    forcing = forcing_of(tokenizer, budgets.schedule)
     asker = Asker(
         trainer.engine,
         trainer.encode,
@@ -73,6 +73,9 @@ def round_maker(
         order or (None if args.shuffle_dataset else AsGiven()),
         monitor,
         lambda prompts: leads(tokenizer, trainer.encode(prompts)),
+        thoughts=lambda completions, leads, texts: thinking_tokens(
+            [each.token_ids for each in completions], leads, texts, forcing.end
+        ),
         ends=lambda completions, texts: text_ends(tokenizer, [each.token_ids for each in completions], texts),
         edits=edits,
         credit=credit,

@@ -69,6 +69,17 @@ class Undeclared(Third):
         return [None if value is None else value + self.calls.total() for value in found]
 
 
+class OfBatch(Third):
+    """The same, of the longest in the batch."""
+
+    name = "of-batch"
+
+    def batch(self, groups: Sequence[Group], history: HistoryView) -> list[Values]:
+        self.calls.update(group.problem.id for group in groups)
+        most = max(r.length for group in groups for r in group.rollouts)
+        return [[None if r.length == most else r.length / most / 3 for r in group.rollouts] for group in groups]
+
+
 def rounds(rewards: Sequence[Any]) -> list[Any]:
     """Of each, the values of all its groups, as they are to the last bit."""
     problems = [Problem(str(n), f"Say 1, please ({n}).", "1") for n in range(15)]
@@ -101,8 +112,8 @@ def edited() -> list[list[Any]]:
 
 def found() -> dict[str, Any]:
     """On this rank."""
-    shared, term, own = Third(), Third(), Undeclared()
-    values = rounds([shared, Hapo(), own, OneTerm(term, "whole")])
+    shared, term, own, together = Third(), Third(), Undeclared(), OfBatch()
+    values = rounds([shared, Hapo(), own, OneTerm(term, "whole"), together])
     try:
         rounds([Third(refused="7")])
         refused = "nothing"
@@ -115,6 +126,7 @@ def found() -> dict[str, Any]:
         "own": own.calls,
         "refused": refused,
         "edited": edited(),
+        "batch": together.calls,
     }
 
 

@@ -23,4 +23,5 @@ def test_two_ranks_score_each_group_once_by_a_reward_that_needs_no_other_and_get
         assert 0 < Counter(second[name]).total() <= Counter(first[name]).total()
     assert first["edited"] == second["edited"] == alone["edited"]
     assert first["own"] == second["own"] == alone["own"]
+    assert first["batch"] == second["batch"] == alone["batch"], "every rank scores the whole batch"
     assert first["refused"] == second["refused"] == alone["refused"] == "reward 'third' raised ValueError: not this one"
