@@ -90,9 +90,18 @@ class Round(Filled):
     credits: tuple[Sequence[float] | None, ...] | None = None
     """The advantage of each token of each of `rollouts`, where that is not its own everywhere; None: of none."""
 
+    def __post_init__(self) -> None:
+        for rollout, credit in zip(self.rollouts(), self.each_credit(), strict=True):
+            if credit is not None and len(credit) != rollout.length:
+                raise ValueError(f"a rollout of {rollout.length} tokens has advantages for {len(credit)}")
+
     def rollouts(self) -> list[Rollout]:
         """The rollouts that train, in the order of `advantages`."""
         return [r for scored in self.batch for r in scored.group.rollouts]
+
+    def each_credit(self) -> tuple[Sequence[float] | None, ...]:
+        """Of each of `rollouts`, `credits`."""
+        return (None,) * len(self.rollouts()) if self.credits is None else self.credits
 
     def prompts(self) -> list[Prompt]:
         """The prompt of each of `rollouts`: a problem may be there twice, with another budget in its prompt."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ from rl.trainer.telling import Teller
 from rl.trainer.unlogged import Unlogged
 from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
+from rl.updates import by_token
 from rl.updates.chunked import chunk_sequence
+from rl.updates.kl_cov import KlCov
 from rl.updates.right_padded import right_padded
 
 
@@ -114,6 +116,9 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.reward_func_names = [reward.name for reward in rewards]
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
+        self.kl_cov = None if args.kl_cov is None else KlCov(args.kl_cov, args.kl_cov_coef)
+        if self.kl_cov is not None:
+            self.epsilon_low = self.epsilon_high = math.inf
         self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
         self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor, edits, credit)
         self.teller = Teller(self, args, on_round)
@@ -171,16 +176,20 @@ class LengthGRPOTrainer(GRPOTrainer):
         output: dict[str, Any] = super()._generate_and_score_completions(
             [{"prompt": prompt} for prompt in self._local(round_.prompts())]
         )
-        output["advantages"] = self._local(round_.advantages.to(output["advantages"]))
+        advantages, credits = self._local(round_.advantages.to(output["advantages"])), self._local(round_.each_credit())
+        output["advantages"] = by_token.advantages(advantages, credits, output["completion_ids"].size(1))
         self.teller.tell(round_, self.updates.end(output))
         return output
 
     def _generate(self, prompts: list[Any]) -> Any:
-        """TRL decodes completions for its table of them only."""
-        if self.log_completions:
-            return super()._generate(prompts)
-        with _undecoded(self.processing_class):
-            return super()._generate(prompts)
+        """TRL decodes completions for its table of them only, and is told which tokens are not in the loss."""
+        assert self._round is not None
+        with nullcontext() if self.log_completions else _undecoded(self.processing_class):
+            ids, completions, mask, *others = super()._generate(prompts)
+        rollouts = self._round.rollouts()
+        if any(rollout.masked for rollout in rollouts):
+            mask = [by_token.trained(rollout.length, rollout.masked) for rollout in self._local(rollouts)]
+        return ids, completions, mask, *others
 
     def _generate_single_turn(
         self, prompt_ids: Any, *args: Any, **kwargs: Any
@@ -215,13 +224,17 @@ class LengthGRPOTrainer(GRPOTrainer):
     # Its updates ---------------------------------------------------------------------------------
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        return self.updates.loss(super()._compute_loss, model, inputs)
+        theirs = super()._compute_loss
+        return self.updates.loss(theirs if self.kl_cov is None else partial(self.kl_cov.loss, theirs), model, inputs)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         theirs = super()._get_per_token_logps_and_entropies
         if shifts(self.model.config):
             theirs = partial(right_padded, theirs)
-        return self.updates.log_probs(theirs, model, *args, **kwargs)
+        found = self.updates.log_probs(theirs, model, *args, **kwargs)
+        if self.kl_cov is not None:
+            self.kl_cov.see(found[0])
+        return found
 
     # Its checkpoint, and going on from one -------------------------------------------------------
 
