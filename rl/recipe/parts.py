@@ -215,7 +215,7 @@ class Recipe:
     __pydantic_config__ = _STRICT
     name: str
     model: str
-    """A path, a hub name, or `demo`."""
+    """A path, a hub name, `demo`, `modes-demo` or `keychain-demo`."""
     data: DataPart
     rewards: list[Reward]
     budget: Budget
@@ -224,7 +224,8 @@ class Recipe:
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `none`, or your own as `file.py:name`."""
     asking: Plugin | None = None
-    """What differs within a group: `adapt-think`, `hbpo`, or your own as `file.py:name`."""
+    """What rollouts of a group are asked besides their prompt: `adapt-think`, `begin`, `hbpo`, or your own as
+    `file.py:name`."""
     edits: list[Plugin] = field(default_factory=list)
     """What is done to judged groups before they are scored, one after the other: `dot`, `lc-r1`, `qlpo`, `s-grpo`,
     `mask-long-correct`, or your own."""

@@ -3,7 +3,8 @@
 import pytest
 
 from curricula.adapt_think import AdaptThink
-from curricula.asking import Asking
+from curricula.asking import Asking, Variant
+from curricula.begin import Begin
 from curricula.hbpo import Hbpo
 from curricula.schedule import SplitBudget
 from curricula.split import Split
@@ -27,6 +28,12 @@ def test_each_quarter_states_a_budget_of_its_own() -> None:
         Hbpo().variants(0, "p", 6)
     with pytest.raises(ValueError, match="holds"):
         Hbpo(text="Be brief.")
+
+
+def test_all_rollouts_may_be_made_to_begin_alike() -> None:
+    assert Begin("<think>").variants(0, "p", 3) == [Variant("", "<think>")] * 3
+    with pytest.raises(ValueError, match="text"):
+        Begin("")
 
 
 def test_a_split_budget_has_two_parts_and_their_sum() -> None:

@@ -61,6 +61,16 @@ def test_summaries_are_forced_at_the_lengths_and_after_a_thinking_that_is_over()
     ]
 
 
+def test_a_thinking_that_never_ends_is_closed_where_it_goes_on_only() -> None:
+    edit = Brpo(lengths=(20, 40), summaries=1, tokens=7, cut="</think>", summary=" So")
+    for stop, text in (("eos", " So"), ("length", "</think> So")):
+        whole = replace(thought(0, 30), stop=stop)  # type: ignore[arg-type]
+        assert edit.plan(group(whole), History(), 3, 0)[1:] == [
+            Branch(0, 20, "</think> So", 7),
+            Branch(0, 30, text, 7),
+        ]
+
+
 def test_a_summary_counts_if_it_is_right_and_thinking_ended_once() -> None:
     texts = ["a</think>5", "a</think>b</think>5", "5"]
     assert BrpoReward()(group(*(rollout(9, 1, text=text) for text in texts)), History()) == [1, 0, 0]
