@@ -37,6 +37,7 @@ from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.engine_choice import Machine, with_engine
 from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
+from rl.recipe.refusals import require_token_credit
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
@@ -160,6 +161,8 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     require_sizes(edits, budgets, config.num_generations)
+    if credit is not None:
+        require_token_credit(config)
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
 
 

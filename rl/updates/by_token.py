@@ -33,5 +33,5 @@ def advantages(own: Tensor, credits: Sequence[Credit], width: int) -> Tensor:
     found = own.unsqueeze(1).repeat(1, width)
     for line, credit in zip(found, credits, strict=True):
         if credit is not None:
-            line[: len(credit)] = torch.as_tensor(np.asarray(credit, dtype=np.float32))
+            line[: len(credit)] = torch.from_numpy(np.array(credit, dtype=np.float32))
     return found
