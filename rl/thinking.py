@@ -1,4 +1,4 @@
-"""Thinking in token ids: what prompts have begun of it, and completions decoded with what marks it."""
+"""Thinking in token ids: what prompts have begun of it, where it ends, and completions decoded with what marks it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem
-from rewards.thinking import MARKS, begun, opened
+from rewards.thinking import MARKS, THINK, begun, opened
+from rl.errors import UserError
 from rl.prompts import encode_prompts
 
+End = tuple[tuple[int, ...], ...]
+"""What ends thinking, in token ids: at each of its places, those that may stand there, the text's own first."""
 TAIL = 64
 """Tokens at the end of a prompt that are looked at: a mark that is no token of its own may be spelt in some twenty."""
+DUMMY = "▁"
+"""What SentencePiece puts before a text that stands alone."""
 
 
 def leads(tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]]) -> list[str]:
@@ -30,6 +36,83 @@ def texts(tokenizer: PreTrainedTokenizerBase, completions: Sequence[Sequence[int
     left_out = sorted(special.keys() - kept) if kept else []
     own = (np.asarray(ids, dtype=np.int64) for ids in completions)
     return [str(tokenizer.decode(ids[~np.isin(ids, left_out)].tolist(), skip_special_tokens=not kept)) for ids in own]
+
+
+def end_of(tokenizer: PreTrainedTokenizerBase, text: str | None) -> End:
+    """What ends thinking: `text`, or else the mark that the tokenizer has a token for.
+
+    Within a completion a text merges with its neighbours, as in `.</` and `>\\n`. So its first place takes all tokens
+    that end with the first one that it is written in alone, and its last place all that begin with the last.
+    Errors: UserError where the tokenizer cannot write the text; where there is none, and no token for a mark.
+    """
+    added = tokenizer.get_added_vocab()
+    if text is None:
+        text = next((marks.end for marks in MARKS if marks.end in added), None)
+    if text is None:
+        raise UserError(
+            f"the tokenizer {tokenizer.name_or_path} has no token that ends thinking, such as {THINK.end}: say what "
+            f"does by the option `end`, be it `end: {THINK.end}`"
+        )
+    ids = _written(tokenizer, text)
+    pieces = tokenizer.convert_ids_to_tokens(ids)
+    if pieces[0] == DUMMY and len(ids) > 1:
+        ids, pieces = ids[1:], pieces[1:]
+    pieces[0] = pieces[0].removeprefix(DUMMY)
+    others = [(token, id) for token, id in tokenizer.get_vocab().items() if token not in added]
+    places = [(id,) for id in ids]
+    for place in {0, len(ids) - 1}:
+        if pieces[place] not in added:
+            fits = str.__contains__ if len(ids) == 1 else str.startswith if place else str.endswith
+            more = sorted(id for token, id in others if fits(token, pieces[place]))
+            places[place] = tuple(dict.fromkeys((ids[place], *more)))
+    return tuple(places)
+
+
+def closing_of(tokenizer: PreTrainedTokenizerBase, text: str | None, end: End) -> tuple[int, ...]:
+    """The token ids of a text that closes thinking, by default of what ends it.
+
+    Errors: UserError where the tokenizer cannot write it, or it does not end thinking.
+    """
+    if text is None:
+        return tuple(place[0] for place in end)
+    ids = _written(tokenizer, text)
+    if first_end(ids, end) is None:
+        own = tokenizer.decode([place[0] for place in end], skip_special_tokens=False)
+        raise UserError(f"the closing {text!r} does not end thinking, which {own!r} does: put that into it")
+    return tuple(ids)
+
+
+def first_end(ids: Sequence[int] | NDArray[np.integer[Any]], end: End) -> int | None:
+    """Tokens of `ids` up to the first end of thinking and with it; None where there is none."""
+    found = np.asarray(ids)
+    starts = np.arange(len(found) - len(end) + 1)
+    for place, known in enumerate(end):
+        starts = starts[np.isin(found[starts + place], known)]
+    return int(starts[0]) + len(end) if len(starts) else None
+
+
+def thinking_tokens(
+    completions: Sequence[Sequence[int]], leads: Sequence[str], texts: Sequence[str], end: End
+) -> list[int]:
+    """How many tokens of each completion (token ids) are thinking, its end counted.
+
+    All are where thinking began, by the prompt's lead or a mark in the text, and did not end.
+    """
+
+    def of(ids: Sequence[int], lead: str, text: str) -> int:
+        ended = first_end(ids, end)
+        if ended is not None:
+            return ended
+        return len(ids) if begun(lead) or any(marks.begin in text for marks in MARKS) else 0
+
+    return [of(*each) for each in zip(completions, leads, texts, strict=True)]
+
+
+def _written(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    if not ids or tokenizer.unk_token_id in ids:
+        raise UserError(f"the tokenizer {tokenizer.name_or_path} cannot write {text!r}, by which thinking is to end")
+    return ids
 
 
 def _marks(token: str) -> bool:

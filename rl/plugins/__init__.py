@@ -11,7 +11,7 @@ from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
 from rl.plugins.guard import bounded, guarded, in_time
-from rl.plugins.load import load_budget, load_order, load_reward, load_verifier
+from rl.plugins.load import load_asking, load_budget, load_credit, load_edit, load_order, load_reward, load_verifier
 from rl.plugins.rewards import OneTerm, is_batch, number, score_one, score_together, step_for, unguarded
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 
@@ -26,7 +26,10 @@ __all__ = [
     "is_batch",
     "judge",
     "judge_problems",
+    "load_asking",
     "load_budget",
+    "load_credit",
+    "load_edit",
     "load_object",
     "load_order",
     "load_reward",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rewards.types import Spans, Stop
 from rl.errors import UserError
+from rl.thinking import End
 
 
 class NotFinite(UserError):
@@ -22,10 +23,6 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0
     min_p: float | None = None
-
-
-End = tuple[tuple[int, ...], ...]
-"""The end of thinking in token ids: at each of its places, the ids that may stand there."""
 
 
 class Thinking(NamedTuple):

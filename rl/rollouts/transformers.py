@@ -28,6 +28,7 @@ from transformers.generation.logits_process import (
 
 from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
+from rl.rollouts.course import whole
 from rl.rollouts.room import shared_keys
 from rl.rollouts.rows import can_join, choose, empty, join, keeps_tokens, require_rows, stateful
 from rl.rollouts.streams import uniform
@@ -39,21 +40,27 @@ THIN_AT = 7 / 8
 def generate(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None = None) -> list[Completion]:
     """Sample one completion an ask: at most `batch_size` rows side by side (all by default), largest budgets first.
 
-    Asks that are to be sampled alike run together, one such set after the other.
+    Asks that are to be sampled alike run together, one such set after the other; rollouts of several pieces go on
+    together once all have come to the end of the same piece.
     """
-    alike: dict[tuple[Sampling, tuple[int, ...], bool], list[int]] = {}
-    for place, ask in enumerate(asks):
-        alike.setdefault((ask.sampling, tuple(ask.eos_ids), ask.logprobs), []).append(place)
-    found: dict[int, Completion] = {}
     was_training = model.training
     model.eval()
     try:
         with shared_keys(model):
-            for places in alike.values():
-                completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
-                found |= zip(places, completions, strict=True)
+            return whole(asks, lambda pieces: _sampled(model, pieces, batch_size))
     finally:
         model.train(was_training)
+
+
+def _sampled(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None) -> list[Completion]:
+    """For asks without prefix and thinking."""
+    alike: dict[tuple[Sampling, tuple[int, ...], bool], list[int]] = {}
+    for place, ask in enumerate(asks):
+        alike.setdefault((ask.sampling, tuple(ask.eos_ids), ask.logprobs), []).append(place)
+    found: dict[int, Completion] = {}
+    for places in alike.values():
+        completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
+        found |= zip(places, completions, strict=True)
     return [found[place] for place in range(len(asks))]
 
 
@@ -108,6 +115,7 @@ class _Engine:
         self.budgets = torch.tensor([ask.budget for ask in asks], device=device)
         self.eos_ids = torch.tensor(list(first.eos_ids), device=device)
         self.seeds = torch.tensor([ask.seed for ask in asks], device=device)
+        self.places = torch.tensor([ask.place for ask in asks], device=device)
         self.lengths = torch.zeros_like(self.budgets)
         self.spoiled = torch.zeros((), dtype=torch.bool, device=device)
         """Whether a distribution was none; looked at in the end, as each look waits for the device."""
@@ -176,7 +184,7 @@ class _Engine:
         cumulated = scores.softmax(-1).cumsum(-1)
         total = cumulated[:, -1]
         self.spoiled |= total.isnan().any()
-        point = (uniform(self.seeds[rows], self.lengths[rows]) * total.double()).to(total)
+        point = (uniform(self.seeds[rows], self.places[rows] + self.lengths[rows]) * total.double()).to(total)
         # Rounded up to the total, it would fall beyond the last token.
         point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
         place = torch.searchsorted(cumulated, point.unsqueeze(1), right=True).squeeze(1)

@@ -68,7 +68,9 @@ def test_the_engine_takes_our_settings_and_lies_where_we_reach_into_it() -> None
         "kv_cache_memory_bytes",
     }
     assert used <= parameters(EngineArgs.__init__)
-    assert {"prompts", "sampling_params", "use_tqdm", "lora_request"} <= parameters(LLM.generate)
+    assert {"request_id", "prompt", "params", "lora_request"} <= parameters(LLMEngine.add_request)
+    assert not parameters(LLMEngine.step) - {"self"}
+    assert callable(LLMEngine.has_unfinished_requests)
     assert {"level"} <= parameters(LLM.sleep)
     assert {"tags"} <= parameters(LLM.wake_up)
     assert {"method", "args"} <= parameters(LLM.collective_rpc)
@@ -79,6 +81,20 @@ def test_the_engine_takes_our_settings_and_lies_where_we_reach_into_it() -> None
     assert "destroy_process_group" in inspect.getsource(parallel_state.destroy_distributed_environment), (
         "shutting an engine down no longer ends the trainer's process group: VllmEngine.close can be simpler"
     )
+
+
+def test_requests_join_an_engine_that_runs_and_come_back_whole_by_the_names_we_gave() -> None:
+    from vllm import SamplingParams
+    from vllm.inputs import tokens_input
+    from vllm.sampling_params import RequestOutputKind
+    from vllm.v1.engine.llm_engine import LLMEngine
+    from vllm.v1.engine.output_processor import RequestState
+
+    assert tokens_input([1, 2]) == {"type": "token", "prompt_token_ids": [1, 2]}
+    assert SamplingParams(output_kind=RequestOutputKind.FINAL_ONLY).output_kind is RequestOutputKind.FINAL_ONLY
+    assert "request_id=external_req_id" in inspect.getsource(RequestState), "outputs no longer have the names we gave"
+    assert "FINAL_ONLY" in inspect.getsource(RequestState.make_request_output), "unfinished rollouts would come, too"
+    assert "processed_outputs.request_outputs" in inspect.getsource(LLMEngine.step)
 
 
 def test_the_adapter_ranks_we_round_up_to_are_those_vllm_takes() -> None:

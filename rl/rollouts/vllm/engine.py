@@ -20,6 +20,7 @@ from rl.errors import UserError
 from rl.ranks import launched
 from rl.recipe.rollout_parts import VllmPart
 from rl.rollouts.ask import Ask, Completion
+from rl.rollouts.course import Course
 from rl.rollouts.engine import Engine, Health, Weights
 from rl.rollouts.vllm.prefill import prefill
 from rl.rollouts.vllm.wire import completion_of, sampling_params
@@ -62,23 +63,40 @@ class VllmEngine:
         if not everyone:
             return []
         self._wake("kv_cache")
+        return self._sampled(everyone)[start : start + len(asks)]
+
+    def _sampled(self, asks: Sequence[Ask]) -> list[Completion]:
+        """Each goes on as soon as it has a piece; keys and values of what it has are in the prefix cache.
+
+        Ranks that share this engine have the same asks, and so take the same steps.
+        """
         from vllm import SamplingParams
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        engine, courses, pieces = self._llm.llm_engine, [Course(ask) for ask in asks], dict[str, Ask]()
+
+        def go_on(place: int) -> None:
+            piece = courses[place].ask()
+            if piece is not None:
+                pieces[str(place)] = piece
+                params = SamplingParams(**sampling_params(piece), output_kind=RequestOutputKind.FINAL_ONLY)
+                engine.add_request(str(place), tokens_input(list(piece.prompt)), params, lora_request=self._adapter)
 
         # vLLM takes requests in order: the longest must not come last.
-        order = sorted(range(len(everyone)), key=lambda place: -everyone[place].budget)
-        asked = [everyone[place] for place in order]
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": list(ask.prompt)} for ask in asked],
-            [SamplingParams(**sampling_params(ask)) for ask in asked],
-            use_tqdm=False,
-            lora_request=self._adapter,
-        )
-        found: dict[int, Completion] = {}
-        for place, ask, output in zip(order, asked, outputs, strict=True):
-            (one,) = output.outputs
-            logprobs = [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)]
-            found[place] = completion_of(list(one.token_ids), one.finish_reason, logprobs, ask, self._version)
-        return [found[place] for place in range(start, start + len(asks))]
+        for place in sorted(range(len(asks)), key=lambda place: -asks[place].budget):
+            go_on(place)
+        while engine.has_unfinished_requests():
+            for output in engine.step():
+                place = int(output.request_id)
+                courses[place].take(self._completion(output, pieces[output.request_id]))
+                go_on(place)
+        return [course.completion() for course in courses]
+
+    def _completion(self, output: Any, ask: Ask) -> Completion:
+        (one,) = output.outputs
+        logprobs = [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)]
+        return completion_of(list(one.token_ids), one.finish_reason, logprobs, ask, self._version)
 
     def load_weights(self, weights: Weights, version: int) -> None:
         self._wake("weights")

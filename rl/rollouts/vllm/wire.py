@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rewards.compact import log_probs, token_ids
 from rl.rollouts.ask import Ask, Completion
+from rl.rollouts.streams import stable_seed
 
 ROUNDING = 1e-3
 """Nats by which a log-prob may lie above 0."""
@@ -23,7 +24,8 @@ class BadAnswer(ValueError):
 def sampling_params(ask: Ask) -> dict[str, Any]:
     """Fields of vLLM's `SamplingParams`: at most the ask's budget, ended by its `eos_ids` and nothing else.
 
-    `ignore_eos` keeps vLLM from adding end tokens of its own to ours.
+    `ignore_eos` keeps vLLM from adding end tokens of its own to ours. A rollout that goes on has another seed, as vLLM
+    would begin its stream anew.
     """
     return {
         "max_tokens": ask.budget,
@@ -31,7 +33,7 @@ def sampling_params(ask: Ask) -> dict[str, Any]:
         "top_p": ask.sampling.top_p,
         "top_k": ask.sampling.top_k,
         "min_p": ask.sampling.min_p or 0.0,
-        "seed": ask.seed,
+        "seed": stable_seed(ask.seed, ask.place) if ask.place else ask.seed,
         "stop_token_ids": list(ask.eos_ids),
         "ignore_eos": True,
         "logprobs": 0 if ask.logprobs else None,

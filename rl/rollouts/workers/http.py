@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx2
 
 from rl.rollouts.ask import Ask, Completion
+from rl.rollouts.course import Course
 from rl.rollouts.vllm.wire import BadAnswer, read, sampling_params
 from rl.rollouts.weights import adapter_rank
 from rl.rollouts.workers.worker import NotReady, Refusal, Source, WorkerFault
@@ -103,13 +104,23 @@ class HttpWorker:
         if status != 200:
             raise self._refusal(status, _read(said))
 
-    async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
+    async def complete(self, ask: Ask) -> tuple[Completion, Collection[int | None]]:
+        """One request after the other where the rollout has several pieces."""
         tokens = len(ask.prompt) + ask.budget
         if self._most is not None and tokens > self._most:  # vLLM would cut it short and not say so
             raise Refusal(
                 f"rollout worker {self.address} takes {self._most} tokens, and a prompt with its budget has {tokens}; "
                 "start it with a larger --max-model-len"
             )
+        course, weights = Course(ask), set()
+        while (piece := course.ask()) is not None:
+            completion, id = await self._sampled(piece)
+            course.take(completion)
+            weights.add(id)
+        return course.completion(), weights
+
+    async def _sampled(self, ask: Ask) -> tuple[Completion, int | None]:
+        """For an ask without prefix and thinking."""
         limit = BYTES + BYTES_PER_TOKEN * ask.budget
         body = _body(ask, self._adapter)
         status, said = await self._send("POST", "/lengthwise/generate", json.dumps(body).encode(), None, limit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -178,10 +178,10 @@ class Pool:
         except Exception as fault:
             self._fail(place, "no answer in time" if isinstance(fault, TimeoutError) else _line(fault))
             return None
-        return [replace(completion, weight_version=source.version_of(id)) for completion, id in answers]
+        return [replace(completion, weight_version=source.oldest(weights)) for completion, weights in answers]
 
-    def _settle(self, ticket: Ticket, completion: Completion, weights: int | None) -> None:
-        version = self.source.version_of(weights) if self.source else None
+    def _settle(self, ticket: Ticket, completion: Completion, weights: Collection[int | None]) -> None:
+        version = self.source.oldest(weights) if self.source else None
         if version is None or version < ticket.job.needs:
             self.counts["stale_answers"] += 1
             raise WorkerFault("it answered from other weights than it was given")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,11 @@ class Source:
             return None
         return id & ((1 << self._BITS) - 1)
 
+    def oldest(self, ids: Collection[int | None]) -> int | None:
+        """The oldest version among ids, at least one; None where one is not of this run."""
+        versions = [version for id in ids if (version := self.version_of(id)) is not None]
+        return min(versions) if len(versions) == len(ids) else None
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -73,8 +79,8 @@ class Worker(Protocol):
 
     async def load(self, source: Source) -> None: ...
 
-    async def complete(self, ask: Ask) -> tuple[Completion, int | None]:
-        """The rollout, checked, and the id of the weights that made it. Errors: NotReady, too."""
+    async def complete(self, ask: Ask) -> tuple[Completion, Collection[int | None]]:
+        """The rollout, checked, and the ids of the weights that made it. Errors: NotReady, too."""
         ...
 
     async def close(self) -> None: ...

@@ -14,9 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import thinker
+
 from curricula import Constant
 from rewards import Group, HistoryView, Problem
+from rewards.edits.s_grpo import SGrpo
 from rewards.length.hapo import Hapo
+from rewards.length.s_grpo import SGrpo as Place
 from rewards.types import Values
 from rewards.verifier.exact import ExactMatch
 from rl.errors import UserError
@@ -95,6 +99,17 @@ def rounds(rewards: Sequence[Any]) -> list[Any]:
     ]
 
 
+def edited() -> list[list[Any]]:
+    """Of each rollout of a round whose groups are exits of one, what it says and what of it trains."""
+    maker = thinker.maker(thinker.Thinker(), size=5, edits=[SGrpo(answer=8)], rewards=[Place()])
+    rounds = [maker.make(step) for step in range(2)]
+    return [
+        [r.text, r.root, r.branched, r.masked, str(list(r.logprobs)), round_.tokens]
+        for round_ in rounds
+        for r in round_.rollouts()
+    ]
+
+
 def found() -> dict[str, Any]:
     """On this rank."""
     shared, term, own, together = Third(), Third(), Undeclared(), OfBatch()
@@ -110,6 +125,7 @@ def found() -> dict[str, Any]:
         "term": term.calls,
         "own": own.calls,
         "refused": refused,
+        "edited": edited(),
         "batch": together.calls,
     }
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.rollouts import Ask, Completion
+from rl.rollouts import Ask, Completion, stable_seed
 from rl.rollouts.vllm.wire import BadAnswer, read, sampling_params, written
 
 EOS, VOCABULARY = [2, 7], 10
@@ -96,3 +96,8 @@ def test_switches_that_are_off_are_off_in_vllms_terms() -> None:
     asked = sampling_params(Ask([1], 9, 5, eos_ids=EOS))
     assert (asked["top_p"], asked["top_k"], asked["min_p"], asked["logprobs"]) == (1.0, 0, 0.0, None)
     assert (asked["max_tokens"], asked["stop_token_ids"], asked["seed"]) == (9, EOS, 5)
+
+
+def test_a_rollout_that_goes_on_draws_by_a_seed_of_that_place() -> None:
+    seeds = [sampling_params(Ask([1], 4, 5, place=place))["seed"] for place in (0, 3, 4)]
+    assert seeds == [5, stable_seed(5, 3), stable_seed(5, 4)]

@@ -1,66 +1,21 @@
 """The pool of workers against real processes that go wrong."""
 
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_worker import EOS, VOCABULARY, echo
+from fake_worker import EOS, echo
+from pools import NONCE, answers, request, source
 from processes import PATIENCE
-from workers import FakeWorker, fake_workers
+from workers import fake_workers
 
 from rl.errors import UserError
-from rl.rollouts import Completion, Sampling
+from rl.rollouts import Completion
 from rl.rollouts.ask import Ask
-from rl.rollouts.workers import keeper, standing
-from rl.rollouts.workers.http import HttpWorker
-from rl.rollouts.workers.pool import Pool
+from rl.rollouts.workers import standing
 from rl.rollouts.workers.spread import Limits
-from rl.rollouts.workers.worker import Source, Timing
-
-QUICK = Timing(floor=3.0, per_token=0.0, probe=1.0, load=5.0)
-NONCE = 77
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing, "FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(keeper, "HEARTBEAT", 0.3)
-    monkeypatch.setattr(keeper, "NOT_YET", 0.05)
-
-
-@pytest.fixture
-def make_pool(impatient: None, tmp_path: Path) -> Iterator[Callable[..., Pool]]:
-    made = []
-
-    def make(workers: list[FakeWorker], version: int = 0, key: str | None = None, **options: Any) -> Pool:
-        said: list[str] = []
-        http = [HttpWorker(worker.address, VOCABULARY, key) for worker in workers]
-        pool = Pool(http, say=said.append, **{"timing": QUICK, **options})
-        pool.said = said  # type: ignore[attr-defined]
-        made.append(pool)
-        pool.publish(source(tmp_path, version))
-        return pool
-
-    yield make
-    for pool in made:
-        pool.close()
-
-
-def source(folder: Path, version: int, nonce: int = NONCE) -> Source:
-    weights = folder / f"weights-{version}"
-    weights.mkdir(exist_ok=True)
-    (weights / "model.safetensors").write_bytes(b"weights" * 1000)
-    return Source(version, nonce, weights)
-
-
-def request(number: int, budget: int = 20) -> Ask:
-    return Ask([4, 5, 6 + number % 8, number % 3], budget, 1000 + number, Sampling(), [EOS], True)
-
-
-def answers(pool: Pool, requests: list[Ask], needs: int = 0, seconds: float = PATIENCE) -> list[Completion]:
-    return [future.result(timeout=seconds) for future in pool.submit(requests, needs)]
+from rl.rollouts.workers.worker import Timing
 
 
 def assert_right(completions: list[Completion], requests: list[Ask], version: int = 0) -> None:
