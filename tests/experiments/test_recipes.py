@@ -18,8 +18,12 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PAPERS = [name for name, path in shipped_recipes().items() if path.parent.name == "papers"]
 TWINS = [name for name in shipped_recipes() if name.startswith("demo-")]
 
-SHORT = [f"demo-{name}" for name in ("hapo", "deepscaler", "gfpo", "laser-d", "kimi", "siri", "dler-lora", "da-dler")]
-"""Twins that are run in the short tests, too: history, stages, estimators, a monitor, rewards of groups, an adapter."""
+SHORT = [
+    f"demo-{name}"
+    for name in ("hapo", "deepscaler", "gfpo", "laser-d", "kimi", "siri", "dler-lora", "da-dler", "brpo", "elastic")
+]
+"""Twins that are run in the short tests, too: history, stages, estimators, a monitor, rewards of groups, an adapter,
+branches with their credit, a split budget."""
 
 
 def stand_in(part: str, groups: int = 0) -> dict[str, Any]:
