@@ -15,6 +15,8 @@ class Variant:
     """The rollout's `variant`, by which rewards tell them apart."""
     prefix: str = ""
     """Text that its completion begins with, forced."""
+    trains_prefix: bool = False
+    """Whether that is in the loss."""
     prompt: str = "{prompt}"
     """The user's turn."""
     budget: int | None = None

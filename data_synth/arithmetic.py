@@ -12,7 +12,7 @@ its seed.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, get_args
@@ -130,19 +130,25 @@ def solve(problem: Sum, rng: random.Random, habits: Habits | None = None) -> str
     habits = habits or Habits()
     if rng.random() < habits.direct:
         return f"<think>\n</think>\n\\boxed{{{problem.answer}}}"
+    lines, result = think(problem, rng, habits)
+    return "\n".join(["<think>", *lines, "</think>", f"\\boxed{{{result}}}"])
+
+
+def think(problem: Sum, rng: random.Random, habits: Habits) -> tuple[list[str], int]:
+    """The lines of a first pass and of its re-checks, and what the last of them came to."""
     lines: list[str] = []
     result = _first_pass(problem, rng, habits, lines)
     passes = 1
     planned = rng.choices(range(len(habits.checks)), habits.checks)[0]
     while planned > 0 and passes < habits.max_passes:
         lines.append(rng.choice(_OPENERS))
-        check, _ = _run(problem, rng, habits.check_error, lines)
+        check, _ = work(problem, rng, habits.check_error, lines)
         agrees = check == result
         lines.append("That agrees." if agrees else "That is different.")
         planned += -1 if agrees else 0
         result = check
         passes += 1
-    return "\n".join(["<think>", *lines, "</think>", f"\\boxed{{{result}}}"])
+    return lines, result
 
 
 _OPENERS = ("Wait, let me check.", "Hmm, once more.", "Let me verify that.")
@@ -151,22 +157,30 @@ _OPENERS = ("Wait, let me check.", "Hmm, once more.", "Let me verify that.")
 def _first_pass(problem: Sum, rng: random.Random, habits: Habits, lines: list[str]) -> int:
     while True:
         start = len(lines)
-        result, wrong_at = _run(problem, rng, habits.first_error, lines)
+        result, wrong_at = work(problem, rng, habits.first_error, lines)
         if wrong_at is None or rng.random() >= habits.restart:
             return result
         del lines[start + wrong_at + 1 :]
         lines.append("No, start over.")
 
 
-def _run(problem: Sum, rng: random.Random, error: float, lines: list[str]) -> tuple[int, int | None]:
-    """Append one pass to `lines`; give its result and the index of its first wrong step."""
+def work(
+    problem: Sum, rng: random.Random, error: float, lines: list[str], known: Mapping[str, int] | None = None
+) -> tuple[int, int | None]:
+    """Append one pass to `lines`, a step a line; give its result and the index of its first wrong step.
+
+    A step of `known` (`3+4`, say) comes to what it says there, any other goes wrong at the rate `error`.
+    """
+    known = known or {}
     total, wrong_at = problem.terms[0], None
     for i, (sign, term) in enumerate(zip(problem.signs, problem.terms[1:], strict=True)):
+        step = f"{total}{sign}{term}"
         right = total + term if sign == "+" else max(0, total - term)
-        shown = right
-        if rng.random() < error:
+        shown = known.get(step, right)
+        if step not in known and rng.random() < error:
             shown = rng.choice([right + d for d in (-2, -1, 1, 2, 10) if 0 <= right + d <= 99])
-            wrong_at = i if wrong_at is None else wrong_at
-        lines.append(f"{total}{sign}{term}={shown}")
+        if shown != right and wrong_at is None:
+            wrong_at = i
+        lines.append(f"{step}={shown}")
         total = shown
     return total, wrong_at

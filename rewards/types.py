@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,11 +95,21 @@ class Rollout:
     """The place in its group of the rollout that it branched from; see `rewards.edits`."""
     branched: int = 0
     """Tokens that it shares with that rollout."""
+    cut: int = 0
+    """Tokens that edits took away."""
+    ends: Sequence[int] = ()
+    """Characters of the text up to the end of each token; for methods that read it (`reads_text`), else empty."""
 
     @property
     def answer(self) -> int:
         """Tokens after the end of thinking."""
         return self.length - self.thinking
+
+    def tokens_until(self, character: int) -> int:
+        """How many tokens it takes to say so many characters of the text. Errors: ValueError without `ends`."""
+        if len(self.ends) != self.length:
+            raise ValueError("where tokens end in the text is not known; the method must say `reads_text = True`")
+        return bisect_left(self.ends, character) + 1 if character > 0 else 0
 
     @property
     def read(self) -> str:

@@ -17,7 +17,7 @@ from rl.errors import UserError, first_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind = Literal["number", "number or null", "text", "text or null", "numbers", "object or null"]
+Kind = Literal["number", "number or null", "text", "text or null", "numbers", "spans", "object or null"]
 MOST_VALUES = 100_000
 """Of a YAML text, aliases written out."""
 UNREADABLE = (ValueError, RecursionError, OverflowError)
@@ -140,6 +140,8 @@ def _is(kind: str, found: pa.DataType) -> bool:
 
     if kind == "numbers":
         return bool(types.is_list(found) and (types.is_null(found.value_type) or types.is_integer(found.value_type)))
+    if kind == "spans":
+        return bool(types.is_list(found) and (types.is_null(found.value_type) or _is("numbers", found.value_type)))
     if kind == "number":
         return bool(types.is_integer(found) or types.is_floating(found))
     return bool(types.is_struct(found) if kind == "object" else types.is_string(found) or types.is_large_string(found))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -73,6 +75,55 @@ def stale_round(problems: list[Problem], step: int = 0) -> Round:
         near = logps - 1.5 * torch.rand(len(logps), generator=noise) * (torch.arange(len(logps)) < 3)
         object.__setattr__(rollout, "logprobs", () if place == 4 else tuple(near.tolist()))
     return round_
+
+
+def masked(round_: Round, every: int = 2) -> Round:
+    """`round_`, in which some of every other rollout is not in the loss: a prefix, two spans, the end, or all of it."""
+    for place, rollout in enumerate(round_.rollouts()[::every]):
+        end = rollout.length
+        spans = [((0, 2),), ((1, 3), (5, 9)), ((end - 1, end),), ((0, end),)][place % 4]
+        found = tuple((start, min(stop, end)) for start, stop in spans if start < end)
+        object.__setattr__(rollout, "masked", found)
+        if rollout.logprobs:
+            forced = [place for start, stop in found for place in range(start, stop)]
+            logprobs = [math.nan if place in forced else value for place, value in enumerate(rollout.logprobs)]
+            object.__setattr__(rollout, "logprobs", tuple(logprobs))
+    return round_
+
+
+def credited(round_: Round) -> Round:
+    """`round_`, in which every third rollout has advantages of its tokens' own, one of them 0 everywhere."""
+    draw = random.Random(round_.step)
+    credits: list[tuple[float, ...] | None] = []
+    for place, rollout in enumerate(round_.rollouts()):
+        own = tuple(draw.choice([0.0, draw.gauss(0, 1)]) * (place != 6) for _ in range(rollout.length))
+        credits.append(None if place % 3 else own)
+    return replace(round_, credits=tuple(credits))
+
+
+def masked_round(problems: list[Problem], step: int = 0) -> Round:
+    return masked(fixed_round(problems, step))
+
+
+def credited_round(problems: list[Problem], step: int = 0) -> Round:
+    return credited(fixed_round(problems, step))
+
+
+def both_round(problems: list[Problem], step: int = 0) -> Round:
+    return credited(masked(fixed_round(problems, step)))
+
+
+def lopsided_round(problems: list[Problem], step: int = 0) -> Round:
+    """As `fixed_round`, but one rollout of the first half has masked tokens, and one advantages of its tokens' own."""
+    round_ = fixed_round(problems, step)
+    first, fifth = round_.rollouts()[0], round_.rollouts()[5]
+    object.__setattr__(first, "masked", ((0, 1),))
+    credits = [None] * 5 + [tuple(0.1 * place for place in range(fifth.length))] + [None] * (GROUPS * SIZE - 6)
+    return replace(round_, credits=tuple(credits))
+
+
+def stale_both_round(problems: list[Problem], step: int = 0) -> Round:
+    return credited(masked(stale_round(problems, step)))
 
 
 class Gradients(TrainerCallback):  # type: ignore[misc]

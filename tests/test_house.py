@@ -21,8 +21,10 @@ FORBIDDEN = {
     "rl": {"experiments"},
     "experiments": set[str](),
 }
-LARGER = {"experiments/benchmarks", "rewards/length", "rewards/verifier", "data_synth", "data_synth/check"}
-"""Folders of one method, verifier, task, check or benchmark a file."""
+LARGER = {
+    "experiments/benchmarks", "rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check",
+}  # fmt: skip
+"""Folders of one method, estimator, verifier, task, check or benchmark a file."""
 
 
 @pytest.fixture(scope="module")

@@ -171,7 +171,7 @@ def trainer_of(count: int, tokens: int, folder: Path, clock: Clock) -> tuple[Fir
     trainer.updates.packer = replace(trainer.updates.packer, ranks=RANKS)  # type: ignore[union-attr]
     trainer.engine.generate = clock.aside(trainer.engine.generate)  # type: ignore[method-assign]
     ranks.gather_object = partial(gather_object, clock)  # type: ignore[attr-defined]
-    trainer.rounds.decode = lambda completions: [""] * len(completions)
+    trainer.rounds.judging.decode = lambda completions: [""] * len(completions)
     return trainer, writer
 
 

@@ -17,6 +17,7 @@ class TokenCredit(Protocol):
     """A token credit plug-in."""
 
     name: str
+    """One that goes by where tokens end in the text has `reads_text`, True, and finds `Rollout.ends`."""
 
     def credit(self, group: Group, advantages: Sequence[float]) -> list[Sequence[float] | None]:
         """For each rollout, given its advantage, that of each of its tokens; None: the same for all of them.
@@ -24,3 +25,12 @@ class TokenCredit(Protocol):
         `group` is as it was scored, edits made. A rollout that nobody could judge keeps advantage 0.
         """
         ...
+
+
+@runtime_checkable
+class BatchCredit(Protocol):
+    """One that needs all groups of a batch: called once for all, instead of once a group."""
+
+    def batch(
+        self, groups: Sequence[Group], advantages: Sequence[Sequence[float]]
+    ) -> list[list[Sequence[float] | None]]: ...

@@ -38,11 +38,12 @@ class Branch:
     rollout: int
     at: int
     text: str = ""
-    """Forced; not in the loss."""
+    """Forced."""
     tokens: int = 1
     """At most so many are sampled."""
     trains_shared: bool = False
     """Whether the first `at` tokens are in this rollout's loss too."""
+    trains_text: bool = False
 
 
 Change = Keep | Cut | Branch
@@ -53,6 +54,7 @@ class Edit(Protocol):
     """An edit plug-in: a judged group in, the group that trains out."""
 
     name: str
+    """One that goes by where tokens end in the text has `reads_text`, True, and finds `Rollout.ends`."""
 
     def plan(self, group: Group, history: HistoryView, size: int, seed: int) -> list[Change]:
         """The `size` rollouts of the group that trains; `seed` is the group's own, for what is left to chance.
@@ -69,3 +71,20 @@ class Resizing(Protocol):
     def sampled(self, size: int) -> int:
         """How many to sample for a group of which `size` train. Errors: ValueError for a size that cannot be."""
         ...
+
+
+@runtime_checkable
+class Doubtful(Protocol):
+    """An edit that may come to nothing."""
+
+    def doubt(self, size: int) -> str | None:
+        """Why nothing would be edited in groups of `size`, if so."""
+        ...
+
+
+@runtime_checkable
+class Branching(Protocol):
+    """An edit whose branches may be longer than a rollout's budget."""
+
+    extra: int
+    """By at most so many tokens: those of a forced text, and of what is sampled after it."""

@@ -22,10 +22,13 @@ Example = dict[str, list[dict[str, str]]]
 """A conversational `prompt` and `completion`, as TRL's SFT trainer takes them."""
 
 
-def build_tokenizer(texts: Sequence[str], vocabulary: int, words: str = r" ?\p{L}+"):  # type: ignore[no-untyped-def]
+def build_tokenizer(  # type: ignore[no-untyped-def]
+    texts: Sequence[str], vocabulary: int, words: str = r" ?\p{L}+", marks: Sequence[str] = ("<think>", "</think>")
+):
     """A byte-level BPE of at most `vocabulary` tokens, learned from `texts`.
 
-    `words` is the pattern of what no token reaches beyond; numbers, white space and signs stand by themselves.
+    `words` is the pattern of what no token reaches beyond; numbers, white space and signs stand by themselves. `marks`
+    are one token each, and plain ones: what decodes without special tokens keeps them.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -40,13 +43,13 @@ def build_tokenizer(texts: Sequence[str], vocabulary: int, words: str = r" ?\p{L
     bpe.decoder = decoders.ByteLevel()
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - 2,
+        vocab_size=vocabulary - len(marks),
         special_tokens=specials,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    bpe.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in ("<think>", "</think>")])
+    bpe.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in marks])
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token="<|endoftext|>",

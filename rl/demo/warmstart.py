@@ -9,29 +9,41 @@ from __future__ import annotations
 import argparse
 import os
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from data_synth.arithmetic import solve, sums
+from data_synth.arithmetic import Sum, solve, sums
 from rl.demo.supervised import Example, build_model, build_tokenizer, fine_tune, save
 
-VOCABULARY = 416  # tokens at most: every word of the traces, and the numbers met most often
+VOCABULARY = 416
+"""Tokens at most: every word of the traces, and the numbers met most often."""
 
 
-def traces(n: int, seed: int) -> list[Example]:
-    """`n` demonstrations on training problems, as conversational prompt and completion.
+@dataclass(frozen=True)
+class Demonstrator:
+    """Whose traces a model of sums is to imitate."""
 
-    Every other prompt names a number of tokens that the demonstrator pays no heed to: a model that
-    has never seen such words would be lost by them, and could not be taught to keep to a budget.
-    """
-    rng, remarks = random.Random(f"{seed}/traces"), random.Random(f"{seed}/remarks")
-    return [
-        {
-            "prompt": [{"role": "user", "content": f"{problem}=?{_remark(remarks)}"}],
-            "completion": [{"role": "assistant", "content": solve(problem, rng)}],
-        }
-        for problem in islice(sums("train", seed), n)
-    ]
+    solve: Callable[[Sum, random.Random], str] = solve
+    marks: tuple[str, ...] = ("<think>", "</think>")
+    """One token each."""
+    vocabulary: int = VOCABULARY
+
+    def traces(self, n: int, seed: int) -> list[Example]:
+        """`n` demonstrations on training problems, as conversational prompt and completion.
+
+        Every other prompt names a number of tokens that the demonstrator pays no heed to: a model that
+        has never seen such words would be lost by them, and could not be taught to keep to a budget.
+        """
+        rng, remarks = random.Random(f"{seed}/traces"), random.Random(f"{seed}/remarks")
+        return [
+            {
+                "prompt": [{"role": "user", "content": f"{problem}=?{_remark(remarks)}"}],
+                "completion": [{"role": "assistant", "content": self.solve(problem, rng)}],
+            }
+            for problem in islice(sums("train", seed), n)
+        ]
 
 
 def _remark(rng: random.Random) -> str:
@@ -47,17 +59,20 @@ def warm_start(
     layers: int = 2,
     learning_rate: float = 3e-3,
     seed: int = 0,
+    demonstrator: Demonstrator | None = None,
 ) -> None:
     """Train a fresh model on `examples` traces and save it, tokenizer included, to `out`."""
-    shown = traces(5000, seed)
-    tokenizer = build_tokenizer([t["prompt"][0]["content"] + t["completion"][0]["content"] for t in shown], VOCABULARY)
+    demonstrator = demonstrator or Demonstrator()
+    shown = demonstrator.traces(5000, seed)
+    texts = [t["prompt"][0]["content"] + t["completion"][0]["content"] for t in shown]
+    tokenizer = build_tokenizer(texts, demonstrator.vocabulary, marks=demonstrator.marks)
     model = build_model(tokenizer, hidden, layers, seed)
-    fine_tune(model, tokenizer, traces(examples, seed), out, epochs, batch, learning_rate, seed)
+    fine_tune(model, tokenizer, demonstrator.traces(examples, seed), out, epochs, batch, learning_rate, seed)
     save(model, tokenizer, out)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(demonstrator: Demonstrator | None = None, about: str | None = __doc__) -> None:
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--examples", type=int, default=30_000)
     parser.add_argument("--epochs", type=float, default=1.0)
@@ -66,7 +81,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    warm_start(args.out, args.examples, args.epochs, hidden=args.hidden, layers=args.layers, seed=args.seed)
+    warm_start(
+        args.out,
+        args.examples,
+        args.epochs,
+        hidden=args.hidden,
+        layers=args.layers,
+        seed=args.seed,
+        demonstrator=demonstrator,
+    )
 
 
 if __name__ == "__main__":

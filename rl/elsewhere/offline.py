@@ -13,12 +13,23 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Te
 from rewards.types import Values
 from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
 from rl.errors import UserError
-from rl.plugins import FunctionReward, function_values, guarded, in_time, number, raised, unguarded
+from rl.plugins import (
+    FunctionReward,
+    function_values,
+    guarded,
+    in_time,
+    is_batch,
+    number,
+    raised,
+    score_together,
+    step_for,
+    unguarded,
+)
 from rl.reading import json_of
 from rl.recipe.files import load_yaml
 from rl.secrecy import require_no_secrets
 
-Parts = Callable[[Group, History], dict[str, Values]]
+Parts = Callable[..., dict[str, Values]]
 """`rewards.types.Termed.terms`."""
 NOBODY = Group(Problem("", "", ""), ())
 """What a reward is asked for its terms by where a file is empty."""
@@ -53,7 +64,9 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     """What `lengthwise score` writes: the whole rewards, their terms, and the history afterwards.
 
     Round by round: each group is scored against the history as it stood before the round; then all are
-    observed, as in training. A file without rounds is one. `monitored` rollouts set a reward's controller first.
+    observed, as in training. A file without rounds is one; one that looks at a whole batch gets all groups of a round.
+    A round's step is that of the latest weights that sampled it, or its number in the file where nobody wrote one down.
+    `monitored` rollouts set a reward's controller first.
     """
     values: list[Values] = [[] for _ in logged.groups]
     terms: list[dict[str, Values]] = [{} for _ in logged.groups]
@@ -64,17 +77,20 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
             with guarded(reward):
                 reward.monitor(monitored.groups, history)
         parts = reward.terms if isinstance(reward, Termed) else None
-        for members in logged.rounds:
+        for place, members in enumerate(logged.rounds):
             groups = _with_values(reward, [logged.groups[index] for index in members])
+            step = max(map(_sampled_at, groups)) or place
+            together = iter(score_together(reward, groups, history, step)) if is_batch(reward) else None
             with guarded(reward, timed=False):  # once a round: it takes longer than most rewards
                 for index, group in zip(members, groups, strict=True):
                     with in_time(reward):
-                        values[index] = unguarded(reward, group, history)
-                        terms[index] = _terms(reward.name, parts, group, history)
+                        values[index] = next(together) if together else unguarded(reward, group, history, step)
+                        terms[index] = _terms(reward.name, parts, group, history, step)
                 if isinstance(reward, Observer):
+                    further = step_for(reward.observe, step)
                     for group in sorted(groups, key=_sampled_at):
                         with in_time(reward):
-                            reward.observe(group, history)
+                            reward.observe(group, history, **further)
         if not terms:
             with guarded(reward):
                 names = dict.fromkeys(_terms(reward.name, parts, NOBODY, history))
@@ -95,7 +111,7 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
 
 def _sampled_at(group: Group) -> int:
     """The step whose weights sampled a group: the order in which a round observes its groups."""
-    return max((rollout.weight_version or 0 for rollout in group.rollouts), default=0)
+    return max((r.weight_version for r in group.rollouts if isinstance(r.weight_version, int)), default=0)
 
 
 def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
@@ -110,11 +126,11 @@ def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
     return [Group(g.problem, tuple(replace(r, given={**r.given, **next(said)}) for r in g.rollouts)) for g in groups]
 
 
-def _terms(name: str, parts: Parts | None, group: Group, history: History) -> dict[str, Values]:
+def _terms(name: str, parts: Parts | None, group: Group, history: History, step: int = 0) -> dict[str, Values]:
     """Each term's checked values for a group, by a reward that shows its parts or does not."""
     found: dict[str, Values] = {"correct": [r.raw_reward for r in group.rollouts]}
     if parts is not None:
-        found |= parts(group, history)
+        found |= parts(group, history, **step_for(parts, step))
     for term, values in found.items():
         if len(values) != len(group.rollouts):
             count = f"{len(values)} numbers for {len(group.rollouts)} rollouts"

@@ -13,7 +13,7 @@ from typing import Any
 
 from rewards import Verdict
 from rl.errors import UserError
-from rl.folders.rollouts import rollout_table
+from rl.folders.rollouts import LATER, rollout_table
 from rl.folders.run import RunFolder
 from rl.reading import parsed
 
@@ -31,7 +31,7 @@ def is_own(path: Path) -> bool:
 def own_lines(path: Path) -> Iterator[dict[str, Any]]:
     """One object a rollout, round after round. Errors: UserError naming the file and what it lacks."""
     for file in _files(path):
-        rows = rollout_table(file, (*SAME, "prompt", "completion")).to_pylist()
+        rows = rollout_table(file, (*SAME, *LATER, "prompt", "completion")).to_pylist()
         for number, row in enumerate(rows, 1):
             yield _line(row, f"{file}, row {number}")
 
@@ -53,6 +53,7 @@ def _line(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     worth = Verdict(row["verdict"]).worth
     return {
         **{name: row[name] for name in SAME},
+        **{name: row[name] for name in LATER if name in row},
         "prompt": parsed(row["prompt"], where),
         "text": row["completion"],
         "correct": None if worth is None else worth == 1,

@@ -1,7 +1,8 @@
 """Files of logged rollouts: one JSON object a line, or what a run of ours wrote (`own_logs.py`).
 
-`problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos` or `length`), `budget`
-(tokens or null), `text`, and where a method needs them `answer`, `verdict`, `token_ids`, `ref_length`,
+`problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos`, `length`, `closed` or `edited`),
+`budget` (tokens or null), `text`, and where a method needs them `thinking` (tokens, the end of it counted), `variant`
+(how it was asked, where a group was in several ways), `answer`, `verdict`, `token_ids`, `ref_length`,
 `ref_accuracy`, `rewards` (an object), `reward`, `raw_reward` (what the rollout counts as, where that is not its
 verdict's worth), `prompt` (a text or turns). Further keys are columns of the problem. The lines of one problem form its
 group, in file order. Where lines have a `round`, a problem has a group in each, or several, told by `group`; rounds are
@@ -12,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rewards import Group, Problem, Rollout, Verdict
-from rewards.types import Prompt
+from rewards.types import Prompt, Spans, Stop
 from rl.bulk import uncollected
 from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
@@ -42,7 +43,14 @@ ROLLOUT_KEYS = {
     "weight_version",
     "round",
     "group",
+    "thinking",
+    "forced",
+    "masked",
+    "variant",
+    "root",
+    "branched",
 }
+STOPS = get_args(Stop)
 
 
 Lines = dict[int, dict[str, Any]]
@@ -134,11 +142,15 @@ class _Members:
         self._told: dict[str, Any] = {}
 
     def add(self, line: Mapping[str, Any], place: int, where: str) -> None:
-        self._rollouts.append(_rollout(line, self.problem_id, where))
+        rollout = _rollout(line, self.problem_id, where)
         self.places.append(place)
         for key, value in line.items():
             if key not in ROLLOUT_KEYS and self._told.setdefault(key, value) != value:
+                if key == "prompt" and rollout.variant:
+                    rollout = replace(rollout, prompt=_prompt(value, where))
+                    continue
                 raise UserError(f"{where}: {key!r} differs from that of an earlier line of {self.problem_id!r}")
+        self._rollouts.append(rollout)
 
     def group(self) -> Group:
         told = dict(self._told)
@@ -163,14 +175,17 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
     text, ids = line.get("text"), line.get("token_ids")
     if not (is_whole(length, 0) and (budget is None or is_whole(budget, 1)) and line["correct"] in (True, False, None)):
         raise _wrong(line, where)
-    if not (stop in ("eos", "length") and isinstance(text, str | None) and isinstance(ids, list | None)):
+    thinking, variant = line.get("thinking", 0), line.get("variant") or ""
+    if not (stop in STOPS and isinstance(text, str | None) and isinstance(ids, list | None)):
+        raise _wrong(line, where)
+    if not (is_whole(thinking, 0) and thinking <= length and isinstance(variant, str)):
         raise _wrong(line, where)
     verdict = _verdict(line.get("verdict"), line["correct"], where)
     raw = reward_number(line["raw_reward"], where, "raw_reward") if "raw_reward" in line else verdict.worth
     return Rollout(
         problem_id=problem_id,
         length=length,
-        stop="eos" if stop == "eos" else "length",
+        stop=stop,
         budget=budget,
         verdict=verdict,
         raw_reward=raw,
@@ -178,20 +193,32 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
         token_ids=tuple(ids or ()),
         given=reward_numbers(line.get("rewards") or {}, where),
         weight_version=line.get("weight_version"),
+        thinking=thinking,
+        variant=variant,
+        forced=_spans(line.get("forced")),
+        masked=_spans(line.get("masked")),
+        root=line.get("root"),
+        branched=line.get("branched") or 0,
     )
+
+
+def _spans(written: Any) -> Spans:
+    return tuple((int(begin), int(end)) for begin, end in written or ())
 
 
 def _wrong(line: Mapping[str, Any], where: str) -> UserError:
     """What is wrong with a value of a line, the first one that is."""
     length, correct, stop, budget = line["length"], line["correct"], line["stop"], line.get("budget")
-    text, ids = line.get("text"), line.get("token_ids")
+    text, ids, thinking = line.get("text"), line.get("token_ids"), line.get("thinking", 0)
     checks = [
         ("length", length, is_whole(length, 0), "a number of tokens"),
         ("correct", correct, correct in (True, False, None), "true, false or null"),
-        ("stop", stop, stop in ("eos", "length"), "'eos' or 'length'"),
+        ("stop", stop, stop in STOPS, f"one of {', '.join(STOPS)}"),
         ("budget", budget, budget is None or is_whole(budget, 1), "a number of tokens or null"),
         ("text", text, text is None or isinstance(text, str), "a string or null"),
         ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
+        ("thinking", thinking, is_whole(thinking, 0) and thinking <= length, "a number of tokens, at most `length`"),
+        ("variant", line.get("variant"), isinstance(line.get("variant"), str), "a name"),
     ]
     key, value, wanted = next((key, value, wanted) for key, value, good, wanted in checks if not good)
     return UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")

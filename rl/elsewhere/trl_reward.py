@@ -18,11 +18,11 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 from curricula import BudgetSchedule, Constant
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout
 from rewards.thinking import read
-from rewards.types import Prompt
+from rewards.types import Prompt, Values
 from rewards.verifier import MathVerifier, Verifier
 from rl.elsewhere.trl_columns import Golds, caller, declared_ends
 from rl.errors import UserError
-from rl.plugins import function_values, judge_problems, raw_reward, score_one
+from rl.plugins import function_values, is_batch, judge_problems, raw_reward, score_one, score_together, step_for
 from rl.problems.prompts import problem_id
 from rl.prompts import encode_prompts
 from rl.ranks import launched
@@ -95,17 +95,21 @@ class TRLReward:
         said, ids = [completions[i] for i in judged], [completion_ids[i] for i in judged]
         local = list(zip(problems, self._rollouts(problems, said, ids, step, hooks), strict=True))
         start = sum(gather_object([len(local)])[: launched().process_index])
-        values: list[float | None] = []
         groups = []
         for pairs in _groups(gather_object(local), self.num_generations or _group_size(caller(hooks))):
             group = self.budgets.rescored(Group(pairs[0][0], tuple(rollout for _, rollout in pairs)), step)
-            values += score_one(self.reward, group, self.history)
             groups.append(group)
+        values = [value for own in self._scored(groups, step) for value in own]
         if isinstance(self.reward, Observer) and not any(evaluation or ()):
             for group in groups:
-                self.reward.observe(group, self.history)
+                self.reward.observe(group, self.history, **step_for(self.reward.observe, step))
         own = dict(zip(judged, values[start : start + len(local)], strict=True))
         return [own.get(i) for i in range(len(golds))]
+
+    def _scored(self, groups: Sequence[Group], step: int) -> list[Values]:
+        if is_batch(self.reward):
+            return score_together(self.reward, groups, self.history, step)
+        return [score_one(self.reward, group, self.history, step) for group in groups]
 
     def _rollouts(
         self,

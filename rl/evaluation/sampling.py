@@ -11,16 +11,15 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rewards import Problem
-from rewards.thinking import read
 from rewards.verifier import Verifier
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row, row_of
-from rl.plugins import judge_problems
 from rl.prompts import encode_prompts
 from rl.ranks import found_by_main, is_main_process, launched
 from rl.rollouts import Ask, Engine, Sampling, stable_seed
-from rl.rounds.judging import rollouts as as_rollouts
+from rl.rounds.ahead import Row as Asked
+from rl.rounds.judging import Judging
 from rl.thinking import leads, texts
 
 
@@ -95,10 +94,15 @@ def _answer(
         [Ask(one.prompt, protocol.cap, one.seed(protocol.seed), sampling, answerer.eos_ids) for one in local]
     )
     own = [problems[one.place] for one in local]
-    said = texts(answerer.tokenizer, [completion.token_ids for completion in completions])
-    begun = leads(answerer.tokenizer, [one.prompt for one in local])
-    verdicts = judge_problems(verifier, own, list(map(read, begun, said)))
-    rollouts = as_rollouts(own, completions, said, begun, [protocol.cap] * len(local), verdicts, [], protocol.truncated)
+    ids = {id(problem.prompt): one.prompt for problem, one in zip(own, local, strict=True)}
+    judging = Judging(
+        verifier,
+        rewards=(),
+        decode=lambda completions: texts(answerer.tokenizer, [each.token_ids for each in completions]),
+        leads=lambda prompts: leads(answerer.tokenizer, [ids[id(prompt)] for prompt in prompts]),
+        truncated=protocol.truncated,
+    )
+    rollouts = judging.sampled([Asked(problem, protocol.cap, protocol.cap, 0) for problem in own], completions)
     gathered = gather_object(rollouts)
     return [row_of(problems[one.place], one.sample, r) for one, r in zip(chunk, gathered, strict=True)]
 

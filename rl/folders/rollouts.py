@@ -31,10 +31,20 @@ KINDS: Mapping[str, Kind] = {
     "advantage": "number or null",
     "weight_version": "number or null",
 }
+LATER: Mapping[str, Kind] = {
+    "thinking": "number",
+    "forced": "spans",
+    "masked": "spans",
+    "variant": "text",
+    "root": "number or null",
+    "branched": "number",
+}
+"""Those that files of earlier versions lack."""
 
 
 def rollout_table(path: Path, columns: Collection[str], problems: Collection[str] | None = None) -> pa.Table:
     """These columns, of all rollouts or of some problems'. Errors: UserError where the file holds no such rollouts."""
     table = table_of(path, None, problems)
-    require_columns(table, {name: KINDS[name] for name in columns}, path, "rollouts of a run")
-    return table.select(list(columns))
+    there = [name for name in columns if name in KINDS or name in table.column_names]
+    require_columns(table, {name: {**KINDS, **LATER}[name] for name in there}, path, "rollouts of a run")
+    return table.select(there)

@@ -11,8 +11,8 @@ from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
 from rl.plugins.guard import bounded, guarded, in_time
-from rl.plugins.load import load_budget, load_order, load_reward, load_verifier
-from rl.plugins.rewards import OneTerm, number, score_one, unguarded
+from rl.plugins.load import load_asking, load_budget, load_credit, load_edit, load_order, load_reward, load_verifier
+from rl.plugins.rewards import OneTerm, is_batch, number, score_one, score_together, step_for, unguarded
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 
 __all__ = [
@@ -23,9 +23,13 @@ __all__ = [
     "function_values",
     "guarded",
     "in_time",
+    "is_batch",
     "judge",
     "judge_problems",
+    "load_asking",
     "load_budget",
+    "load_credit",
+    "load_edit",
     "load_object",
     "load_order",
     "load_reward",
@@ -36,5 +40,7 @@ __all__ = [
     "raw_reward",
     "readable",
     "score_one",
+    "score_together",
+    "step_for",
     "unguarded",
 ]

@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import curricula
-import rewards
+import rewards.credit
+import rewards.edits
 from curricula import BudgetSchedule, ProblemOrder
+from curricula.asking import Asking
 from rewards import LengthReward
+from rewards.credit import TokenCredit
+from rewards.edits import Edit
 from rewards.signatures import TRL_PARAMETERS
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, find
 from rl.plugins.functions import FunctionReward
-from rl.plugins.rewards import OneTerm
+from rl.plugins.rewards import OneTerm, step_for
 
 
 def load_reward(name: str, options: Mapping[str, Any], term: str | None = None) -> LengthReward:
@@ -40,7 +44,7 @@ def _as_reward(found: Any, name: str) -> LengthReward:
     try:
         if not isinstance(found, LengthReward) or TRL_PARAMETERS & set(inspect.signature(found).parameters):
             return FunctionReward(found, name.rpartition(":")[2])
-        inspect.signature(found).bind("group", "history")
+        inspect.signature(found).bind("group", "history", **step_for(found, 0))
     except ValueError as error:
         raise UserError(f"reward {name!r}: {error}") from error
     except TypeError as error:
@@ -69,6 +73,31 @@ def load_order(name: str, options: Mapping[str, Any]) -> ProblemOrder:
     if not isinstance(order, ProblemOrder):
         raise UserError(f"problem order {name!r} has no `sequence` and `column`; see curricula.ProblemOrder")
     return order
+
+
+def load_asking(name: str, options: Mapping[str, Any]) -> Asking:
+    """What differs within a group, as a recipe names it, made with its `options`."""
+    made = build(find(name, "asking", "lengthwise.askings", built_in(curricula, "variants")), name, "asking", options)
+    if not isinstance(made, Asking):
+        raise UserError(f"asking {name!r} has no `variants` and `name`; see curricula.asking.Asking")
+    return made
+
+
+def load_edit(name: str, options: Mapping[str, Any]) -> Edit:
+    """The edit that a recipe names, made with its `options`."""
+    edit = build(find(name, "edit", "lengthwise.edits", built_in(rewards.edits, "plan")), name, "edit", options)
+    if not isinstance(edit, Edit):
+        raise UserError(f"edit {name!r} has no `plan` and `name`; see rewards.edits.Edit")
+    return edit
+
+
+def load_credit(name: str, options: Mapping[str, Any]) -> TokenCredit:
+    """The token credit that a recipe names, made with its `options`."""
+    found = find(name, "token credit", "lengthwise.credits", built_in(rewards.credit, "credit"))
+    credit = build(found, name, "token credit", options)
+    if not isinstance(credit, TokenCredit):
+        raise UserError(f"token credit {name!r} has no `credit` and `name`; see rewards.credit.TokenCredit")
+    return credit
 
 
 def load_verifier(name: str, options: Mapping[str, Any]) -> Verifier:

@@ -2,26 +2,66 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import Any, TypeGuard
 
-from rewards import Group, History, HistoryView, LengthReward, Monitor, Observer, Termed
+from rewards import BatchReward, Group, History, HistoryView, LengthReward, Monitor, Observer, Termed
 from rewards.types import Values, is_group_only
 from rl.errors import UserError, unknown
 from rl.plugins.guard import counted, guarded, of_its_own
 
 
-def score_one(reward: LengthReward, group: Group, history: History) -> Values:
-    """A reward's checked values for a group. Errors: UserError naming the reward."""
+def score_one(reward: LengthReward, group: Group, history: History, step: int = 0) -> Values:
+    """A reward's checked values for a group, in the round that begins with `step`. Errors: UserError naming it."""
     with guarded(reward):
-        return unguarded(reward, group, history)
+        return unguarded(reward, group, history, step)
 
 
-def unguarded(reward: LengthReward, group: Group, history: History) -> Values:
+def unguarded(reward: LengthReward, group: Group, history: History, step: int = 0) -> Values:
     """The same within a block that guards many calls."""
-    own = replace(group, problem=of_its_own(group.problem))
-    values = [number(value) for value in counted(reward(own, history), len(group.rollouts))]
+    return _checked(reward, reward(_own(group), history, **step_for(reward, step)), group)
+
+
+def score_together(reward: BatchReward, groups: Sequence[Group], history: History, step: int = 0) -> list[Values]:
+    """The checked values of a reward that looks at a whole batch, group after group. Errors: UserError naming it."""
+    with guarded(reward):
+        given = reward.batch([_own(group) for group in groups], history, **step_for(reward.batch, step))
+        values = counted(given, len(groups))
+        if len(values) != len(groups):
+            raise UserError(f"reward {reward.name!r} gave values for {len(values)} of {len(groups)} groups")
+        return [_checked(reward, own, group) for own, group in zip(values, groups, strict=True)]
+
+
+def is_batch(reward: LengthReward) -> TypeGuard[BatchReward]:
+    """Whether it scores the groups of a batch together."""
+    return isinstance(reward, BatchReward) and callable(reward.batch)
+
+
+def step_for(called: Callable[..., Any], step: int) -> dict[str, int]:
+    """The further argument of a plug-in's call, or of a method of its own: `step`, where it has such a parameter."""
+    # A callable object by its class's method: what is remembered is code, not objects.
+    function = called if inspect.isroutine(called) else type(called).__call__
+    return {"step": step} if _takes_step(getattr(function, "__func__", function)) else {}
+
+
+@cache
+def _takes_step(function: Callable[..., Any]) -> bool:
+    try:
+        return "step" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _own(group: Group) -> Group:
+    return replace(group, problem=of_its_own(group.problem))
+
+
+def _checked(reward: LengthReward, given: Iterable[Any], group: Group) -> Values:
+    values = [number(value) for value in counted(given, len(group.rollouts))]
     if len(values) != len(group.rollouts):
         raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
     return values
@@ -45,6 +85,8 @@ class OneTerm:
     def __init__(self, whole: LengthReward, term: str) -> None:
         if not isinstance(whole, Termed):
             raise UserError(f"reward {whole.name!r} shows no terms, so `term: {term}` cannot be taken")
+        if is_batch(whole):
+            raise UserError(f"reward {whole.name!r} looks at a whole batch, so one term of a group cannot be taken")
         self.whole, self.term, self.name = whole, term, f"{whole.name}.{term}"
         self.group_only = is_group_only(whole)
         if isinstance(whole, Observer):
@@ -52,9 +94,9 @@ class OneTerm:
         if isinstance(whole, Monitor):
             self.interval, self.monitor = whole.interval, whole.monitor
 
-    def __call__(self, group: Group, history: HistoryView) -> Values:
+    def __call__(self, group: Group, history: HistoryView, step: int = 0) -> Values:
         assert isinstance(self.whole, Termed)
-        terms = self.whole.terms(group, history)
+        terms = self.whole.terms(group, history, **step_for(self.whole.terms, step))
         if self.term not in terms:
             raise unknown(f"term of reward {self.whole.name!r}", self.term, terms)
         return terms[self.term]

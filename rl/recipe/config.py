@@ -77,6 +77,17 @@ class LengthGRPOConfig(GRPOConfig):
             "tokens, padding counted. None: TRL's own loop, over all rollouts padded to the longest."
         },
     )
+    kl_cov: float | None = field(
+        default=None,
+        metadata={
+            "help": "The share of a micro-batch's tokens, those that cost most entropy, that get KL-Cov's penalty "
+            "(rl.updates.kl_cov). No ratio is clipped then, so epsilon and epsilon_high are without effect, and the "
+            "penalty is 0 in a round's first update. None: none."
+        },
+    )
+    kl_cov_coef: float = field(
+        default=1.0, metadata={"help": "Weight of that penalty, the distance of the log-prob from the old one."}
+    )
 
     def __post_init__(self) -> None:
         given: Any = vars(self)["parallelism_config"]
@@ -105,6 +116,8 @@ class LengthGRPOConfig(GRPOConfig):
         if self.tokens_per_micro_batch is not None:
             _require_at_least(1, "", tokens_per_micro_batch=self.tokens_per_micro_batch)
             refusals.require_packable(self)
+        if self.kl_cov is not None:
+            refusals.require_unclipped(self, self.kl_cov)
         if self.save_strategy == "steps":
             every: float = self.save_steps
             if every < 1:

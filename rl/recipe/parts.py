@@ -215,7 +215,7 @@ class Recipe:
     __pydantic_config__ = _STRICT
     name: str
     model: str
-    """A path, a hub name, or `demo`."""
+    """A path, a hub name, `demo`, `modes-demo` or `keychain-demo`."""
     data: DataPart
     rewards: list[Reward]
     budget: Budget
@@ -223,6 +223,14 @@ class Recipe:
     """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
     """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `none`, or your own as `file.py:name`."""
+    asking: Plugin | None = None
+    """What rollouts of a group are asked besides their prompt: `adapt-think`, `begin`, `hbpo`, or your own as
+    `file.py:name`."""
+    edits: list[Plugin] = field(default_factory=list)
+    """What is done to judged groups before they are scored, one after the other: `dot`, `lc-r1`, `qlpo`, `s-grpo`,
+    `mask-long-correct`, or your own."""
+    credit: Plugin | None = None
+    """Which tokens of a rollout earned its advantage: `brpo`, `decs`, `lc-r1`, `thinkless`, or your own."""
     batch: BatchPart | None = None
     lora: LoraPart | None = None
     """Train an adapter instead of the whole model."""
@@ -236,12 +244,16 @@ class Recipe:
     """Each a `name` and overrides; a stage starts from the model that the one before it ended with."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as it would stand in a YAML file, defaults written out."""
+        """The recipe as it would stand in a YAML file, defaults written out but for what most methods do without."""
         plain = dataclasses.asdict(self)
-        for part in ("budget", "verifier", "advantage"):
+        for part in ("asking", "edits", "credit"):
+            if not plain[part]:
+                del plain[part]
+        for part in {"budget", "verifier", "advantage", "asking", "credit"} & plain.keys():
             plain[part] = _spread(plain[part])
         plain["data"]["order"] = _spread(plain["data"]["order"])
-        plain["rewards"] = [_spread(reward) for reward in plain["rewards"]]
+        for part in {"rewards", "edits"} & plain.keys():
+            plain[part] = [_spread(each) for each in plain[part]]
         return plain
 
     def to_yaml(self) -> str:

@@ -6,6 +6,7 @@ Each function raises a UserError that says what to do instead.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from accelerate import ParallelismConfig
@@ -97,6 +98,39 @@ def require_packable(config: GRPOConfig) -> None:
             config.steps_per_generation % config.gradient_accumulation_steps != 0
         ),
     }
+    _refuse("tokens_per_micro_batch", reasons)
+
+
+def require_token_credit(config: GRPOConfig) -> None:
+    """Refuse what would not leave each token its own advantage."""
+    reasons = {
+        "loss_type vespo, which weighs a whole rollout by the sign of its advantage": config.loss_type == "vespo",
+        "importance_sampling_level sequence, by which every token moves by the mean of its rollout's advantages": (
+            config.importance_sampling_level == "sequence"
+        ),
+        "top_entropy_quantile below 1, which leaves tokens out of the loss whatever is credited to them": (
+            config.top_entropy_quantile < 1.0
+        ),
+    }
+    _refuse("credit", reasons)
+
+
+def require_unclipped(config: GRPOConfig, share: float) -> None:
+    """Refuse losses that KL-Cov's penalty is not of, and what clips or leaves out tokens. `share`: of the tokens."""
+    if not 0 < share <= 1:
+        raise UserError(f"kl_cov must be above 0 and at most 1, not {share}")
+    fitting = ("grpo", "bnpo", "dr_grpo", "dapo")
+    reasons = {
+        f"loss_type {config.loss_type}, only with {', '.join(fitting)}": config.loss_type not in fitting,
+        "importance_sampling_level sequence": config.importance_sampling_level == "sequence",
+        "delta, which clips": config.delta is not None,
+        "off_policy_mask_threshold": config.off_policy_mask_threshold is not None,
+        "top_entropy_quantile below 1": config.top_entropy_quantile < 1.0,
+    }
+    _refuse("kl_cov", reasons)
+
+
+def _refuse(setting: str, reasons: Mapping[str, bool]) -> None:
     for reason, holds in reasons.items():
         if holds:
-            raise UserError(f"tokens_per_micro_batch does not go with {reason}; change either")
+            raise UserError(f"{setting} does not go with {reason}; change either")

@@ -78,6 +78,8 @@ NARROWED: Mapping[str, Any] = {
     "epsilon": NotBelow,
     "epsilon_high": NotBelow | None,
     "delta": Above | None,
+    "kl_cov": Annotated[float, Field(gt=0, le=1)] | None,
+    "kl_cov_coef": NotBelow,
     "ref_model_sync_steps": Count,
     "ddp_timeout": Count,
     "top_entropy_quantile": Annotated[float, Field(ge=0, le=1)],

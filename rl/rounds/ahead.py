@@ -7,23 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from curricula.schedule import Parts
 from rewards import Problem
 from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
-from rl.rollouts import Completion, stable_seed
+from rl.rollouts import Completion
 from rl.rollouts.workers.engine import Pending
+from rl.rounds.round import spans
 
 
 class Row(NamedTuple):
     """One rollout of a draw."""
 
     problem: Problem
-    """With the budget in its prompt, where it is to be."""
+    """As it is asked: with the budget in its prompt, where it is to be."""
     budget: int
     """Tokens."""
     cap: int
     """Tokens at which it is stopped."""
     seed: int
+    parts: Parts | None = None
+    """Of thinking and answer, where they have budgets of their own."""
+    prefix: str = ""
+    """What its completion begins with."""
+    variant: str = ""
+    trains_prefix: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,23 +44,25 @@ class Draw:
     """The same with the budget in their prompts, where it is to be."""
     budgets: list[int]
     """Tokens."""
-    caps: list[int]
-    """Tokens at which the rollouts of each group are stopped."""
+    rows: list[Row]
+    """Every rollout, group after group."""
     step: int
     seed: int
-    size: int
-    """Rollouts a group."""
 
-    def rows(self) -> list[Row]:
-        """Every rollout, group after group."""
-        groups = zip(self.asked, self.budgets, self.caps, strict=True)
-        members = [group for group in groups for _ in range(self.size)]
-        return [Row(*group, stable_seed(self.seed, place)) for place, group in enumerate(members)]
+    @property
+    def size(self) -> int:
+        """Rollouts a group."""
+        return len(self.rows) // max(len(self.problems), 1)
 
     def share(self, rank: int, ranks: int) -> slice:
         """The rows that are a rank's to sample."""
-        share = -(-len(self.problems) * self.size // ranks)
-        return slice(share * rank, share * (rank + 1))
+        return part(len(self.rows), rank, ranks)
+
+
+def part(count: int, rank: int, ranks: int) -> slice:
+    """A rank's of so many rows: all alike but for the last ones'."""
+    share = -(-count // ranks)
+    return slice(share * rank, share * (rank + 1))
 
 
 @dataclass
@@ -117,6 +127,13 @@ def completions_of(state: Mapping[str, Any]) -> list[Completion] | None:
     if state["completions"] is None:
         return None
     return [
-        Completion(**{**each, "token_ids": token_ids(each["token_ids"]), "logprobs": log_probs(each["logprobs"])})
+        Completion(
+            **{
+                **each,
+                "token_ids": token_ids(each["token_ids"]),
+                "logprobs": log_probs(each["logprobs"]),
+                "forced": spans(each.get("forced", ())),
+            }
+        )
         for each in state["completions"]
     ]

@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from accelerate.utils import gather_object
+from transformers import PreTrainedTokenizerBase
 
+from curricula import BudgetSchedule
+from curricula.schedule import SplitBudget
+from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.ranks import launched
 from rl.rollouts import Answers, Ask, Completion, Sampling
+from rl.rollouts.ask import Thinking
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
-from rl.rounds.ahead import Ahead, Draw, Planned, completions_of, plain
+from rl.rounds.ahead import Ahead, Draw, Planned, Row, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
+from rl.thinking import End, closing_of, end_of
 
 Encode = Callable[[Sequence[Prompt]], Sequence[Sequence[int]]]
 """Prompts to token ids."""
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """What is forced, as token ids."""
+
+    encode: Callable[[str], Sequence[int]]
+    """Text within a completion to token ids."""
+    end: End = ()
+    """Of thinking."""
+    closing: tuple[int, ...] = ()
+    """What closes it by force."""
+
+
+def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> Forcing:
+    """How a run forces text: thinking ends as its schedule says, or by the tokenizer's own mark, if it has one.
+
+    Errors: UserError where a schedule closes thinking, and the tokenizer has nothing that ends it.
+    """
+
+    def encode(text: str) -> Sequence[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+
+    if isinstance(schedule, SplitBudget):
+        end = end_of(tokenizer, schedule.end)
+        return Forcing(encode, end, closing_of(tokenizer, schedule.closing, end))
+    marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
+    return Forcing(encode, end_of(tokenizer, None) if marked else ())
+
+
+def _cannot_force(text: str) -> Sequence[int]:
+    raise UserError(f"{text!r} is to be forced on a rollout, and this asker was given no way to encode it: `forcing`")
 
 
 class Asker:
@@ -35,6 +74,7 @@ class Asker:
         logprobs: Callable[[int], bool] = lambda step: False,
         ahead: int = 0,
         deserted: Deserted | None = None,
+        forcing: Forcing | None = None,
     ) -> None:
         if ahead and not isinstance(engine, WorkersEngine):
             raise UserError(
@@ -45,12 +85,17 @@ class Asker:
         self.sampling, self.eos_ids = sampling or Sampling(), list(eos_ids)
         self.ahead = Ahead(ahead)
         self.deserted = deserted or Deserted()
+        self.forcing = forcing or Forcing(_cannot_force)
 
     def now(self, draw: Draw) -> list[Completion]:
-        """This rank's completions. A rank without rows asks too: an engine may need every rank."""
+        """This rank's completions."""
+        return self.answered(self._asks(draw))
+
+    def answered(self, asks: Sequence[Ask]) -> list[Completion]:
+        """This rank's answers. A rank without asks calls it too: an engine may need every rank."""
         if isinstance(self.engine, WorkersEngine):
-            return self._wait(self._begin(draw))
-        return self.engine.generate(self._asks(draw))
+            return self._wait(self.engine.begin(asks))
+        return self.engine.generate(asks)
 
     def take(self, step: int) -> Planned | None:
         """What was asked ahead for the round that begins with `step`, its completions there; None: nothing was."""
@@ -76,15 +121,34 @@ class Asker:
 
     def _asks(self, draw: Draw) -> list[Ask]:
         """This rank's."""
-        rows = draw.rows()[share(draw)]
-        return Ask.each(
-            self.encode([row.problem.prompt for row in rows]) if rows else [],
-            [row.cap for row in rows],
-            self.sampling,
-            seeds=[row.seed for row in rows],
-            eos_ids=self.eos_ids,
-            logprobs=self.logprobs(draw.step),
-        )
+        rows = draw.rows[share(draw)]
+        prompts = self.encode([row.problem.prompt for row in rows]) if rows else []
+        return [self._ask(row, prompt, draw.step) for row, prompt in zip(rows, prompts, strict=True)]
+
+    def _ask(self, row: Row, prompt: Sequence[int], step: int) -> Ask:
+        thinking, cap = None, row.cap
+        if row.parts is not None:
+            closing = self.forcing.closing
+            thinking = Thinking(row.parts.thinking, row.parts.answer, self.forcing.end, closing)
+            cap = row.parts.thinking + len(closing) + row.parts.answer
+        prefix = tuple(self.forcing.encode(row.prefix)) if row.prefix else ()
+        least = cap if row.parts is None else row.parts.thinking
+        if prefix and len(prefix) >= least:
+            raise UserError(f"the prefix {row.prefix!r} has {len(prefix)} tokens, and the budget {least}")
+        return self.ask(prompt, cap, row.seed, step, prefix, thinking)
+
+    def ask(
+        self,
+        prompt: Sequence[int],
+        budget: int,
+        seed: int,
+        step: int,
+        prefix: Sequence[int] = (),
+        thinking: Thinking | None = None,
+    ) -> Ask:
+        """One for a rollout of the round that begins with `step`, sampled as all of them are."""
+        wanted = self.logprobs(step)
+        return Ask(prompt, budget, seed, self.sampling, self.eos_ids, wanted, prefix, thinking)
 
     def state_dict(self) -> list[dict[str, Any]]:
         """What is under way for later rounds: waited for, or, where nobody serves, to be sampled again."""

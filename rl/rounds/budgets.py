@@ -7,16 +7,21 @@ import re
 from dataclasses import dataclass, replace
 
 from curricula import BudgetSchedule, GroupBudget, ProblemBudget
-from curricula.schedule import floored
+from curricula.asking import Asking, Variant
+from curricula.schedule import Parts, SplitBudget, floored
 from rewards import Group, Problem
+from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import guarded
+from rl.rounds.ahead import Row
 
 MOST = 2**31 - 1
 """Tokens of a rollout that a file of rollouts can count."""
 
 _PLACES = re.compile(r"\{(prompt|budget)\}")
+PLAIN = Variant("")
+"""As any rollout is asked."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +29,16 @@ class Budgets:
     """A schedule, and how its budgets are used; the one place that the trainer asks.
 
     A rollout is stopped at its budget, unless `cap` (tokens) or `cap_factor` say otherwise. Where
-    `in_prompt` is given, the budget is written into the user's turn, anew each round.
+    `in_prompt` is given, the budget is written into the user's turn, anew each round. `asking` says what
+    differs within a group. `extra` tokens are what edits may add to a rollout beyond its budget.
     """
 
     schedule: BudgetSchedule
     in_prompt: str | None = None
     cap: int | None = None
     cap_factor: float = 1.0
+    asking: Asking | None = None
+    extra: int = 0
 
     def __post_init__(self) -> None:
         if self.in_prompt is not None and not {"prompt", "budget"} <= set(_PLACES.findall(self.in_prompt)):
@@ -43,13 +51,28 @@ class Budgets:
             )
         if not 1 <= self.cap_factor < math.inf:
             raise UserError(f"budget.cap_factor must be at least 1, not {self.cap_factor}")
+        if self.splits and (self.cap is not None or self.cap_factor != 1.0):
+            raise UserError("budget.cap and cap_factor go with one budget, not with one of thinking and one of answer")
         if max(self.schedule.maximum, self.cap or 0) > MOST / self.cap_factor:
             raise UserError(f"budget: more tokens than any model's context ({MOST}); lower the schedule, or its cap")
 
     @property
     def maximum(self) -> int:
         """Tokens that no rollout exceeds; the engine is built for it."""
-        return self.cap_of(self.schedule.maximum)
+        return self.cap_of(self.schedule.maximum) + self.closing_room + self.extra
+
+    @property
+    def splits(self) -> bool:
+        """Whether thinking has a budget of its own."""
+        return isinstance(self.schedule, SplitBudget)
+
+    @property
+    def closing_room(self) -> int:
+        """Tokens that closing a thought may take, before there is a tokenizer: one for each byte."""
+        if not isinstance(self.schedule, SplitBudget):
+            return 0
+        text = self.schedule.closing or self.schedule.end
+        return len(text.encode()) if text is not None else max(len(marks.end.encode()) for marks in MARKS)
 
     def of(self, step: int, problem: Problem) -> int:
         """The budget in tokens of a problem's rollouts in the round that begins with `step`."""
@@ -57,6 +80,39 @@ class Budgets:
             if isinstance(self.schedule, ProblemBudget):
                 return self.schedule.for_problem(step, problem.id)
             return self.schedule.at(step)
+
+    def parts_of(self, step: int, problem: Problem) -> Parts | None:
+        """The budgets of thinking and answer, where they have some of their own."""
+        if not isinstance(self.schedule, SplitBudget):
+            return None
+        with guarded(self.schedule, "budget"):
+            return self.schedule.split(step, problem.id)
+
+    def variants(self, step: int, problem: Problem, size: int) -> list[Variant]:
+        """How each rollout of a problem's group is asked. Errors: UserError where that cannot be."""
+        if self.asking is None:
+            return [PLAIN] * size
+        with guarded(self.asking, "asking"):
+            found = list(self.asking.variants(step, problem.id, size))
+        if len(found) != size:
+            raise UserError(f"asking {self.asking.name!r} gave {len(found)} variants for {size} rollouts")
+        most = self.schedule.maximum
+        for each in found:
+            if each.budget is not None and not 1 <= each.budget <= most:
+                raise UserError(
+                    f"asking {self.asking.name!r}: variant {each.name!r} has a budget of {each.budget} tokens; the "
+                    f"budget schedule has 1 to {most}"
+                )
+        return found
+
+    def row(self, step: int, problem: Problem, budget: int, variant: Variant, seed: int) -> Row:
+        """One rollout of a problem whose budget is `budget`, asked as a variant of its group."""
+        parts = self.parts_of(step, problem)
+        if parts is not None and variant.thinking is not None:
+            parts = Parts(variant.thinking, parts.answer)
+        own = budget if variant.budget is None else variant.budget
+        asked = self.varied(problem, variant)
+        return Row(asked, own, self.cap_of(own), seed, parts, variant.prefix, variant.name, variant.trains_prefix)
 
     def cap_of(self, budget: int) -> int:
         """Where a rollout with this budget is stopped, in tokens."""
@@ -67,6 +123,12 @@ class Budgets:
         if self.in_prompt is None or budget is None:
             return problem
         return replace(problem, prompt=_write(self.in_prompt, problem.prompt, budget))
+
+    def varied(self, problem: Problem, variant: Variant) -> Problem:
+        """The problem as a variant of its group is asked it."""
+        if variant.prompt == PLAIN.prompt:
+            return problem
+        return replace(problem, prompt=_write(variant.prompt, problem.prompt, variant.budget or 0))
 
     def rescored(self, group: Group, step: int) -> Group:
         """The group with the budget that its own accuracy gives it, where the schedule looks at that."""

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 
 from curricula import Admission, ProblemOrder
+from curricula.schedule import SplitBudget
 from rewards import Group, History, LengthReward, Monitor, Problem
-from rewards.thinking import read
-from rewards.types import Prompt
+from rewards.credit import TokenCredit
+from rewards.edits import Edit
 from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
-from rl.plugins import judge_problems
+from rl.credit.tokens import credited
 from rl.problems.sampler import PASS_RATE, ProblemSampler
 from rl.ranks import gathered
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
-from rl.rounds.ahead import Draw, Planned, problems_of
+from rl.rounds.ahead import Draw, Planned, Row, problems_of
 from rl.rounds.asking import Asker, share
-from rl.rounds.budgets import Budgets
-from rl.rounds.judging import rollouts as as_rollouts
+from rl.rounds.budgets import PLAIN, Budgets
+from rl.rounds.editing import Editing, sizes
+from rl.rounds.judging import Decode, Ends, Judging, Leads, Thoughts, asked_apart, no_leads, no_thoughts
 from rl.rounds.round import Round, Sampled, ScoredGroup
 from rl.rounds.sampling import RoundSampling
-from rl.rounds.scoring import look, observe, require_monitor, score, varies
-
-Decode = Callable[[Sequence[Completion]], list[str]]
-"""Completions to what they say."""
-Leads = Callable[[Sequence[Prompt]], list[str]]
-"""Prompts to what they have begun of the thinking; see `rewards.thinking`."""
+from rl.rounds.scoring import look, observe, refuse_shaped_filter, require_monitor, score, score_batch, varies
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,9 @@ class Moment:
 class RoundMaker:
     """Makes full batches of scored groups, the same on every rank, and remembers what that takes from one to the next.
 
-    `rewards` are weighted by `weights`; `monitor` problems set the controllers of rewards that have one. All ranks
-    of a launch make each round together; each samples and judges its share.
+    `rewards` are weighted by `weights`; `monitor` problems set the controllers of rewards that have one; `edits` change
+    judged groups before they are scored, `credit` says which tokens earned an advantage. All ranks of a launch make
+    each round together; each samples and judges its share.
     """
 
     def __init__(
@@ -88,20 +85,29 @@ class RoundMaker:
         estimator: Estimator | None = None,
         order: ProblemOrder | None = None,
         monitor: Sequence[Problem] = (),
-        leads: Leads = lambda prompts: [""] * len(prompts),
+        leads: Leads = no_leads,
+        thoughts: Thoughts = no_thoughts,
+        ends: Ends | None = None,
+        edits: Sequence[Edit] = (),
+        credit: TokenCredit | None = None,
     ) -> None:
         require_monitor(rewards, bool(monitor))
+        refuse_shaped_filter(rewards, settings.filter_on if settings.dynamic else "raw")
         self.problems, self.rewards, self.monitor = list(problems), list(rewards), list(monitor)
-        self.budgets, self.verifier, self.asker, self.decode = budgets, verifier, asker, decode
-        self.leads = leads
-        self.settings = settings
+        self.budgets, self.asker, self.settings, self.credit = budgets, asker, settings, credit
+        schedule = budgets.schedule
+        closing = isinstance(schedule, SplitBudget) and schedule.trains_closing
+        reads = any(getattr(each, "reads_text", False) for each in (*edits, credit))
+        self.judging = Judging(
+            verifier, self.rewards, decode, leads, thoughts, settings.truncated, ends if reads else None, closing
+        )
+        self.editing = Editing(edits, asker, self.judging)
         self.weights = torch.tensor(list(weights or [1.0] * len(rewards)), dtype=torch.float32)
         self.estimator = estimator or Estimator("group", weights=self.weights.tolist())
         self.history = History()
         self.sampler = ProblemSampler(self.problems, settings.seed, order)
         self.sampling = RoundSampling(settings.groups, settings.draws if settings.dynamic else 1)
-        self._hooks: Mapping[str, Any] = {}
-        self._judging = 0.0
+        self._tokens = 0
         self._began: Moment | None = None
 
     def make(self, step: int, end: int = sys.maxsize, hooks: Mapping[str, Any] | None = None) -> Round:
@@ -109,37 +115,44 @@ class RoundMaker:
 
         `hooks` are further arguments of TRL's reward functions (`trainer_state`, `log_metric`).
         """
-        settings, self._judging, self._hooks = self.settings, 0.0, hooks or {}
+        settings, self._tokens = self.settings, 0
+        self.judging.seconds, self.judging.hooks = 0.0, hooks or {}
         self._began = self._moment() if isinstance(self.asker.engine, WorkersEngine) else None
         self._look(step)
+        scoring = self.rewards, self.weights, self.history
         filled = self.sampling.fill(
             draw=lambda count, attempt: self._next_groups(count, step, attempt),
             score=lambda sampled: score(
-                sampled, self.rewards, self.weights, self.history, lambda group: self.budgets.rescored(group, step)
+                sampled, *scoring, rescored=lambda group: self.budgets.rescored(group, step), step=step
             ),
             useful=lambda scored: not settings.dynamic or varies(scored, settings.filter_on),
             in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
             last=step + settings.steps >= end,
         )
-        observe(filled.visited(), self.rewards, self.history)
+        filled = replace(filled, batch=score_batch(filled.batch, *scoring, step=step))
+        observe(filled.visited(), self.rewards, self.history, step)
         self._remember(filled.visited())
         self._ask_ahead(step, end)
         terms, totals = (torch.cat([getattr(scored, part) for scored in filled.batch]) for part in ("terms", "totals"))
         lengths = torch.tensor([r.length for s in filled.batch for r in s.group.rollouts], dtype=torch.float32)
+        advantages = self.estimator(terms, totals, settings.size, lengths)
+        seconds, tokens = zip(*gather_object([(self.judging.seconds, self._tokens)]), strict=True)
         return Round(
             **vars(filled),
             step=step,
             number=step // settings.steps,
-            advantages=self.estimator(terms, totals, settings.size, lengths),
+            advantages=advantages,
             reward_names=[reward.name for reward in self.rewards],
-            judging=max(gather_object([self._judging])),
+            judging=max(seconds),
+            tokens=sum(tokens),
+            credits=None if self.credit is None else credited(self.credit, filled.groups(), advantages),
         )
 
     def _look(self, step: int) -> None:
         """Show the monitor set to every reward whose interval has passed since the round before."""
         due = [r for r in self.rewards if isinstance(r, Monitor) and step % r.interval < self.settings.steps <= step]
         if due:
-            sampled = self.roll(self.monitor, step, stable_seed(self.settings.seed, step, -1))
+            sampled = self.roll(self.monitor, step, stable_seed(self.settings.seed, step, -1), plain=True)
             look([self.budgets.rescored(each.group, step) for each in sampled], due, self.history)
 
     # Groups ------------------------------------------------------------------------------------
@@ -152,10 +165,13 @@ class RoundMaker:
         assert planned.completions is not None
         return self._groups(planned.draw, planned.completions, planned.version)
 
-    def roll(self, problems: Sequence[Problem], step: int, seed: int) -> list[Sampled]:
-        """Each rank samples and judges its share of these problems' groups; every rank gets all whole groups."""
-        draw = self._draw(problems, step, seed)
-        return self._groups(draw, self.asker.now(draw), step)
+    def roll(self, problems: Sequence[Problem], step: int, seed: int, plain: bool = False) -> list[Sampled]:
+        """Each rank samples and judges its share of these problems' groups; every rank gets all whole groups.
+
+        `plain`: without what a method does to groups that train.
+        """
+        draw = self._draw(problems, step, seed, plain)
+        return self._groups(draw, self.asker.now(draw), step, plain)
 
     def _ask_ahead(self, step: int, end: int) -> None:
         draws = []
@@ -168,31 +184,33 @@ class RoundMaker:
     def _next_problems(self, count: int) -> list[Problem]:
         return [self.problems[i] for i in self.sampler.take(count, self._pass_rate)]
 
-    def _draw(self, problems: Sequence[Problem], step: int, seed: int) -> Draw:
+    def _draw(self, problems: Sequence[Problem], step: int, seed: int, plain: bool = False) -> Draw:
+        """What is asked of these problems; `plain`: each rollout of a group alike, and as many as train."""
+        size = self.settings.size if plain else sizes(self.editing.edits, self.settings.size)[0]
         budgets = [self.budgets.of(step, problem) for problem in problems]
         asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
-        caps = [self.budgets.cap_of(budget) for budget in budgets]
-        return Draw(list(problems), asked, budgets, caps, step, seed, self.settings.size)
+        rows: list[Row] = []
+        for problem, budget in zip(asked, budgets, strict=True):
+            variants = [PLAIN] * size if plain else self.budgets.variants(step, problem, size)
+            for variant in variants:
+                rows.append(self.budgets.row(step, problem, budget, variant, stable_seed(seed, len(rows))))
+        return Draw(list(problems), asked, budgets, rows, step, seed)
 
-    def _groups(self, draw: Draw, completions: Sequence[Completion], version: int) -> list[Sampled]:
-        """All ranks' completions, judged, as groups."""
-        rows = draw.rows()[share(draw)]
-        problems, budgets = [row.problem for row in rows], [row.budget for row in rows]
-        texts, leads = self.decode(completions), self._leads_of(problems)
-        started = time.perf_counter()
-        verdicts = judge_problems(self.verifier, problems, list(map(read, leads, texts)))
-        self._judging += time.perf_counter() - started
-        truncated = self.settings.truncated
-        own = as_rollouts(problems, completions, texts, leads, budgets, verdicts, self.rewards, truncated, self._hooks)
-        everyone, size = gathered(own), draw.size
-        groups = [Group(problem, tuple(everyone[i * size : (i + 1) * size])) for i, problem in enumerate(draw.asked)]
+    def _groups(
+        self, draw: Draw, completions: Sequence[Completion], version: int, plain: bool = False
+    ) -> list[Sampled]:
+        """All ranks' completions, judged and edited, as groups."""
+        own = self.judging.sampled(draw.rows[share(draw)], completions)
+        self._tokens += sum(r.length - sum(end - begin for begin, end in r.forced) for r in own)
+        everyone, size, groups = gathered(own), draw.size, []
+        for i, problem in enumerate(draw.asked):
+            members = slice(i * size, (i + 1) * size)
+            groups.append(Group(problem, tuple(asked_apart(everyone[members], draw.rows[members], problem))))
+        if not plain:
+            before = self.editing.tokens
+            groups = self.editing.edited(groups, self.history, draw.step, draw.seed, self.settings.size)
+            self._tokens += self.editing.tokens - before
         return [Sampled(group, budget, version) for group, budget in zip(groups, draw.budgets, strict=True)]
-
-    def _leads_of(self, problems: Sequence[Problem]) -> list[str]:
-        """One a rollout; a group's prompt is looked at once."""
-        each = {id(problem): problem.prompt for problem in problems}
-        found = dict(zip(each, self.leads(list(each.values())) if each else (), strict=True))
-        return [found[id(problem)] for problem in problems]
 
     # Accuracy, where the order of the problems goes by it -----------------------------------------
 

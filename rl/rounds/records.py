@@ -29,8 +29,14 @@ COLUMNS = {
     "completion": pa.string(),
     "token_ids": pa.list_(pa.int32()),
     "length": pa.int64(),
+    "thinking": pa.int64(),
+    "forced": pa.list_(pa.list_(pa.int64())),
+    "masked": pa.list_(pa.list_(pa.int64())),
     "stop": pa.string(),
     "budget": pa.int64(),
+    "variant": pa.string(),
+    "root": pa.int64(),
+    "branched": pa.int64(),
     "verdict": pa.string(),
     "raw_reward": pa.float64(),
     "rewards": None,
@@ -65,7 +71,8 @@ def _rows(round_: Round) -> Iterator[tuple[dict[str, Any], Rollout]]:
             advantage = next(advantages) if i < trained else None
             rewards = {name: _or_none(term) for name, term in zip(round_.reward_names, terms, strict=True)}
             own = {"rewards": rewards, "reward": _or_none(total), "advantage": advantage}
-            yield fixed | _of_rollout(rollout, scored.sampled.step) | own, rollout
+            asked = {} if rollout.prompt is None else {"prompt": json.dumps(rollout.prompt)}
+            yield fixed | asked | _of_rollout(rollout, scored.sampled.step) | own, rollout
 
 
 def _of_group(scored: ScoredGroup) -> dict[str, Any]:
@@ -78,8 +85,14 @@ def _of_rollout(rollout: Rollout, step: int) -> dict[str, Any]:
         "lead": rollout.lead,
         "completion": rollout.text,
         "length": rollout.length,
+        "thinking": rollout.thinking,
+        "forced": rollout.forced,
+        "masked": rollout.masked,
         "stop": rollout.stop,
         "budget": rollout.budget,
+        "variant": rollout.variant,
+        "root": rollout.root,
+        "branched": rollout.branched,
         "verdict": str(rollout.verdict),
         "raw_reward": rollout.raw_reward,
         "weight_version": step if rollout.weight_version is None else rollout.weight_version,

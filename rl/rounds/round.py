@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from rewards import Group, Rollout
-from rewards.types import Prompt
+from rewards.types import Prompt, Spans
+
+
+def spans(written: Sequence[Sequence[int]]) -> Spans:
+    """As JSON gives them back."""
+    return tuple((begin, end) for begin, end in written)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class Filled:
         yield from self.batch
         yield from self.dropped
 
+    def groups(self) -> list[Group]:
+        """Those of the batch."""
+        return [scored.group for scored in self.batch]
+
     def visited(self) -> list[ScoredGroup]:
         """The same in the order in which they were sampled."""
         return sorted(self.everything(), key=lambda scored: scored.sampled.step)
@@ -76,11 +85,24 @@ class Round(Filled):
     reward_names: list[str]
     judging: float
     """Seconds in the verifier, on the rank that took longest."""
+    tokens: int = 0
+    """That were sampled, on all ranks; what was forced does not count, nor what a branch shares."""
+    credits: tuple[Sequence[float] | None, ...] | None = None
+    """The advantage of each token of each of `rollouts`, where that is not its own everywhere; None: of none."""
+
+    def __post_init__(self) -> None:
+        for rollout, credit in zip(self.rollouts(), self.each_credit(), strict=True):
+            if credit is not None and len(credit) != rollout.length:
+                raise ValueError(f"a rollout of {rollout.length} tokens has advantages for {len(credit)}")
 
     def rollouts(self) -> list[Rollout]:
         """The rollouts that train, in the order of `advantages`."""
         return [r for scored in self.batch for r in scored.group.rollouts]
 
+    def each_credit(self) -> tuple[Sequence[float] | None, ...]:
+        """Of each of `rollouts`, `credits`."""
+        return (None,) * len(self.rollouts()) if self.credits is None else self.credits
+
     def prompts(self) -> list[Prompt]:
         """The prompt of each of `rollouts`: a problem may be there twice, with another budget in its prompt."""
-        return [scored.group.problem.prompt for scored in self.batch for _ in scored.group.rollouts]
+        return [r.prompt or s.group.problem.prompt for s in self.batch for r in s.group.rollouts]

@@ -24,7 +24,7 @@ from typing import Any
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
-from rl.rounds.round import Filled, Sampled, ScoredGroup
+from rl.rounds.round import Filled, Sampled, ScoredGroup, spans
 
 
 class RoundSampling:
@@ -128,10 +128,10 @@ class Acceptance:
 
 
 def _plain(sampled: Sampled) -> dict[str, Any]:
-    rollouts = [
-        {**vars(r), "token_ids": token_ids(r.token_ids).written, "logprobs": log_probs(r.logprobs).written}
-        for r in sampled.group.rollouts
-    ]
+    rollouts = []
+    for r in sampled.group.rollouts:
+        ids = {name: token_ids(getattr(r, name)).written for name in ("token_ids", "ends")}
+        rollouts.append({**vars(r), **ids, "logprobs": log_probs(r.logprobs).written})
     problem = sampled.group.problem
     return {
         "problem": problem.id,
@@ -150,6 +150,9 @@ def _sampled(plain: Mapping[str, Any], problem: Problem) -> Sampled:
                 "verdict": Verdict(r["verdict"]),
                 "token_ids": token_ids(r["token_ids"]),
                 "logprobs": log_probs(r["logprobs"]),
+                "ends": token_ids(r.get("ends", "")),
+                "forced": spans(r.get("forced", ())),
+                "masked": spans(r.get("masked", ())),
             }
         )
         for r in plain["rollouts"]

@@ -83,7 +83,8 @@ def _of_problems(problems: ProblemSet) -> str:
 def _plug_ins(recipe: Recipe) -> Mapping[str, Path]:
     """The file of each plug-in that a recipe names by file or module."""
     data = recipe.data
-    parts = [*recipe.rewards, recipe.budget, recipe.verifier, recipe.advantage, data.order]
+    parts = [*recipe.rewards, recipe.budget, recipe.verifier, recipe.advantage, data.order, *recipe.edits]
+    parts += [part for part in (recipe.asking, recipe.credit) if part is not None]
     sources = [source for source in (data.train, data.eval, data.monitor) if source is not None]
     named = dict.fromkeys([*(part.name for part in parts), *(source.source for source in sources)])
     places = {name: name.rpartition(":")[0] for name in named}

@@ -9,6 +9,8 @@ from transformers import PreTrainedTokenizerBase
 
 from curricula import ProblemOrder
 from rewards import LengthReward
+from rewards.credit import TokenCredit
+from rewards.edits import Branching, Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
@@ -17,7 +19,16 @@ from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
 from rl.models import load_tokenizer, require_end, resolve_model
-from rl.plugins import FunctionReward, load_budget, load_order, load_reward, load_verifier
+from rl.plugins import (
+    FunctionReward,
+    load_asking,
+    load_budget,
+    load_credit,
+    load_edit,
+    load_order,
+    load_reward,
+    load_verifier,
+)
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of, shared
 from rl.problems.prompts import require_places
@@ -26,11 +37,14 @@ from rl.prompts import unread
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.engine_choice import Machine, with_engine
 from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
+from rl.recipe.refusals import require_token_credit
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
+from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
-from rl.rounds.scoring import require_monitor
+from rl.rounds.editing import require_sizes
+from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted, require_no_secrets
 from rl.thinking import described
@@ -54,6 +68,8 @@ class Resolved:
     budgets: Budgets
     order: ProblemOrder
     verifier: Verifier
+    edits: list[Edit]
+    credit: TokenCredit | None
     granted: Granted = field(default=Granted(), kw_only=True)
     sizes: Sizes = field(default=Sizes(), kw_only=True)
     """Of its engine, where the recipe leaves them to the memory estimate."""
@@ -87,6 +103,7 @@ class Prepared(Resolved):
     def warnings(self) -> list[str]:
         """What goes on nevertheless, though it is hardly meant."""
         found = [shared(self.eval, self.train) if self.eval else None]
+        found += [e.doubt(self.config.num_generations) for e in self.edits if isinstance(e, Doubtful)]
         found.append(unread(self.tokenizer, self.config.chat_template_kwargs))
         return [line for line in found if line]
 
@@ -131,14 +148,22 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     recipe_protocol(recipe)  # raises where there can be no such evaluation
     part = recipe.budget
     schedule = load_budget(part.name, part.options, recipe.trainer.get("max_steps"))
-    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor)
+    asking = load_asking(recipe.asking.name, recipe.asking.options) if recipe.asking else None
+    edits = [load_edit(each.name, each.options) for each in recipe.edits]
+    credit = load_credit(recipe.credit.name, recipe.credit.options) if recipe.credit else None
+    extra = sum(edit.extra for edit in edits if isinstance(edit, Branching))
+    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor, asking, extra)
     order = load_order(recipe.data.order.name, recipe.data.order.options)
     config = trainer_config(recipe, out, budgets.maximum)
     if recipe.data.probe and (config.top_k or config.min_p is not None):
         raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, recipe.data.monitor is not None)
+    refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
-    return Resolved(recipe, config, rewards, budgets, order, verifier)
+    require_sizes(edits, budgets, config.num_generations)
+    if credit is not None:
+        require_token_credit(config)
+    return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
 
 
 def prepare(
@@ -165,6 +190,7 @@ def prepare(
     tokenizer = load_tokenizer(model, config.trust_remote_code)
     require_rows(settings, recipe.model)
     require_end(tokenizer)
+    forcing_of(tokenizer, resolved.budgets.schedule)
 
     chat = tokenizer.chat_template is not None
     known = {} if loaded is None else loaded

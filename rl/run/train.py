@@ -277,6 +277,8 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         on_round=writer.write_round,
         callbacks=callbacks,
         engine=build_engine(prepared, source),
+        edits=prepared.edits,
+        credit=prepared.credit,
     )
     trainer.teller.on_alarm = run.write_alarm
     trainer.remove_callback(PrinterCallback)

@@ -86,7 +86,8 @@ def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[fl
     """How far the engine's log-probs lie from the trainer's old ones: the sum in nats, and the tokens compared.
 
     `batches` hold `completion_ids`, `completion_mask` and `old_per_token_logps`, (rows, tokens) each, in
-    any order. Only rollouts that this round sampled are compared: others came from other weights.
+    any order. Only rollouts that this round sampled are compared: others came from other weights. Of their tokens,
+    those are left out that were forced.
     """
     engine = _engine_logprobs(round_)
     total, tokens = 0.0, 0
@@ -99,8 +100,9 @@ def distance(round_: Round, batches: Iterable[Mapping[str, Tensor]]) -> tuple[fl
         ):
             found = engine.get(_bytes(ids[mask]))
             if found is not None:
-                total += float((logps[mask] - found).abs().sum())
-                tokens += len(found)
+                sampled = ~found.isnan()
+                total += float((logps[mask] - found)[sampled].abs().sum())
+                tokens += int(sampled.sum())
     return total, tokens
 
 
@@ -185,10 +187,12 @@ def flat(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str 
 
 
 def idle_clipping(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
-    if config.epsilon_high in (None, config.epsilon) or config.round_steps > 1:
+    idle = None if config.epsilon_high in (None, config.epsilon) else f"epsilon_high {config.epsilon_high}"
+    idle = idle if config.kl_cov is None else f"kl_cov {config.kl_cov}"
+    if idle is None or config.round_steps > 1:
         return None
     return (
-        f"epsilon_high {config.epsilon_high} cannot act: a round makes one update, so every importance ratio is 1; "
+        f"{idle} cannot act: a round makes one update, so every importance ratio is 1; "
         "make several of it (`batch.updates`, or `trainer.steps_per_generation` above gradient_accumulation_steps)"
     )
 

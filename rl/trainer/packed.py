@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig
 from trl import GRPOTrainer
 
+from rewards import Rollout
 from rl.errors import UserError
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
@@ -65,7 +66,7 @@ class PackedUpdates:
             loss_type=trainer.loss_type,
             per_device=args.per_device_train_batch_size,
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
-            everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled,
+            everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled or args.kl_cov is not None,
             padded=not padding_free.supports(trainer.model, accelerator.device),
             shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
             pad_id=trainer._tokenizer.pad_token_id,
@@ -79,10 +80,11 @@ class PackedUpdates:
 
     def begin(self, round_: Round) -> None:
         """Pack all rollouts of a round, which TRL is about to build."""
-        masked, prompts = self.trainer.args.mask_truncated_completions, self.trainer.encode(round_.prompts())
+        rollouts, prompts = round_.rollouts(), self.trainer.encode(round_.prompts())
+        columns = zip(rollouts, prompts, round_.advantages.tolist(), round_.each_credit(), strict=True)
         examples = [
-            Example(prompt, rollout.token_ids, advantage, not (masked and rollout.stop == "length"))
-            for rollout, prompt, advantage in zip(round_.rollouts(), prompts, round_.advantages.tolist(), strict=True)
+            Example(prompt, rollout.token_ids, advantage, self._counts(rollout), rollout.masked, credit)
+            for rollout, prompt, advantage, credit in columns
         ]
         self.round = packed = self.packer.pack(examples, round_.step)
         metrics = self.trainer._metrics["train"]
@@ -90,6 +92,11 @@ class PackedUpdates:
         metrics["packing/padding"].append(packed.padding)
         metrics["packing/shared"].append(packed.shared)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
+
+    def _counts(self, rollout: Rollout) -> bool:
+        """Whether it is in the loss, by TRL's rule: `mask_truncated_completions` takes out what ends with no EOS."""
+        ends = (*self.trainer.eos_token_ids, self.trainer._tokenizer.pad_token_id)
+        return not self.trainer.args.mask_truncated_completions or rollout.token_ids[-1] in ends
 
     def end(self, output: dict[str, Any]) -> list[dict[str, Any]]:
         """Give the micro-batches what TRL made of the round, ratios of its correction among it."""

@@ -8,15 +8,18 @@ from typing import Any
 from curricula import ProblemOrder
 from curricula.order import AsGiven
 from rewards import LengthReward, Problem
+from rewards.credit import TokenCredit
+from rewards.edits import Edit
 from rewards.verifier import Verifier
 from rl.credit.estimator import Estimator
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Sampling
-from rl.rounds.asking import Asker
+from rl.rounds.asking import Asker, forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.maker import RoundMaker, RoundSettings
+from rl.rounds.text_ends import text_ends
 from rl.rounds.waiting import Deserted
-from rl.thinking import leads, texts
+from rl.thinking import leads, texts, thinking_tokens
 
 
 def round_settings(args: LengthGRPOConfig) -> RoundSettings:
@@ -40,9 +43,13 @@ def round_maker(
     verifier: Verifier,
     order: ProblemOrder | None,
     monitor: Sequence[Problem],
+    edits: Sequence[Edit] = (),
+    credit: TokenCredit | None = None,
 ) -> RoundMaker:
     """What makes the rounds of `trainer`, which TRL has set up: its engine, its prompts, its way to sample."""
     args: LengthGRPOConfig = trainer.args
+    tokenizer = trainer.processing_class
+    forcing = forcing_of(tokenizer, budgets.schedule)
     asker = Asker(
         trainer.engine,
         trainer.encode,
@@ -51,6 +58,7 @@ def round_maker(
         trainer.wants_logprobs,
         args.max_staleness,
         Deserted(trainer.writing.save_as_round_began, trainer.signals.end_if_told),
+        forcing,
     )
     return RoundMaker(
         trainer.problems,
@@ -58,11 +66,17 @@ def round_maker(
         budgets,
         verifier,
         asker,
-        lambda completions: texts(trainer.processing_class, [completion.token_ids for completion in completions]),
+        lambda completions: texts(tokenizer, [completion.token_ids for completion in completions]),
         round_settings(args),
         args.reward_weights,
         Estimator(args.advantage, args.advantage_options, args.reward_weights or [1.0] * len(rewards)),
         order or (None if args.shuffle_dataset else AsGiven()),
         monitor,
-        lambda prompts: leads(trainer.processing_class, trainer.encode(prompts)),
+        lambda prompts: leads(tokenizer, trainer.encode(prompts)),
+        thoughts=lambda completions, leads, texts: thinking_tokens(
+            [each.token_ids for each in completions], leads, texts, forcing.end
+        ),
+        ends=lambda completions, texts: text_ends(tokenizer, [each.token_ids for each in completions], texts),
+        edits=edits,
+        credit=credit,
     )

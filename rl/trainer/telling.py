@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.metrics import round_metrics, worker_metrics
 from rl.rounds.round import Round
 from rl.trainer.alarms import Alarms
+from rl.updates import by_token
 
 
 class Teller:
@@ -26,6 +30,7 @@ class Teller:
         trainer = self.trainer
         figures = round_metrics(round_, trainer.rounds.history)
         figures |= worker_metrics(round_, trainer.engine, trainer.args.round_steps)
+        figures |= credit_metrics(round_)
         for name, value in figures.items():
             trainer._metrics["train"][name].append(value)
         trainer._logs["advantages"].clear()
@@ -53,3 +58,16 @@ class Teller:
             warnings.warn(alarm, stacklevel=1)
             if self.on_alarm is not None:
                 self.on_alarm(step, alarm)
+
+
+def credit_metrics(round_: Round) -> dict[str, float]:
+    """The share of the tokens in the loss that have another advantage than their rollout; none without credit."""
+    if round_.credits is None:
+        return {}
+    tokens, other = 0, 0
+    for rollout, own, credit in zip(round_.rollouts(), round_.advantages.tolist(), round_.credits, strict=True):
+        trained = by_token.trained(rollout.length, rollout.masked)
+        tokens += trained.sum()
+        if credit is not None:
+            other += trained[np.asarray(credit, dtype=np.float32) != np.float32(own)].sum()
+    return {"credit/tokens": float(other / tokens) if tokens else math.nan}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from trl import GRPOTrainer
 
 from curricula import BudgetSchedule, ProblemOrder
 from rewards import LengthReward, Problem
+from rewards.credit import TokenCredit
+from rewards.edits import Edit
 from rewards.types import Prompt
 from rewards.verifier import Isolated, Verifier
 from rl.folders import checkpoints
@@ -52,7 +54,9 @@ from rl.trainer.telling import Teller
 from rl.trainer.unlogged import Unlogged
 from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
+from rl.updates import by_token
 from rl.updates.chunked import chunk_sequence
+from rl.updates.kl_cov import KlCov
 from rl.updates.right_padded import right_padded
 
 
@@ -61,8 +65,9 @@ class LengthGRPOTrainer(GRPOTrainer):
 
     `problems` replaces TRL's `train_dataset`, in the given `order`; `rewards` are group rewards, weighted by
     `args.reward_weights`; `budget` caps every rollout; `monitor` problems set the controllers of rewards that have
-    one; finished rounds go to `on_round`, if given; `engine` samples, by default from the trainer's own model. The
-    state of all parts is part of each checkpoint.
+    one; finished rounds go to `on_round`, if given; `engine` samples, by default from the trainer's own model. `edits`
+    change judged groups, `credit` says which tokens earned an advantage. The state of all parts is part of each
+    checkpoint.
     """
 
     _name = "Lengthwise GRPO"
@@ -82,6 +87,8 @@ class LengthGRPOTrainer(GRPOTrainer):
         on_round: Callable[[Round], None] | None = None,
         callbacks: list[TrainerCallback] | None = None,
         engine: Engine | None = None,
+        edits: Sequence[Edit] = (),
+        credit: TokenCredit | None = None,
         **kwargs: Any,
     ) -> None:
         args.require_problems(len(problems), "train")
@@ -109,8 +116,11 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.reward_func_names = [reward.name for reward in rewards]
         # TRL's name for "the rollouts come with the log-probs of who sampled them": its correction asks for it.
         self.use_vllm = args.correct_rollouts
+        self.kl_cov = None if args.kl_cov is None else KlCov(args.kl_cov, args.kl_cov_coef)
+        if self.kl_cov is not None:
+            self.epsilon_low = self.epsilon_high = math.inf
         self.weights = TrainedWeights(self, self.engine, args.rollout_check_steps)
-        self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor)
+        self.rounds = round_maker(self, rewards, budgets, verifier, order, monitor, edits, credit)
         self.teller = Teller(self, args, on_round)
         packs = args.tokens_per_micro_batch is not None
         self.updates: PlainUpdates | PackedUpdates = PackedUpdates(self) if packs else PlainUpdates()
@@ -166,16 +176,20 @@ class LengthGRPOTrainer(GRPOTrainer):
         output: dict[str, Any] = super()._generate_and_score_completions(
             [{"prompt": prompt} for prompt in self._local(round_.prompts())]
         )
-        output["advantages"] = self._local(round_.advantages.to(output["advantages"]))
+        advantages, credits = self._local(round_.advantages.to(output["advantages"])), self._local(round_.each_credit())
+        output["advantages"] = by_token.advantages(advantages, credits, output["completion_ids"].size(1))
         self.teller.tell(round_, self.updates.end(output))
         return output
 
     def _generate(self, prompts: list[Any]) -> Any:
-        """TRL decodes completions for its table of them only."""
-        if self.log_completions:
-            return super()._generate(prompts)
-        with _undecoded(self.processing_class):
-            return super()._generate(prompts)
+        """TRL decodes completions for its table of them only, and is told which tokens are not in the loss."""
+        assert self._round is not None
+        with nullcontext() if self.log_completions else _undecoded(self.processing_class):
+            ids, completions, mask, *others = super()._generate(prompts)
+        rollouts = self._round.rollouts()
+        if any(rollout.masked for rollout in rollouts):
+            mask = [by_token.trained(rollout.length, rollout.masked) for rollout in self._local(rollouts)]
+        return ids, completions, mask, *others
 
     def _generate_single_turn(
         self, prompt_ids: Any, *args: Any, **kwargs: Any
@@ -210,13 +224,17 @@ class LengthGRPOTrainer(GRPOTrainer):
     # Its updates ---------------------------------------------------------------------------------
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        return self.updates.loss(super()._compute_loss, model, inputs)
+        theirs = super()._compute_loss
+        return self.updates.loss(theirs if self.kl_cov is None else partial(self.kl_cov.loss, theirs), model, inputs)
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         theirs = super()._get_per_token_logps_and_entropies
         if shifts(self.model.config):
             theirs = partial(right_padded, theirs)
-        return self.updates.log_probs(theirs, model, *args, **kwargs)
+        found = self.updates.log_probs(theirs, model, *args, **kwargs)
+        if self.kl_cov is not None:
+            self.kl_cov.see(found[0])
+        return found
 
     # Its checkpoint, and going on from one -------------------------------------------------------
 

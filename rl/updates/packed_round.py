@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
+from rewards.types import Spans
+from rl.updates.by_token import Credit, trained
 from rl.updates.packing import FLAT, PADDED, Layout, MicroBatch, Size, Slot
 
 PER_ROW = ("grpo", "sapo", "dr_grpo", "luspo")
@@ -17,12 +20,16 @@ PER_ROW = ("grpo", "sapo", "dr_grpo", "luspo")
 
 @dataclass(frozen=True)
 class Example:
-    """A rollout as a training row, on every rank. `counts`: whether its tokens are in the loss."""
+    """A rollout as a training row, on every rank. `counts`: whether any of its tokens are in the loss."""
 
     prompt_ids: Sequence[int]
     completion_ids: Sequence[int]
     advantage: float
     counts: bool = True
+    masked: Spans = ()
+    """Tokens that are not in the loss, of a rollout that counts."""
+    credit: Credit = None
+    """The advantage of each token, where that is not `advantage` everywhere."""
 
     @property
     def size(self) -> Size:
@@ -31,7 +38,14 @@ class Example:
     @property
     def tokens(self) -> int:
         """Tokens in the loss."""
-        return len(self.completion_ids) if self.counts else 0
+        return len(self.completion_ids) - sum(stop - start for start, stop in self.masked) if self.counts else 0
+
+    @property
+    def moves(self) -> bool:
+        """Whether a token in the loss has an advantage."""
+        if self.credit is None or not self.tokens:
+            return bool(self.tokens and self.advantage)
+        return bool(np.any(np.asarray(self.credit) * trained(len(self.completion_ids), self.masked)))
 
 
 @dataclass(frozen=True)

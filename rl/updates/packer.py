@@ -12,6 +12,7 @@ from torch import Tensor
 from trl.trainer.utils import pad
 
 from rl.rollouts import stable_seed
+from rl.updates import by_token
 from rl.updates.packed_round import Example, PackedRound, Update, loss_scale, token_share
 from rl.updates.packing import FLAT, PADDED, Layout, Size, Slot, members, plan_cells, plan_update
 
@@ -37,7 +38,7 @@ class Packer:
     by_cell: bool
     """Keep to TRL's micro-batches: for a loss that divides by what is in one of them."""
     everyone: bool
-    """Rollouts without advantage have a gradient too: of a KL term or an entropy bonus."""
+    """Rollouts without advantage have a gradient too: of a KL term, an entropy bonus, KL-Cov."""
     padded: bool
     """Rows can be padded; else they lie end to end always."""
     shares: bool
@@ -65,7 +66,7 @@ class Packer:
 
     def _plan(self, examples: Sequence[Example], step: int) -> tuple[Layout, list[tuple[list[int], list[Slot]]]]:
         """How rows lie, each update's rows, and their slots, the same on every rank."""
-        stays = [bool(e.tokens and (self.everyone or e.advantage)) for e in examples]
+        stays = [e.moves or bool(e.tokens and self.everyone) for e in examples]
         (stays,) = broadcast_object_list([stays])  # another machine's rounding must not make another plan
         sizes = [e.size for e in examples]
         updates = members(len(examples), self.updates, stable_seed(self.seed, step))
@@ -88,17 +89,26 @@ class Packer:
         return PADDED if self.padded and not worth else shared
 
     def _tensors(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """Rows as TRL's loss takes them. A row that does not count has its completion masked."""
+        """Rows as TRL's loss takes them. A row that does not count has its completion masked.
+
+        `tool_mask`, TRL's name for what no model sampled, is there where a row has masked tokens; `advantages` are
+        (rows, tokens) where one has credit.
+        """
         prompts, completions = (
             [torch.tensor(np.asarray(ids, dtype=np.int64)) for ids in column]
             for column in zip(*((e.prompt_ids, e.completion_ids) for e in examples), strict=True)
         )
         masks = [torch.full_like(ids, e.counts) for ids, e in zip(completions, examples, strict=True)]
+        own = torch.tensor([e.advantage for e in examples], dtype=torch.float32)
+        completion_ids = pad(completions, self.pad_id, "right", self.multiple)
         tensors = {
             "prompt_ids": pad(prompts, self.pad_id, "left", self.multiple),
             "prompt_mask": pad([torch.ones_like(ids) for ids in prompts], 0, "left", self.multiple),
-            "completion_ids": pad(completions, self.pad_id, "right", self.multiple),
+            "completion_ids": completion_ids,
             "completion_mask": pad(masks, 0, "right", self.multiple),
-            "advantages": torch.tensor([e.advantage for e in examples], dtype=torch.float32),
+            "advantages": by_token.advantages(own, [e.credit for e in examples], completion_ids.size(1)),
         }
+        if any(e.masked for e in examples):
+            spared = [torch.from_numpy(by_token.trained(e.size.completion, e.masked)) for e in examples]
+            tensors["tool_mask"] = pad(spared, 1, "right", self.multiple)
         return {name: tensor.to(self.device) for name, tensor in tensors.items()}

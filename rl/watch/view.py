@@ -67,6 +67,10 @@ def rows_of(state: State) -> Iterator[Row]:
         yield Row(name, [getattr(each, part) for each in state.rounds], "{:.0f} tokens", 0.0, top)
     yield Row("accuracy", state.series("accuracy"), "{:.1%}", 0.0, 1.0)
     yield Row("truncated", state.series("length/truncated"), "{:.1%}", 0.0, 1.0)
+    parts = {"thinking": "{:.0f} tokens", "forced": "{:.1f} tokens", "closed": "{:.1%}", "edited": "{:.1%}"}
+    for part, form in parts.items():
+        values = state.series(f"length/{part}")
+        yield Row(part, values if any(values) else [], form, 0.0)
     yield Row("groups that vary", state.series("sampling/kept"), "{:.1%}", 0.0, 1.0)
     yield Row("reward", state.series("reward"), "{:.3f}")
     rewards = list(dict.fromkeys(name for each in state.rounds for name in each.rewards))

@@ -27,6 +27,7 @@ def figures(comparison: Comparison, published: Published | None) -> list[Figure]
         difficulty(comparison),
         learning(comparison),
         schedule(comparison),
+        parts(comparison),
         length_by_sign(comparison),
         rewards(comparison),
         entropy(comparison),
@@ -180,6 +181,28 @@ def schedule(comparison: Comparison) -> Figure:
         "average. The last panel is the share of rollouts that were cut because they met the budget.",
         "optimiser step",
         _drawn(panels),
+    )
+
+
+def parts(comparison: Comparison) -> Figure:
+    named = {
+        "length/thinking": ("mean tokens of thinking", 1),
+        "length/answer": ("mean tokens of the answer", 1),
+        "length/forced": ("mean tokens that were forced", 1),
+        "length/closed": ("thinking closed by force (%)", 100),
+        "length/edited": ("rollouts cut by an edit (%)", 100),
+    }
+    met = {name for run in comparison.runs for line in run.metrics for name in named if line.get(name)}
+    if not met - {"length/answer"}:
+        met = set()  # nobody thinks apart from answering
+    return Figure(
+        "training",
+        "parts",
+        "Thinking, answers, and what was forced",
+        "Tokens up to the end of thinking, and after it; of them those that the model did not sample, which a prefix, "
+        "a closing or a branch put there; and how many rollouts were closed or cut.",
+        "optimiser step",
+        _drawn(_over_runs(comparison, name, *said) for name, said in named.items() if name in met),
     )
 
 

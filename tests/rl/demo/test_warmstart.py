@@ -1,12 +1,16 @@
+"""The embedded models of sums: rebuilt at small scale, and as good as RL needs them to be."""
+
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from curricula import Constant
 from rewards.verifier import MathVerifier
+from rl.demo.modes_warmstart import MODES
 from rl.demo.supervised import build_model
-from rl.demo.warmstart import traces, warm_start
+from rl.demo.warmstart import Demonstrator, warm_start
 from rl.evaluation import Answerer, Protocol, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.problems.data import load_problems
@@ -22,10 +26,17 @@ def shipped() -> Answerer:
     return Answerer(TransformersEngine(model, 256), tokenizer, end_ids(model, tokenizer))
 
 
-def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_path: Path) -> None:
-    warm_start(tmp_path, examples=960)
-    assert (tmp_path / "tokenizer.json").read_bytes() == (SHIPPED / "tokenizer.json").read_bytes()
-    rebuilt, shipped = AutoModelForCausalLM.from_pretrained(tmp_path), load_model(str(SHIPPED))
+@pytest.mark.parametrize(
+    ("name", "demonstrator", "best"),
+    [("demo", Demonstrator(), 0.3), pytest.param("modes-demo", MODES, 0.4, marks=pytest.mark.slow)],
+)
+def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(
+    name: str, demonstrator: Demonstrator, best: float, tmp_path: Path
+) -> None:
+    folder = Path(resolve_model(name))
+    warm_start(tmp_path, examples=960, demonstrator=demonstrator)
+    assert (tmp_path / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+    rebuilt, shipped = AutoModelForCausalLM.from_pretrained(tmp_path), load_model(str(folder))
     assert {k: v.shape for k, v in rebuilt.state_dict().items()} == {
         k: v.shape for k, v in shipped.state_dict().items()
     }
@@ -36,7 +47,7 @@ def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_pa
             tokenizer.apply_chat_template(t["prompt"], add_generation_prompt=True, return_dict=False),
             tokenizer(t["completion"][0]["content"])["input_ids"],
         )
-        for t in traces(32, seed=99)
+        for t in demonstrator.traces(32, seed=99)
     ]
 
     def loss(model: torch.nn.Module) -> float:
@@ -45,7 +56,7 @@ def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(tmp_pa
         return float(torch.stack(losses).mean())
 
     untrained = loss(build_model(tokenizer))
-    assert loss(shipped) < 0.3 < loss(rebuilt) < 0.75 * untrained
+    assert loss(shipped) < best < loss(rebuilt) < 0.75 * untrained
 
 
 def test_the_shipped_model_is_small_and_overthinks_and_its_checks_pay() -> None:

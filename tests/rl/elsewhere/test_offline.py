@@ -225,3 +225,27 @@ def test_what_scoring_costs_grows_as_the_lines_do(reward: str, group: int, monke
 
     assert cost(400) < 2.3 * cost(200)
     assert len(guards) == 3  # rounds
+
+
+def test_the_groups_of_a_round_are_scored_together_by_a_reward_of_batches() -> None:
+    # 3 of 4 think in the first round: k = 2 (.75 - .5) = .5; half of them in the second, so nobody pays.
+    def said(text: str, correct: bool, problem_id: str, round_: int) -> Line:
+        return line(5, correct, problem_id=problem_id, text=text, round=round_)
+
+    thought, straight = "so\n</think>\n\n2", "</think>\n\n2"
+    rows = [said(thought, True, "p", 0), said(thought, False, "p", 0), said(thought, True, "q", 0)]
+    rows += [said(straight, True, "q", 0), said(thought, True, "p", 1), said(straight, False, "p", 1)]
+    assert score("auto-think", rows)["rewards"] == [0.5, -0.5, 0.5, 2.0, 1.0, -1.0]
+
+
+def test_a_rounds_step_is_its_weights_or_else_its_number() -> None:
+    Path("mine.py").write_text(
+        "class R:\n    name = 'stepwise'\n    def __call__(self, group, history, step):\n"
+        "        return [float(step) for _ in group.rollouts]\n"
+        "    def terms(self, group, history, step=0):\n        return {'half': [step / 2 for _ in group.rollouts]}\n"
+    )
+    rows = [line(1, True, round=r, weight_version=v) for r, v in ((0, 0), (1, 8), (2, 16))]
+    found = score("mine.py:R", rows)
+    assert found["rewards"] == [0, 8, 16]
+    assert found["terms"]["half"] == [0, 4, 8]
+    assert score("mine.py:R", [line(1, True, round=r) for r in range(3)])["rewards"] == [0, 1, 2]

@@ -8,11 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import thinker
 from commands import refused, run
 
 from rewards import Problem
+from rewards.edits.s_grpo import SGrpo
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
+from rl.elsewhere.rollout_files import read_rollouts
 from rl.folders.run import RunFolder
 from rl.rounds.records import records
 
@@ -107,3 +110,17 @@ def test_what_is_no_run_and_what_lacks_a_column_is_one_line(capsys: pytest.Captu
     Path("broken.parquet").write_text("no")
     assert "cannot read broken.parquet" in said("broken.parquet")
     assert "does not exist" in said("absent.parquet")
+
+
+def test_what_was_forced_cut_and_branched_is_read_again_as_it_was() -> None:
+    round_ = thinker.maker(thinker.Thinker(), size=5, edits=[SGrpo(answer=8)]).make(0)
+    pq.write_table(pa.concat_tables(records(round_)), "round-00000.parquet")
+    names = ("thinking", "forced", "masked", "variant", "root", "branched", "stop", "length", "text")
+    again = [r for group in read_rollouts(Path("round-00000.parquet")).groups for r in group.rollouts]
+    read = [tuple(getattr(r, name) for name in names) for r in again]
+    assert read == [tuple(getattr(r, name) for name in names) for r in round_.rollouts()]
+    table = pq.read_table("round-00000.parquet")
+    pq.write_table(table.drop_columns(["thinking", "forced", "masked", "variant", "root", "branched"]), "old.parquet")
+    assert [r.text for group in read_rollouts(Path("old.parquet")).groups for r in group.rollouts] == [
+        r.text for r in again
+    ]

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
@@ -193,3 +194,20 @@ def test_every_end_of_the_models_generation_config_ends_a_completion(
     tokenizer.save_pretrained(tmp_path)
     GenerationConfig(eos_token_id=[tokenizer.eos_token_id, second]).save_pretrained(tmp_path)
     assert TRLReward(Truncation(), load_tokenizer(str(tmp_path)), 60)(**given, answer=["2"]) == [1.0]
+
+
+def test_a_stock_trainers_step_and_whole_batch_reach_a_reward_that_asks_for_them(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    class Both:
+        name = "both"
+
+        def batch(self, groups: Sequence[Group], history: HistoryView, step: int = 0) -> list[list[float | None]]:
+            return [[100.0 * len(groups) + step for _ in group.rollouts] for group in groups]
+
+        def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+            raise AssertionError("it was called for one group")
+
+    reward = TRLReward(Both(), tokenizer, budget=200, num_generations=2)
+    state = SimpleNamespace(global_step=7)
+    assert call(reward, tokenizer, ["2", "3", "2", "2"], trainer_state=state) == [207.0] * 4

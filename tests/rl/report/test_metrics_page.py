@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rl.models import load_config, resolve_model
 from rl.recipe.files import load_recipe
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rollouts.workers.http import HttpWorker
+from rl.rounds.round import Round
 from rl.run.prepare import prepare
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
@@ -52,6 +54,10 @@ def logged(trainer: Any) -> set[str]:
     return names
 
 
+def with_credit(round_: Round) -> Round:
+    return replace(round_, credits=tuple([1.0] * rollout.length for rollout in round_.rollouts()))
+
+
 def test_every_name_that_runs_log_is_on_the_page_and_every_name_on_the_page_is_logged(
     make_trainer: Any, engine: WorkersEngine
 ) -> None:
@@ -60,6 +66,10 @@ def test_every_name_that_runs_log_is_on_the_page_and_every_name_on_the_page_is_l
     found |= logged(make_trainer(tokens_per_micro_batch=2048, entropy_coef=0.01))
     found |= logged(make_trainer(loss_type="cispo", epsilon_high=5.0))
     found |= logged(make_trainer(loss_type="vespo"))
+    credited = make_trainer(tokens=40)
+    make = credited.rounds.make
+    credited.rounds.make = lambda *args: with_credit(make(*args))
+    found |= logged(credited)
     found |= logged(make_trainer(engine=engine, correct_rollouts=True, tokens=40))
     assert set(NAMES) - found == OF_THE_FOLDER | NOT_HERE
     source = inspect.getsource(GRPOTrainer)

@@ -14,9 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import thinker
+
 from curricula import Constant
 from rewards import Group, HistoryView, Problem
+from rewards.edits.s_grpo import SGrpo
 from rewards.length.hapo import Hapo
+from rewards.length.s_grpo import SGrpo as Place
 from rewards.types import Values
 from rewards.verifier.exact import ExactMatch
 from rl.errors import UserError
@@ -65,6 +69,17 @@ class Undeclared(Third):
         return [None if value is None else value + self.calls.total() for value in found]
 
 
+class OfBatch(Third):
+    """The same, of the longest in the batch."""
+
+    name = "of-batch"
+
+    def batch(self, groups: Sequence[Group], history: HistoryView) -> list[Values]:
+        self.calls.update(group.problem.id for group in groups)
+        most = max(r.length for group in groups for r in group.rollouts)
+        return [[None if r.length == most else r.length / most / 3 for r in group.rollouts] for group in groups]
+
+
 def rounds(rewards: Sequence[Any]) -> list[Any]:
     """Of each, the values of all its groups, as they are to the last bit."""
     problems = [Problem(str(n), f"Say 1, please ({n}).", "1") for n in range(15)]
@@ -84,16 +99,35 @@ def rounds(rewards: Sequence[Any]) -> list[Any]:
     ]
 
 
+def edited() -> list[list[Any]]:
+    """Of each rollout of a round whose groups are exits of one, what it says and what of it trains."""
+    maker = thinker.maker(thinker.Thinker(), size=5, edits=[SGrpo(answer=8)], rewards=[Place()])
+    rounds = [maker.make(step) for step in range(2)]
+    return [
+        [r.text, r.root, r.branched, r.masked, str(list(r.logprobs)), round_.tokens]
+        for round_ in rounds
+        for r in round_.rollouts()
+    ]
+
+
 def found() -> dict[str, Any]:
     """On this rank."""
-    shared, term, own = Third(), Third(), Undeclared()
-    values = rounds([shared, Hapo(), own, OneTerm(term, "whole")])
+    shared, term, own, together = Third(), Third(), Undeclared(), OfBatch()
+    values = rounds([shared, Hapo(), own, OneTerm(term, "whole"), together])
     try:
         rounds([Third(refused="7")])
         refused = "nothing"
     except UserError as error:
         refused = str(error)
-    return {"rounds": values, "shared": shared.calls, "term": term.calls, "own": own.calls, "refused": refused}
+    return {
+        "rounds": values,
+        "shared": shared.calls,
+        "term": term.calls,
+        "own": own.calls,
+        "refused": refused,
+        "edited": edited(),
+        "batch": together.calls,
+    }
 
 
 def write(folder: Path, rank: int, ranks: int, port: int) -> None:

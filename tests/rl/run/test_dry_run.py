@@ -108,6 +108,14 @@ def test_a_function_that_nobody_can_call_is_refused_before_a_model_is_loaded(
         dry_run("demo-grpo", [override, f"model={model}", *MINE])
 
 
+def test_groups_cannot_be_chosen_by_a_reward_that_looks_at_the_batch_that_they_make() -> None:
+    chosen = ["sampling={dynamic: true, filter_on: shaped}", "rewards=[{name: auto-think}]", "model=nobody/nothing"]
+    with pytest.raises(
+        UserError, match=r"reward 'auto-think' looks at the whole batch, .*; set sampling.filter_on: raw"
+    ):
+        dry_run("demo-grpo", chosen)
+
+
 def test_a_model_that_nobody_knows_is_checked_and_not_estimated() -> None:
     found = dry_run("demo-grpo", ["model=nobody/nothing"])
     assert "estimate   none: the shape of 'nobody/nothing' is not known here" in found.text

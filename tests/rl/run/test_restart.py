@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -25,12 +26,21 @@ from rl.trainer.trainer import LengthGRPOTrainer
 SMALL = [
     "trainer.max_steps=6", "trainer.save_steps=2", "trainer.logging_steps=3", "trainer.per_device_train_batch_size=8",
     "trainer.num_generations=4", "data.train.options.n=24", "data.eval.options.n=8", "evaluation.budget=40",
-    "budget.tokens=60",
 ]  # fmt: skip
+FULL = {
+    "extends": "demo-dler",
+    "name": "full",
+    "budget": {"name": "split", "thinking": 60, "answer": 8},
+    "edits": [{"name": "dot", "alpha": 0.5, "margin": 2}],
+    "credit": {"name": "decs"},
+}
+"""A run that does all that a round may."""
 
 
 def test_kill_9_at_three_moments_leaves_no_trace(tmp_path: Path) -> None:
-    command = training("demo-dler", SMALL)
+    recipe = tmp_path / "full.yaml"
+    recipe.write_text(yaml.safe_dump(FULL))
+    command = training(str(recipe), SMALL)
     import_ahead()
     unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
     command.finish(unbroken.path)
@@ -45,6 +55,9 @@ def test_kill_9_at_three_moments_leaves_no_trace(tmp_path: Path) -> None:
     assert "goes on from checkpoint-" in log_of(broken.path).read_text()
     assert differences(unbroken, broken) == []
     assert [line["step"] for line in read_metrics(broken.metrics)] == [3, 6]
+    rollouts = [row for file in broken.rollouts.glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    assert any(row["forced"] for row in rollouts)
+    assert {row["stop"] for row in rollouts} >= {"eos", "closed", "edited"}
 
 
 @pytest.mark.slow
@@ -52,7 +65,7 @@ def test_stages_and_a_probe_survive_kill_9_as_well(tmp_path: Path) -> None:
     recipe = tmp_path / "staged.yaml"
     stages = [{"name": "long"}, {"name": "short", "budget": {"tokens": 40}, "data": {"probe": {"samples": 2}}}]
     recipe.write_text(yaml.safe_dump({"extends": "demo-hapo", "name": "staged", "stages": stages}))
-    command = training(str(recipe), [*SMALL, "trainer.max_steps=4"])
+    command = training(str(recipe), [*SMALL, "budget.tokens=60", "trainer.max_steps=4"])
     import_ahead()
     unbroken, broken = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "broken")
     command.finish(unbroken.path)
@@ -240,7 +253,7 @@ def test_a_run_set_back_forgets_what_it_will_write_again(tmp_path: Path) -> None
 def test_a_folder_is_trained_by_one_process_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path / "run"):
         with pytest.raises(UserError, match=r"run is being trained by process \d+ on \S+; wait for it"):
-            train("demo-grpo", SMALL, tmp_path / "run", quiet=True)
+            train("demo-grpo", [*SMALL, "budget.tokens=60"], tmp_path / "run", quiet=True)
         assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
     with locked(tmp_path / "run"):
         pass

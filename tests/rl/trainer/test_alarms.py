@@ -1,6 +1,7 @@
 """What a run says about itself in its first ten steps."""
 
 import json
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,6 +96,7 @@ def test_nearly_all_groups_without_variance_is_said_once_enough_were_seen() -> N
     ("settings", "reward", "remedy"),
     [
         ({"steps_per_generation": 1, "epsilon_high": 0.28}, "correct", "batch.updates"),
+        ({"steps_per_generation": 1, "kl_cov": 0.002}, "correct", "kl_cov 0.002 cannot act"),
         ({"mask_truncated_completions": True}, "correct", "remove trainer.mask_truncated_completions"),
         ({"mask_truncated_completions": True, "truncated": "judge"}, "truncation", "no truncation reward"),
         ({"correct_rollouts": True, "vllm_importance_sampling_mode": "sequence_mask"}, "correct", "to token_truncate"),
@@ -132,16 +134,18 @@ def test_log_probs_that_lie_apart_are_said() -> None:
         row = replace(RIGHT, problem_id=problem, token_ids=ids, logprobs=tuple(-float(i) for i in ids))
         return ScoredGroup(group(row), NOTHING, NOTHING, Sampled(group(row), 9, step))
 
+    forced = replace(RIGHT, problem_id="e", token_ids=(9, 1), logprobs=(math.nan, -1.0))
     groups = [drawn("a", (1, 2)), drawn("b", (3,)), drawn("c", (3,)), drawn("d", (4, 4), step=-2)]
+    groups.append(ScoredGroup(group(forced), NOTHING, NOTHING, Sampled(group(forced), 9, 0)))
     round_ = replace(round_of([]), batch=groups)
     batch = {
-        "completion_ids": torch.tensor([[1, 2, 0], [3, 0, 0], [4, 4, 0], [1, 2, 0]]),
-        "completion_mask": torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]]),
-        "old_per_token_logps": torch.tensor([[-1.1, -2.5, -7.0]] * 4),
+        "completion_ids": torch.tensor([[1, 2, 0], [3, 0, 0], [4, 4, 0], [1, 2, 0], [9, 1, 0]]),
+        "completion_mask": torch.tensor([[1, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 1, 0]]),
+        "old_per_token_logps": torch.tensor([[-1.1, -2.5, -7.0]] * 4 + [[-7.0, -1.3, -7.0]]),
     }
-    # Not: padding, a completion of two problems, one of the round before, and a row that is masked.
+    # Not: padding, a completion of two problems, one of the round before, a row that is masked, a token that was forced.
     total, tokens = distance(round_, [batch])
-    assert (total, tokens) == (pytest.approx(0.6), 2)
+    assert (total, tokens) == (pytest.approx(0.9), 3)
     assert alarms().see_logprobs(0.05 * 100, 100) == []
     (warning,) = alarms().see_logprobs(total, tokens)
     assert "differ by 0.30 nats a token" in warning

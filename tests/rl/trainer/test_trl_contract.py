@@ -135,6 +135,40 @@ def test_losses_divide_by_what_packing_thinks_they_divide_by() -> None:
     assert "accumulation_factor" in source, "the entropy bonus is scaled otherwise"
 
 
+def test_what_no_model_sampled_is_left_out_everywhere_by_a_mask_that_generation_returns() -> None:
+    generate = inspect.getsource(GRPOTrainer._generate)
+    assert "return prompt_ids, completion_ids, tool_mask, completions, logprobs, extra_fields, images" in generate
+    score = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert in_order(score, "prompt_ids_list,", "completion_ids_list,", "tool_mask_list,", "= self._generate(prompts)")
+    assert "tool_mask = [torch.tensor(mask) for mask in tool_mask_list]" in score
+    masked = "completion_mask if tool_mask is None else completion_mask * tool_mask"
+    assert f"loss_mask = {masked}\n        num_items_in_batch = " in score, "tokens in the loss are counted otherwise"
+    assert f"mask = {masked}\n                per_token_logps_diff = (" in score, "the correction looks at all tokens"
+    assert 'output["tool_mask"] = tool_mask' in score
+    loss = inspect.getsource(GRPOTrainer._compute_loss)
+    assert 'completion_mask if "tool_mask" not in inputs else completion_mask * inputs["tool_mask"]' in loss
+    assert len(re.findall(r"\bcompletion_mask\b", loss)) == 5, "TRL's loss looks at tokens that are not in it"
+
+
+def test_truncated_is_what_does_not_end_with_an_end_token() -> None:
+    score = inspect.getsource(GRPOTrainer._generate_and_score_completions)
+    assert "eos_and_pad = [*self.eos_token_ids, self._tokenizer.pad_token_id]" in score
+    assert "is_truncated = torch.tensor([ids[-1] not in eos_and_pad for ids in completion_ids_list]" in score
+
+
+def test_losses_take_advantages_of_tokens_and_read_them_after_the_log_probs() -> None:
+    source = inspect.getsource(GRPOTrainer._compute_loss)
+    assert "if advantages.dim() == 1:\n            advantages = advantages.unsqueeze(1)" in source
+    assert in_order(source, "self._get_per_token_logps_and_entropies(", 'advantages = inputs["advantages"]'), (
+        "rl.updates.kl_cov"
+    )
+    assert source.count('inputs["advantages"]') == 1
+    assert "coef_2 = torch.clamp(coef_1, 1 - self.epsilon_low, 1 + self.epsilon_high)" in source, (
+        "kl_cov unclips by these"
+    )
+    assert "per_token_loss = -torch.min(per_token_loss1, per_token_loss2)" in source
+
+
 def test_unwrapping_for_generation_takes_the_arguments_we_pass() -> None:
     accepted = inspect.signature(unwrap_model_for_generation).parameters
     assert {"gather_deepspeed3_params", "gradient_checkpointing_kwargs"} <= set(accepted)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixed_rounds import SETTINGS, assert_same, fixed_round, gradients, shuffle_as_packed, stale_round
+from fixed_rounds import SETTINGS, assert_same, fixed_round, gradients, stale_round
 from makers import parameters
 from peft import LoraConfig
 from slowly import some
@@ -27,34 +27,6 @@ from rl.updates.packing import MicroBatch
 
 LOSSES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
 ONE_UPDATE = {"gradient_accumulation_steps": 8, "max_steps": 1}
-
-
-@pytest.fixture
-def compare(make_trainer: Any, problems: list[Problem], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Train packed and plain with the same settings; their gradients must be the same."""
-
-    def run(
-        tokens: int = 150,
-        lora: LoraConfig | None = None,
-        double: bool = True,
-        fixed: Any = fixed_round,
-        relative: float = 1e-5,
-        **settings: Any,
-    ) -> tuple[LengthGRPOTrainer, LengthGRPOTrainer]:
-        def train(**more: Any) -> tuple[LengthGRPOTrainer, Any]:
-            trainer = make_trainer(**{**SETTINGS, **settings, **more}, peft_config=lora)
-            for model in (trainer.model, trainer.ref_model):
-                if double and model is not None:
-                    model.double()
-            shuffle_as_packed(monkeypatch, trainer)
-            return trainer, gradients(trainer, problems, fixed)
-
-        packed, ours = train(tokens_per_micro_batch=tokens)
-        plain, theirs = train()
-        assert_same(ours, theirs, relative)
-        return packed, plain
-
-    return run
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -28,9 +28,20 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("one_row_round", {**FEW, **HALF}, FEW),  # one of the ranks has nothing to do
     ("fixed_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),  # prompts shared on two ranks, padded on one
     ("stale_round", {**PACKED, **CORRECTED, **HALF}, {**PACKED, **CORRECTED}),
+    ("both_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),
+    (
+        "stale_both_round",
+        {**PACKED, **CORRECTED, **HALF, "loss_type": "bnpo"},
+        {**PACKED, **CORRECTED, "loss_type": "bnpo"},
+    ),
     # TRL's own loop, whose updates are the same only where a round has one
     (
         "fixed_round",
+        {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
+        {**PACKED, "gradient_accumulation_steps": 8},
+    ),
+    (
+        "lopsided_round",
         {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
         {**PACKED, "gradient_accumulation_steps": 8},
     ),

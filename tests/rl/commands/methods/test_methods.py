@@ -20,9 +20,9 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("kind", "names"),
     [
         ("rewards", "hapo truncation triangular band l1-exact l1-max laser laser-d laser-de overlong kimi efficient alp "
-         "shorter-better o1-pruner cosine lead conditioned-length repetition substring"),
+         "shorter-better o1-pruner cosine lead conditioned-length repetition substring gr3 toggle grlc linear a-dlp arlcp auto-think grpo-lambda"),
         ("budgets", "constant exponential n-drop linear siri-cosine siri-stair siri-stair-cosine stages difficulty-tiers"),
-        ("advantages", "group centred dler dler-tokens gdpo gfpo lead none"),
+        ("advantages", "group centred dler dler-tokens gdpo gfpo lead none ddca qglas canon maxrl drpo-weights"),
     ],
 )  # fmt: skip
 def test_the_lists_name_every_method_with_its_source(kind: str, names: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,35 @@
+"""LC-R1: what a thought says after its answer is taken out (arXiv 2506.14755)."""
+
+from __future__ import annotations
+
+from rewards.edits import Change, Cut, Keep
+from rewards.first_right import first_right
+from rewards.history import HistoryView
+from rewards.thinking import THINK
+from rewards.types import Group, Rollout
+
+
+class LcR1:
+    """Of a right rollout, the thinking after its first right answer; the end of thinking and the answer stay.
+
+    The paper has a fine-tuned model find that place; here it is `rewards.first_right`, and where that finds none the
+    rollout stays as it is. Nobody sampled what remains, so log-probs of the sampler count no further than the cut.
+    """
+
+    name = "lc-r1"
+    source = "arXiv 2506.14755"
+    reads_text = True
+
+    def plan(self, group: Group, history: HistoryView, size: int, seed: int) -> list[Change]:
+        golds, question = group.problem.golds, str(group.problem.prompt)
+        return [self._change(place, r, golds, question) for place, r in enumerate(group.rollouts)]
+
+    def _change(self, place: int, rollout: Rollout, golds: list[str], question: str) -> Change:
+        mark = rollout.text.find(THINK.end)
+        if rollout.raw_reward != 1.0 or mark < 0:
+            return Keep(place)
+        found = first_right(rollout.text[:mark], golds, question)
+        if found is None:
+            return Keep(place)
+        start, stop = rollout.tokens_until(found), rollout.tokens_until(mark)
+        return Cut(place, start, stop) if start < stop else Keep(place)
