@@ -22,8 +22,8 @@ FORBIDDEN = {
     "experiments": set[str](),
 }
 LARGER = {
-    *("experiments/benchmarks", "rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check")
-}
+    "experiments/benchmarks", "rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check",
+}  # fmt: skip
 """Folders of one method, estimator, verifier, task, check or benchmark a file."""
 
 
