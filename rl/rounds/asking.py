@@ -20,7 +20,7 @@ from rl.rollouts.ask import Thinking
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, Row, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
-from rl.thinking import End, closing_of, end_of
+from rl.thinking import End, closing_of, end_of, leads
 
 Encode = Callable[[Sequence[Prompt]], Sequence[Sequence[int]]]
 """Prompts to token ids."""
@@ -36,6 +36,8 @@ class Forcing:
     """Of thinking."""
     closing: tuple[int, ...] = ()
     """What closes it by force."""
+    over: Callable[[Sequence[int]], bool] = lambda prompt: False
+    """Whether thinking is over where a prompt (token ids) ends, so that all that follows is the answer."""
 
 
 def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> Forcing:
@@ -49,7 +51,9 @@ def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> 
 
     if isinstance(schedule, SplitBudget):
         end = end_of(tokenizer, schedule.end)
-        return Forcing(encode, end, closing_of(tokenizer, schedule.closing, end))
+        both = {marks.both for marks in MARKS}
+        closing = closing_of(tokenizer, schedule.closing, end)
+        return Forcing(encode, end, closing, lambda prompt: leads(tokenizer, [prompt])[0] in both)
     marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
     return Forcing(encode, end_of(tokenizer, None) if marked else ())
 
@@ -127,12 +131,14 @@ class Asker:
 
     def _ask(self, row: Row, prompt: Sequence[int], step: int) -> Ask:
         thinking, cap = None, row.cap
-        if row.parts is not None:
+        if row.parts is not None and self.forcing.over(prompt):
+            cap = row.parts.answer
+        elif row.parts is not None:
             closing = self.forcing.closing
             thinking = Thinking(row.parts.thinking, row.parts.answer, self.forcing.end, closing)
             cap = row.parts.thinking + len(closing) + row.parts.answer
         prefix = tuple(self.forcing.encode(row.prefix)) if row.prefix else ()
-        least = cap if row.parts is None else row.parts.thinking
+        least = cap if thinking is None else thinking.budget
         if prefix and len(prefix) >= least:
             raise UserError(f"the prefix {row.prefix!r} has {len(prefix)} tokens, and the budget {least}")
         return self.ask(prompt, cap, row.seed, step, prefix, thinking)

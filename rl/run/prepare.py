@@ -161,6 +161,11 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     refuse_shaped_filter(rewards, recipe.sampling.filter_on)
     verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     require_sizes(edits, budgets, config.num_generations)
+    if edits and config.mask_truncated_completions:
+        raise UserError(
+            f"{recipe.name}: trainer.mask_truncated_completions leaves out what does not end by itself, so all that "
+            "edits cut; set it to false, or remove `edits`"
+        )
     if credit is not None:
         require_token_credit(config)
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)

@@ -200,6 +200,11 @@ def test_a_split_budget_is_asked_for_in_two_parts() -> None:
         if ask.thinking
     }
     assert parts == {(27, 20, 6, (END,))}
+    engine.asked.clear()
+    rounds = maker(engine, Budgets(Split(20, 6)))
+    rounds.asker.forcing = replace(rounds.asker.forcing, over=lambda prompt: True)
+    rounds.make(0)
+    assert {(ask.budget, ask.thinking) for ask in engine.asked} == {(6, None)}
     with pytest.raises(UserError, match="go with one budget"):
         Budgets(Split(20, 6), cap=30)
     assert Budgets(Split(20, 6), extra=5).maximum == 26 + 27 + 5  # a mark of thinking has at most 27 bytes

@@ -17,7 +17,7 @@ from rl.models import context_of, resolve_model
 from rl.prompts import encode_prompts
 from rl.recipe.files import load_recipe
 from rl.run.dry_run import dry_run
-from rl.run.prepare import prepare
+from rl.run.prepare import prepare, resolve
 from rl.run.train import train
 
 DEMO = Path(resolve_model("demo"))
@@ -178,3 +178,18 @@ def test_a_context_is_stretched_by_its_rope_where_that_says_so() -> None:
     assert context_of(Qwen3Config(**SIZES)) == 256
     assert context_of(Qwen3Config(**SIZES, rope_parameters=yarn)) == 1024
     assert context_of(GPT2Config(n_positions=48)) == 48
+
+
+def test_what_an_edit_cuts_is_not_left_out_of_the_loss(tmp_path: Path) -> None:
+    changes = ["edits=[{name: dot}]", "trainer.mask_truncated_completions=true"]
+    with pytest.raises(UserError, match="mask_truncated_completions leaves out what does not end by itself"):
+        resolve(load_recipe("demo-grpo", changes), tmp_path)
+
+
+def test_thinking_with_a_budget_of_its_own_needs_an_end(tmp_path: Path) -> None:
+    changes = ["budget={name: split, thinking: 20, answer: 5, closing: so}"]
+    with pytest.raises(UserError, match="does not end thinking"):
+        prepare(load_recipe("demo-grpo", changes), tmp_path)
+    assert (
+        prepare(load_recipe("demo-grpo", ["edits=[{name: dot}]"]), tmp_path).warnings()[0].startswith("edit dot never")
+    )
