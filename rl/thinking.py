@@ -83,7 +83,9 @@ def closing_of(tokenizer: PreTrainedTokenizerBase, text: str | None, end: End) -
 
 
 def first_end(ids: Sequence[int] | NDArray[np.integer[Any]], end: End) -> int | None:
-    """Tokens of `ids` up to the first end of thinking and with it; None where there is none."""
+    """Tokens of `ids` up to the first end of thinking and with it; None where there is none, as of an empty `end`."""
+    if not end:
+        return None
     found = np.asarray(ids)
     starts = np.arange(len(found) - len(end) + 1)
     for place, known in enumerate(end):

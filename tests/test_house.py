@@ -21,8 +21,10 @@ FORBIDDEN = {
     "rl": {"experiments"},
     "experiments": set[str](),
 }
-LARGER = {"rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check"}
-"""Folders of one method, estimator, verifier, task or check a file."""
+LARGER = {
+    "experiments/benchmarks", "rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check",
+}  # fmt: skip
+"""Folders of one method, estimator, verifier, task, check or benchmark a file."""
 
 
 @pytest.fixture(scope="module")

@@ -222,7 +222,8 @@ class Recipe:
     verifier: Judge = field(default_factory=lambda: PluginPart("math"))
     """`math`, `exact`, `choice`, `numeric`, `substring`, `reasoning-gym`, or a function as `file.py:name`."""
     advantage: Plugin = field(default_factory=lambda: PluginPart("group"))
-    """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `none`, or your own as `file.py:name`."""
+    """`group`, `centred`, `dler`, `dler-tokens`, `gdpo`, `gfpo`, `lead`, `ddca`, `qglas`, `canon`, `maxrl`,
+    `drpo-weights`, `none`, or your own as `file.py:name`."""
     asking: Plugin | None = None
     """What rollouts of a group are asked besides their prompt: `adapt-think`, `begin`, `hbpo`, or your own as
     `file.py:name`."""

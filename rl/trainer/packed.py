@@ -95,8 +95,9 @@ class PackedUpdates:
 
     def _counts(self, rollout: Rollout) -> bool:
         """Whether it is in the loss, by TRL's rule: `mask_truncated_completions` takes out what ends with no EOS."""
-        ends = (*self.trainer.eos_token_ids, self.trainer._tokenizer.pad_token_id)
-        return not self.trainer.args.mask_truncated_completions or rollout.token_ids[-1] in ends
+        trainer = self.trainer
+        ends = (*trainer.eos_token_ids, trainer._tokenizer.pad_token_id)
+        return not trainer.args.mask_truncated_completions or rollout.token_ids[-1] in ends
 
     def end(self, output: dict[str, Any]) -> list[dict[str, Any]]:
         """Give the micro-batches what TRL made of the round, ratios of its correction among it."""

@@ -1,4 +1,4 @@
-"""KL-Cov (Cui et al. 2025, https://arxiv.org/abs/2505.22617): a penalty where the policy is about to lose its entropy.
+"""KL-Cov (Cui et al. 2025, arXiv 2505.22617): a penalty where the policy is about to lose its entropy.
 
 Of the N tokens of a micro-batch that are in the loss, those k = max(1, floor(share x N)) with the largest
 (A - mean A)(logp - mean logp) get the loss -A x ratio + coefficient x |logp - old logp|, all others -A x ratio. As in

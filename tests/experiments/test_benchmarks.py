@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+from experiments.benchmarks import split_budget
 from experiments.benchmarks._shared import RESULTS
 from experiments.benchmarks._summary import fallen, page
+from experiments.benchmarks.engines import Workload
 from experiments.benchmarks.optimizer_step import Case, Shape, measure
+from rl.rollouts import Completion
+from rl.rollouts.course import whole
 
 
 def test_all_sides_of_the_optimiser_step_train_on_the_rollouts_that_were_given() -> None:
@@ -21,6 +25,17 @@ def test_all_sides_of_the_optimiser_step_train_on_the_rollouts_that_were_given()
     assert shape.flops(1, 0, 0) == 6 * (512 + 256 + 1152)
     assert shape.flops(0, 1, 0) == 192
     assert shape.flops(0, 0, 1) == 6 * 16 * 400
+
+
+def test_split_budgets_are_asked_for_as_many_tokens_as_plain_ones() -> None:
+    work = Workload([[1, 2], [3]], [9, 30, 12, 40])
+    split = split_budget.asks(work, 0, (10, 20))
+    assert [ask.thinking is not None for ask in split] == [False, True, False, True]
+    for asked in (split, split_budget.asks(work, 0, None)):
+        done = whole(
+            asked, lambda asks: [Completion((3,) * ask.budget, "length", (-1.0,) * ask.budget) for ask in asks]
+        )
+        assert [len(completion.token_ids) for completion in done] == work.lengths
 
 
 def test_the_summary_is_that_of_the_committed_tables() -> None:

@@ -76,8 +76,8 @@ def test_siri_keeps_the_checkpoint_of_each_trough_and_crest(tmp_path: Path) -> N
 ADAPTED = ["dler-lora", "dler-qlora", "one-gpu-24gb-lora", "one-gpu-80gb-lora"]
 
 
-@pytest.mark.parametrize("name", [*ADAPTED, "one-gpu-24gb", "one-gpu-80gb"])
-def test_a_recipe_with_an_adapter_or_for_one_gpu_is_ready_to_train(
+@pytest.mark.parametrize("name", [*ADAPTED, "one-gpu-24gb", "one-gpu-80gb", "art-1.7b", "art-4b", "art-8b"])
+def test_a_recipe_with_an_adapter_for_one_gpu_or_for_a_larger_model_is_ready_to_train(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rl.trainer.lora._require_quantization", lambda kind: None)  # no CUDA is needed to read it

@@ -123,3 +123,8 @@ def test_tokens_of_thinking_go_up_to_its_end_or_are_all_where_it_began(tokenizer
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for _, text, _ in cases]
     leads, _, expected = zip(*cases, strict=True)
     assert thinking_tokens(ids, leads, texts(tokenizer, ids), end) == list(expected)
+
+
+def test_where_nothing_is_known_to_end_thinking_all_is_thinking_that_began() -> None:
+    assert first_end([5, 6], ()) is None
+    assert thinking_tokens([[5, 6], [5, 6], [7]], ["<think>", "", ""], ["", "", "<think>"], ()) == [2, 0, 1]
