@@ -31,7 +31,7 @@ from transformers.utils import logging as transformers_logging
 
 from rl.errors import OutOfReach, UserError, first_line
 
-EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model"}
+EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model", "modes-demo": "modes_model"}
 ADAPTER_CONFIG = "adapter_config.json"
 
 
