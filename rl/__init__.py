@@ -1,5 +1,6 @@
 """The trainer, rollouts, evaluation and reports: the only place that knows TRL and accelerate."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,3 +20,5 @@ def _refuse_shadows() -> None:
 
 
 _refuse_shadows()
+# Read while pyarrow is imported: its own pools keep some 45 MB of every process that has written a round.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -10,8 +10,8 @@ packed. What it carries from one micro-batch to another to correct by log-probs 
 
 A checkpoint is its own state with half a batch left over, made, sealed and written. Seconds are the main thread's own
 processor time; rollouts are written by another, whose time stands beside it. Memory is what the process holds more than
-before, at its most, a token of the round; some 60 MB of it are there whatever the size. Each size has a
-process of its own, which has made a small round before. Writes results/host_seconds.json and results/host_seconds.md.
+before, at its most, a token of the round. Each size has a process of its own, which has made a small round before.
+Writes results/host_seconds.json and results/host_seconds.md.
 """
 
 from __future__ import annotations
