@@ -69,6 +69,7 @@ class PackedUpdates:
             everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled or args.kl_cov is not None,
             padded=not padding_free.supports(trainer.model, accelerator.device),
             shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
+            parameters=sum(weights.numel() for weights in trainer.model.parameters()),
             pad_id=trainer._tokenizer.pad_token_id,
             multiple=trainer.pad_to_multiple_of,
             device=accelerator.device,

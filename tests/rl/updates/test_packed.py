@@ -218,13 +218,15 @@ def test_without_padding_the_gradient_is_the_same(
 
 def test_prompts_are_shared_where_that_halves_the_tokens(make_trainer: Any, problems: list[Problem]) -> None:
     # 4 rollouts a group: p + 4 c + 3 tokens are no more than half of 4 (p + c) where 2 c + 3 <= p.
-    def shared(longest: int) -> float:
+    def shared(longest: int, parameters: int = 0) -> float:
         trainer = make_trainer(**{**SETTINGS, **ONE_UPDATE}, tokens_per_micro_batch=150)
+        trainer.updates.packer = replace(trainer.updates.packer, parameters=parameters)
         gradients(trainer, problems, lambda problems, step: fixed_round(problems, step, longest))
         return float(trainer.state.log_history[0]["packing/shared"])
 
     assert shared(48) == 0
     assert shared(3) > 0.5
+    assert 0 < shared(48, parameters=135_000_000) < 0.5  # of larger models wherever that saves any
 
 
 @pytest.mark.parametrize("steps", [(1, 8), (2, 4), (8, 1)])
