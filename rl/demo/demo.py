@@ -47,15 +47,19 @@ def demo(
     if method not in methods:
         raise unknown("demo method", method, methods)
     common = [f"seed={seed}", *overrides]
-    recipes = {
-        method.removeprefix("demo-"): load_recipe(method, common),
-        "control": load_recipe(CONTROL, [*common, "evaluation.before=false"]),
-    }
+    recipes = arms(method, common)
     runs = {label: RunFolder(out / label) for label in recipes}
     _require_place(out)
     with locked(out):
         _begin(out, runs, overwrite)
         return _demo(out, method, recipes, runs, 0.0 if overwrite else _seconds_before(out / "report" / SUMMARY))
+
+
+def arms(method: str, overrides: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes of the method and of its control, which starts from the same model."""
+    recipe = load_recipe(method, overrides)
+    control = load_recipe(CONTROL, [*overrides, f"model={recipe.model}", "evaluation.before=false"])
+    return {method.removeprefix("demo-"): recipe, "control": control}
 
 
 def _require_place(out: Path) -> None:

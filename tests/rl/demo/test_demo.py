@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rl.cli import run_command
-from rl.demo.demo import shortened, verdict
+from rl.demo.demo import arms, shortened, verdict
 
 SMALL = [
     "trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4",
@@ -29,6 +29,12 @@ def test_the_verdict_says_what_happened_either_way() -> None:
     summary["after"] = numbers(120)
     assert not shortened(summary)
     assert verdict(summary).startswith("Length did not fall. DLER: 120.0 tokens")
+
+
+@pytest.mark.parametrize(("method", "model"), [("demo-dler", "demo"), ("demo-thinkless", "modes-demo")])
+def test_the_control_starts_from_the_model_of_the_method(method: str, model: str) -> None:
+    recipes = arms(method, ["seed=3"])
+    assert [(recipe.model, recipe.seed) for recipe in recipes.values()] == [(model, 3)] * 2
 
 
 def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(
