@@ -211,3 +211,16 @@ def test_a_stock_trainers_step_and_whole_batch_reach_a_reward_that_asks_for_them
     reward = TRLReward(Both(), tokenizer, budget=200, num_generations=2)
     state = SimpleNamespace(global_step=7)
     assert call(reward, tokenizer, ["2", "3", "2", "2"], trainer_state=state) == [207.0] * 4
+
+
+def test_a_reward_knows_how_many_tokens_are_thinking(tokenizer: PreTrainedTokenizerBase) -> None:
+    class OfThinking:
+        name = "of-thinking"
+
+        def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+            return [r.thinking + r.answer / 100 for r in group.rollouts]
+
+    ids = boxed("2", tokenizer)
+    thinking = ids.index(tokenizer.convert_tokens_to_ids("</think>")) + 1
+    values = call(TRLReward(OfThinking(), tokenizer, budget=120), tokenizer, ["2", "2"])
+    assert values == [thinking + (len(ids) - thinking) / 100] * 2
