@@ -20,10 +20,10 @@ TWINS = [name for name in shipped_recipes() if name.startswith("demo-")]
 
 SHORT = [
     f"demo-{name}"
-    for name in ("hapo", "deepscaler", "gfpo", "laser-d", "kimi", "siri", "dler-lora", "da-dler", "brpo", "elastic")
+    for name in ("gfpo", "laser-d", "kimi", "dler-lora", "brpo", "elastic")
 ]
-"""Twins that are run in the short tests, too: history, stages, estimators, a monitor, rewards of groups, an adapter,
-branches with their credit, a split budget."""
+"""Twins that are run in the short tests, too: an estimator, a monitor, stages, an adapter, branches with their credit,
+a split budget."""
 
 
 def stand_in(part: str, groups: int = 0) -> dict[str, Any]:
