@@ -18,11 +18,11 @@ class Variant:
     trains_prefix: bool = False
     """Whether that is in the loss."""
     prompt: str = "{prompt}"
-    """The user's turn."""
+    """The user's turn; `{budget}` in it is the rollout's budget."""
     budget: int | None = None
     """Its budget in tokens, at most the schedule's."""
     thinking: int | None = None
-    """Its thinking budget in tokens, where thinking has one."""
+    """Its thinking budget in tokens, where thinking has one; with that of the answer at most the schedule's."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -107,9 +107,19 @@ class Rollout:
 
     def tokens_until(self, character: int) -> int:
         """How many tokens it takes to say so many characters of the text. Errors: ValueError without `ends`."""
+        return bisect_left(self._known_ends(), character) + 1 if character > 0 else 0
+
+    def tokens_within(self, character: int) -> int:
+        """How many tokens say no more than so many characters: a word's space is mostly of its token, not before it.
+
+        Errors: ValueError without `ends`.
+        """
+        return bisect_right(self._known_ends(), character)
+
+    def _known_ends(self) -> Sequence[int]:
         if len(self.ends) != self.length:
             raise ValueError("where tokens end in the text is not known; the method must say `reads_text = True`")
-        return bisect_left(self.ends, character) + 1 if character > 0 else 0
+        return self.ends
 
     @property
     def read(self) -> str:

@@ -64,4 +64,5 @@ class Decs:
             return 0, 0
         again = self._words.search(thought, found)
         piece = again.start() if again else len(thought)
-        return rollout.tokens_until(piece), max(rollout.tokens_until(piece), rollout.tokens_until(mark))
+        start = rollout.tokens_within(piece)  # a reflection word's space is of its token
+        return start, max(start, rollout.tokens_within(mark))

@@ -28,8 +28,10 @@ class LcR1:
         mark = rollout.text.find(THINK.end)
         if rollout.raw_reward != 1.0 or mark < 0:
             return Keep(place)
-        found = first_right(rollout.text[:mark], golds, question)
-        if found is None:
+        thought = rollout.text[:mark]
+        found = first_right(thought, golds, question)
+        if found is None or not thought[found:].strip():
             return Keep(place)
-        start, stop = rollout.tokens_until(found), rollout.tokens_until(mark)
+        start = max(rollout.tokens_until(len(thought[:found].rstrip())), rollout.tokens_within(found))
+        stop = rollout.tokens_within(mark)  # what the mark begins in is the mark's
         return Cut(place, start, stop) if start < stop else Keep(place)

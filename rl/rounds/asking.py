@@ -132,13 +132,14 @@ class Asker:
     def _ask(self, row: Row, prompt: Sequence[int], step: int) -> Ask:
         thinking, cap = None, row.cap
         if row.parts is not None and self.forcing.over(prompt):
-            cap = row.parts.answer
+            cap = min(cap, row.parts.answer)
         elif row.parts is not None:
             closing = self.forcing.closing
             thinking = Thinking(row.parts.thinking, row.parts.answer, self.forcing.end, closing)
-            cap = row.parts.thinking + len(closing) + row.parts.answer
+            # A variant may have less than both together; what closes thinking is in the budget of neither.
+            cap = cap if cap < sum(row.parts) else sum(row.parts) + len(closing)
         prefix = tuple(self.forcing.encode(row.prefix)) if row.prefix else ()
-        least = cap if thinking is None else thinking.budget
+        least = cap if thinking is None else min(cap, thinking.budget)
         if prefix and len(prefix) >= least:
             raise UserError(f"the prefix {row.prefix!r} has {len(prefix)} tokens, and the budget {least}")
         return self.ask(prompt, cap, row.seed, step, prefix, thinking)

@@ -96,23 +96,34 @@ class Budgets:
             found = list(self.asking.variants(step, problem.id, size))
         if len(found) != size:
             raise UserError(f"asking {self.asking.name!r} gave {len(found)} variants for {size} rollouts")
-        most = self.schedule.maximum
+        most, parts = self.schedule.maximum, self.parts_of(step, problem)
         for each in found:
+            where = f"asking {self.asking.name!r}: variant {each.name!r} has a"
             if each.budget is not None and not 1 <= each.budget <= most:
+                raise UserError(f"{where} budget of {each.budget} tokens; the budget schedule has 1 to {most}")
+            if parts and each.thinking is not None and not 1 <= each.thinking <= most - parts.answer:
                 raise UserError(
-                    f"asking {self.asking.name!r}: variant {each.name!r} has a budget of {each.budget} tokens; the "
-                    f"budget schedule has 1 to {most}"
+                    f"{where} thinking budget of {each.thinking} tokens; beside its {parts.answer} for the answer the "
+                    f"budget schedule has 1 to {most - parts.answer}"
                 )
         return found
 
-    def row(self, step: int, problem: Problem, budget: int, variant: Variant, seed: int) -> Row:
-        """One rollout of a problem whose budget is `budget`, asked as a variant of its group."""
+    def row(self, step: int, problem: Problem, written: Problem, budget: int, variant: Variant, seed: int) -> Row:
+        """One rollout of a problem, asked as a variant of its group, which is asked as `written` by its `budget`."""
         parts = self.parts_of(step, problem)
+        own = budget if variant.budget is None else variant.budget
         if parts is not None and variant.thinking is not None:
             parts = Parts(variant.thinking, parts.answer)
-        own = budget if variant.budget is None else variant.budget
-        asked = self.varied(problem, variant)
+            own = sum(parts) if variant.budget is None else own
+        asked = self.varied(written if own == budget else self.written(problem, own), variant, own)
         return Row(asked, own, self.cap_of(own), seed, parts, variant.prefix, variant.name, variant.trains_prefix)
+
+    def longest(self, problem: Problem, size: int) -> list[Problem]:
+        """The problem in each wording that a group of `size` is asked it in, with the largest budget written in."""
+        most = self.schedule.maximum
+        written = self.written(problem, most)
+        wordings = {variant.prompt: variant for variant in [PLAIN, *self.variants(0, problem, size)]}
+        return [self.varied(written, variant, most) for variant in wordings.values()]
 
     def cap_of(self, budget: int) -> int:
         """Where a rollout with this budget is stopped, in tokens."""
@@ -124,11 +135,11 @@ class Budgets:
             return problem
         return replace(problem, prompt=_write(self.in_prompt, problem.prompt, budget))
 
-    def varied(self, problem: Problem, variant: Variant) -> Problem:
-        """The problem as a variant of its group is asked it."""
+    def varied(self, problem: Problem, variant: Variant, budget: int) -> Problem:
+        """The problem as a variant of its group is asked it, where its rollouts have this budget."""
         if variant.prompt == PLAIN.prompt:
             return problem
-        return replace(problem, prompt=_write(variant.prompt, problem.prompt, variant.budget or 0))
+        return replace(problem, prompt=_write(variant.prompt, problem.prompt, budget))
 
     def rescored(self, group: Group, step: int) -> Group:
         """The group with the budget that its own accuracy gives it, where the schedule looks at that."""

@@ -92,7 +92,7 @@ class Judging:
                 problem_id=each.row.problem.id,
                 length=len(completion.token_ids),
                 stop=completion.stop,
-                budget=each.row.budget,
+                budget=each.row.budget + _closing(each),
                 verdict=verdict,
                 raw_reward=raw_reward(verdict, completion.stop, self.truncated),
                 text=text,
@@ -120,6 +120,15 @@ class Judging:
         each = {id(problem): problem.prompt for problem in problems}
         found = dict(zip(each, self.leads(list(each.values())) if each else (), strict=True))
         return [found[id(problem)] for problem in problems]
+
+
+def _closing(made: Made) -> int:
+    """Tokens that closed its thinking by force, which are in the budget of neither part."""
+    row = made.row
+    closing = (
+        made.completion.forced[bool(row.prefix) :] if row.parts is not None and row.budget >= sum(row.parts) else ()
+    )
+    return sum(end - begin for begin, end in closing)
 
 
 def asked_apart(rollouts: Sequence[Rollout], rows: Sequence[Row], problem: Problem) -> list[Rollout]:

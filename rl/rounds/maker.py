@@ -190,10 +190,10 @@ class RoundMaker:
         budgets = [self.budgets.of(step, problem) for problem in problems]
         asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
         rows: list[Row] = []
-        for problem, budget in zip(asked, budgets, strict=True):
+        for problem, written, budget in zip(problems, asked, budgets, strict=True):
             variants = [PLAIN] * size if plain else self.budgets.variants(step, problem, size)
             for variant in variants:
-                rows.append(self.budgets.row(step, problem, budget, variant, stable_seed(seed, len(rows))))
+                rows.append(self.budgets.row(step, problem, written, budget, variant, stable_seed(seed, len(rows))))
         return Draw(list(problems), asked, budgets, rows, step, seed)
 
     def _groups(

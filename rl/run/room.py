@@ -13,6 +13,7 @@ from rl.launch.configuration import Launch
 from rl.launch.here import launch_here
 from rl.models import load_config, require_room, resolve_model
 from rl.prompts import encode_prompts, require_template
+from rl.rounds.editing import sizes
 from rl.run.loadable import require_loadable
 from rl.run.prepare import Prepared, Resolved
 
@@ -30,7 +31,8 @@ def longest_prompt(prepared: Prepared) -> int:
     longest_held_out(prepared)
     problems = [*prepared.train.problems, *(prepared.monitor.problems if prepared.monitor else ())]
     require_template(tokenizer, problems)
-    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems]
+    size = sizes(prepared.edits, config.num_generations)[0]
+    asked = [each for problem in problems for each in budgets.longest(problem, size)]
     return require_room(encode_prompts(tokenizer, asked, options), budgets.maximum, tokenizer, settings, recipe.name)
 
 

@@ -31,6 +31,13 @@ def spelt(text: str, correct: float = 1, thinking: int | None = None) -> Rollout
     return replace(rollout(length, correct, text=text), thinking=len(thought) + bool(end), ends=ends)
 
 
+def pieces(*tokens: str, correct: float = 1) -> Rollout:
+    """A rollout of these tokens, its thinking up to the one that ends `</think>`."""
+    text, ends = "".join(tokens), [len("".join(tokens[: i + 1])) for i in range(len(tokens))]
+    thinking = sum(end <= text.find("</think>") + len("</think>") for end in ends)
+    return replace(rollout(len(tokens), correct, text=text), thinking=thinking, ends=ends)
+
+
 # Thinkless ---------------------------------------------------------------------------------------
 
 
@@ -97,6 +104,15 @@ def test_the_thinking_after_its_first_right_answer_is_cut_out() -> None:
     assert plan == [Cut(0, 7, 20), Keep(1), Keep(2), Keep(3), Keep(4)]
 
 
+def test_no_word_after_the_answer_stays_by_its_space_and_no_end_of_thinking_is_torn() -> None:
+    rollouts = [
+        pieces("a", " =", " 2", ".", " Wait", ",", " again", ".", "</think>", "2"),
+        pieces("a", " =", " 2", ".\n\n", "Wait", ".</", "think", ">", "2"),
+        pieces("a", " =", " 2", ".", "\n", "</think>", "2"),  # nothing after its answer
+    ]
+    assert Edit().plan(group(*rollouts), History(), 3, 0) == [Cut(0, 4, 8), Cut(1, 4, 5), Keep(2)]
+
+
 def test_what_is_left_of_the_thinking_pays_at_its_end() -> None:
     # 300 of 500 tokens are left: 1 - 300 / 500.0001 = .4
     left = replace(spelt("a" * 294 + " = 2. " + "</think>2"), cut=200)
@@ -143,6 +159,12 @@ def test_only_what_comes_after_the_answer_pays_for_length() -> None:
     assert pair[0] is not None
     assert [value < 0 for value in pair[0]] == [start <= place < end for place in range(length)]
     assert max(pair[0][:start]) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_reflection_word_pays_though_its_token_begins_with_the_space_before_it() -> None:
+    one = pieces("a", " =", " 2", ".", " Wait", ".", "</think>", "2")
+    found = Decs(maximum=100).credit(group(one, pieces("a", " =", " 2.", "</think>", "2")), [0, 0])
+    assert [value < -0.1 for value in found[0] or ()] == [False] * 4 + [True] * 2 + [False] * 2
 
 
 def test_a_redundant_token_s_reward_by_hand() -> None:
