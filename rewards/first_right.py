@@ -13,7 +13,8 @@ from rewards.verifier.quick import compare
 from rewards.verifier.reading import Reading
 
 _SENTENCE = re.compile(r"[^\n.!?]*(?:[.!?](?!\s|$)[^\n.!?]*)*(?:[.!?]+|\n|$)\s*")
-_EQUATION = re.compile(r"=\s*\$?\s*(-?\s*[^\s=,;$]+)")
+_EQUATION = re.compile(r"=\s*\$?\s*(-?\s*(?:[^\s=,;$]|,(?=\d{3}(?!\d)))++)(?!\s*[-+*/^×·]\s*[\d(\\$])")
+"""What is equal to something: a number's commas are its own, and `5 + 3` is no 5."""
 _BOXED = Reading(("box", "line"), "ignored", strict=False)
 _STOPS = ".!?)\\"
 _MARKS = re.compile(r"boxed|fbox|answer", re.IGNORECASE)
@@ -21,7 +22,7 @@ _MARKS = re.compile(r"boxed|fbox|answer", re.IGNORECASE)
 
 def first_right(thought: str, golds: Sequence[str], question: str = "") -> int | None:
     """Characters up to the end of the first sentence that puts a gold as its answer; None where none does."""
-    asked = set(re.findall(r"[0-9.]+", question))
+    asked = {number.strip(".") for number in re.findall(r"[0-9.]+", question)}
     end = 0
     for match in _SENTENCE.finditer(thought):
         end = match.end()

@@ -57,6 +57,12 @@ def begun(lead: str) -> bool:
     return any(lead == marks.begin for marks in MARKS)
 
 
+def before_end(text: str) -> str | None:
+    """What a completion says before the first mark that ends thinking, in any spelling; None where there is none."""
+    places = [place for marks in MARKS if (place := text.find(marks.end)) >= 0]
+    return text[: min(places)] if places else None
+
+
 def read(lead: str, text: str) -> str:
     """A completion as it is to be read: after its prompt's lead, every mark spelt `<think>` or `</think>`.
 

@@ -92,7 +92,7 @@ class Rollout:
     prompt: Prompt | None = None
     """What it was asked, where that is not its problem's prompt."""
     root: int | None = None
-    """The place in its group of the rollout that it branched from; see `rewards.edits`."""
+    """The place in its group of the rollout that it branched from, if that is there; see `rewards.edits`."""
     branched: int = 0
     """Tokens that it shares with that rollout."""
     cut: int = 0

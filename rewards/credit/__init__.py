@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from rewards.edits import Edit
 from rewards.types import Group
 
 
@@ -34,3 +35,12 @@ class BatchCredit(Protocol):
     def batch(
         self, groups: Sequence[Group], advantages: Sequence[Sequence[float]]
     ) -> list[list[Sequence[float] | None]]: ...
+
+
+@runtime_checkable
+class Paired(Protocol):
+    """One that credits what an edit makes."""
+
+    def misfit(self, edits: Sequence[Edit]) -> str | None:
+        """Why a run's edits make nothing that it can credit, if so."""
+        ...

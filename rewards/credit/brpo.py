@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal
 
+from rewards.edits import Edit
 from rewards.edits.brpo import Brpo as Trees
 from rewards.history import History
 from rewards.length.brpo import Brpo as Reward
-from rewards.types import Group
+from rewards.types import Group, Values
 
 Prior = Literal["uniform", "linear", "base"]
 
@@ -41,26 +42,40 @@ class Brpo:
             "linear": [length / whole for length in lengths],
             "base": [0.0] * (len(lengths) - 1) + [1.0],
         }
+        if prior not in priors:
+            raise ValueError(f"brpo: prior must be one of {', '.join(priors)}, not {prior!r}")
         self.prior = priors[prior]
+
+    def misfit(self, edits: Sequence[Edit]) -> str | None:
+        made = [(edit.lengths, edit.summaries) for edit in edits if isinstance(edit, Trees)]
+        own = self.trees.lengths, self.trees.summaries
+        if made == [own]:
+            return None
+        return (
+            f"it credits trees of {own[1]} summaries at lengths {list(own[0])}, and "
+            + (f"edit brpo makes {made[0][1]} at {list(made[0][0])}" if made else "there is no edit brpo")
+            + "; give both the same `lengths` and `summaries`"
+        )
 
     def credit(self, group: Group, advantages: Sequence[float]) -> list[Sequence[float] | None]:
         tree, points = self.trees.tree, len(self.trees.lengths)
-        rewards = [reward or 0.0 for reward in self.reward(group, History())]
+        rewards = self.reward(group, History())
         starts = range(0, len(rewards), tree)
         at = [
             [rewards[1 + start + s * self.trees.summaries :][: self.trees.summaries] for s in range(points)]
             for start in starts
         ]
-        means = [[fmean(each) for each in own] for own in at]
+        means = [[_mean(each) for each in own] for own in at]
         parts = self.parts(means)
         found: list[Sequence[float] | None] = []
         for number, start in enumerate(starts):
             found.append(self._thinking(group.rollouts[start].length, group.rollouts[start].thinking, parts[number]))
             for s, own in enumerate(at[number]):
-                single = len(own) == 1
-                base = fmean(each[s] for each in means) if single else fmean(own)
+                base = _mean([each[s][0] for each in at]) if len(own) == 1 else means[number][s]
                 first = start + 1 + s * len(own)
-                found += [[r - base] * group.rollouts[first + i].length for i, r in enumerate(own)]
+                found += [
+                    None if r is None else [r - base] * group.rollouts[first + i].length for i, r in enumerate(own)
+                ]
         return found
 
     def parts(self, rewards: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -84,3 +99,9 @@ class Brpo:
         for until, advantage in zip(self.trees.lengths, parts, strict=True):
             values += [advantage] * (min(until, thinking) - len(values))
         return values + [0.0] * (length - len(values))
+
+
+def _mean(rewards: Values) -> float:
+    """Of those that were judged; 0 where none was."""
+    judged = [reward for reward in rewards if reward is not None]
+    return fmean(judged) if judged else 0.0

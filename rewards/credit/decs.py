@@ -9,7 +9,7 @@ import numpy as np
 
 from rewards.first_right import first_right
 from rewards.shaped import at_least, budget_of, is_correct
-from rewards.thinking import THINK
+from rewards.thinking import before_end
 from rewards.types import Group, Rollout
 
 EPSILON = 1e-6
@@ -57,12 +57,11 @@ class Decs:
 
     def _redundant(self, rollout: Rollout, group: Group) -> tuple[int, int]:
         """Its redundant tokens, from the first to before the second; none where both are one."""
-        mark = rollout.text.find(THINK.end)
-        thought = rollout.text[:mark] if mark >= 0 else ""
+        thought = before_end(rollout.text) or ""
         found = first_right(thought, group.problem.golds, str(group.problem.prompt))
         if found is None:
             return 0, 0
         again = self._words.search(thought, found)
         piece = again.start() if again else len(thought)
         start = rollout.tokens_within(piece)  # a reflection word's space is of its token
-        return start, max(start, rollout.tokens_within(mark))
+        return start, max(start, rollout.tokens_within(len(thought)))

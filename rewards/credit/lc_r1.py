@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rewards.first_right import first_right
 from rewards.shaped import at_least, is_correct
-from rewards.thinking import THINK
+from rewards.thinking import before_end
 from rewards.types import Group, Rollout
 
 EPSILON = 1e-4
@@ -27,7 +27,9 @@ class LcR1:
 
     def credit(self, group: Group, advantages: Sequence[float]) -> list[Sequence[float] | None]:
         return [
-            self._tokens(group, r, advantage) if is_correct(r) and r.thinking > 0 and THINK.end in r.text else None
+            self._tokens(group, r, advantage)
+            if is_correct(r) and r.thinking > 0 and before_end(r.text) is not None
+            else None
             for r, advantage in zip(group.rollouts, advantages, strict=True)
         ]
 
@@ -37,7 +39,7 @@ class LcR1:
         return values
 
     def _compressed(self, group: Group, rollout: Rollout) -> float:
-        thought = rollout.text[: rollout.text.find(THINK.end)]
+        thought = before_end(rollout.text) or ""
         if first_right(thought, group.problem.golds, str(group.problem.prompt)) is None:
             return -1.0
         left = rollout.thinking - 1

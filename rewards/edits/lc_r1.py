@@ -5,7 +5,7 @@ from __future__ import annotations
 from rewards.edits import Change, Cut, Keep
 from rewards.first_right import first_right
 from rewards.history import HistoryView
-from rewards.thinking import THINK
+from rewards.thinking import before_end
 from rewards.types import Group, Rollout
 
 
@@ -25,13 +25,12 @@ class LcR1:
         return [self._change(place, r, golds, question) for place, r in enumerate(group.rollouts)]
 
     def _change(self, place: int, rollout: Rollout, golds: list[str], question: str) -> Change:
-        mark = rollout.text.find(THINK.end)
-        if rollout.raw_reward != 1.0 or mark < 0:
+        thought = before_end(rollout.text)
+        if rollout.raw_reward != 1.0 or thought is None:
             return Keep(place)
-        thought = rollout.text[:mark]
         found = first_right(thought, golds, question)
         if found is None or not thought[found:].strip():
             return Keep(place)
         start = max(rollout.tokens_until(len(thought[:found].rstrip())), rollout.tokens_within(found))
-        stop = rollout.tokens_within(mark)  # what the mark begins in is the mark's
+        stop = rollout.tokens_within(len(thought))  # what the mark begins in is the mark's
         return Cut(place, start, stop) if start < stop else Keep(place)

@@ -16,9 +16,10 @@ class SGrpo:
     """Of one rollout, size - 1 exits at places drawn from its thinking; each ends it by `text`, and answers.
 
     The group is the exits by their place, then the rollout itself, as reward `s-grpo` wants them. Places are uniform in
-    1, …, n tokens of thinking. `answer` is the most tokens that an exit may answer in. A branch's advantage goes to the
-    thinking that it shares as well, as the paper has it by what we read; `trains_shared: false` trains answers only,
-    `trains_text` the exit's text, too. No official code was found, so both are switches.
+    1, …, n tokens of thinking, 0 where there is none before its end. `answer` is the most tokens that an exit may
+    answer in. A branch's advantage goes to the thinking that it shares as well, as the paper has it by what we read;
+    `trains_shared: false` trains answers only, `trains_text` the exit's text, too. No official code was found, so both
+    are switches.
     """
 
     name = "s-grpo"
@@ -39,9 +40,9 @@ class SGrpo:
 
     def plan(self, group: Group, history: HistoryView, size: int, seed: int) -> list[Change]:
         (whole,) = group.rollouts
-        most = max(1, whole.thinking - 1 if whole.thinking else whole.length - 1)
+        most = (whole.thinking or whole.length) - 1  # the last one ends thinking, or the rollout
         draw = random.Random(seed)
-        places = sorted(min(draw.randint(1, most), whole.length) for _ in range(size - 1))
+        places = sorted(min(draw.randint(1, max(1, most)), most) for _ in range(size - 1))
         return [*(self._exit(place) for place in places), Keep(0)]
 
     def _exit(self, place: int) -> Branch:

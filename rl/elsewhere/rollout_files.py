@@ -195,15 +195,23 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
         weight_version=line.get("weight_version"),
         thinking=thinking,
         variant=variant,
-        forced=_spans(line.get("forced")),
-        masked=_spans(line.get("masked")),
+        forced=_spans(line, "forced", where),
+        masked=_spans(line, "masked", where),
         root=line.get("root"),
         branched=line.get("branched") or 0,
     )
 
 
-def _spans(written: Any) -> Spans:
-    return tuple((int(begin), int(end)) for begin, end in written or ())
+def _spans(line: Mapping[str, Any], key: str, where: str) -> Spans:
+    written, length = line.get(key) or [], line["length"]
+    try:
+        found = tuple((begin, end) for begin, end in written)
+        good = all(is_whole(begin, 0) and is_whole(end, begin + 1) and end <= length for begin, end in found)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise UserError(f"{where}: {key!r} must be spans of tokens, as [[0, 3]], not {written!r}")
+    return found
 
 
 def _wrong(line: Mapping[str, Any], where: str) -> UserError:

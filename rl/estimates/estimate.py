@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from rl.estimates.compute import Passes, sampling_flops, training_flops
+from rewards.edits import Edit
+from rl.estimates.compute import Passes, training_flops
 from rl.estimates.devices.cards import this_device
 from rl.estimates.devices.rates import Rates
 from rl.estimates.devices.speed import Speed, speed
+from rl.estimates.edits import Drawn, drawn_for
 from rl.estimates.memory import Memory, memory
 from rl.estimates.remedies import Remedy, remedies
 from rl.estimates.rollouts import Rounds, rounds_of
@@ -117,31 +120,34 @@ def estimate(
     rates: Rates | None = None,
     prompts: Prompts = ASSUMED,
     problems: int | None = None,
+    edits: Sequence[Edit] = (),
 ) -> Estimate:
     """What a recipe will take on a launch (by default, one rank on this machine). Errors: UserError."""
     recipe, rates = with_engine(recipe), rates or Rates()
     if launch is None:
         launch, rates = _here(rates)
     batch = _batch(recipe, config, launch)
-    setup, room = setup_of(recipe, config, budgets, shape, launch, prompts, batch), rates.memory
+    edited = drawn_for(edits, config.num_generations)
+    setup, room = setup_of(recipe, config, budgets, shape, launch, prompts, batch, edited), rates.memory
     sizes = Sizes()
     if room is not None and not launch.cpu:
         setup, sizes = sized(setup, room, _given(recipe))
     rounds = rounds_of(
-        budgets, _steps(config, batch, problems), config.round_steps, batch.rollouts, _most_draws(recipe)
+        budgets, _steps(config, batch, problems), config.round_steps, batch.rollouts, _most_draws(recipe), edited
     )
     passes = passes_of(config)
     share = rates.length_share or 1.0
     sampled = rounds.sampled_tokens(share, rates.kept)
     drawn = (1.0, float(rounds.most_draws)) if rates.kept is None else (rounds.draws(rates.kept),) * 2
-    one_sampling = fmean(sampling_flops(shape, prompts.mean, share * cap) for cap in rounds.caps) * rounds.trained
+    one_sampling = fmean(edited.flops(shape, prompts.mean, share, cap) for cap in rounds.caps) * rounds.trained
     training = rounds.trained * fmean(
         training_flops(shape, prompts.mean, share * cap, passes, setup.sharing) for cap in rounds.caps
     )
     workers = len(recipe.rollouts.workers)
     samplers = workers or launch.ranks
     context = prompts.mean + share * fmean(rounds.caps) / 2
-    reckoned = speed(setup, rates.of_card, rounds.rollouts / samplers, context) if rates.of_card else None
+    at_once = rounds.rollouts * edited.together
+    reckoned = speed(setup, rates.of_card, at_once / samplers, context) if rates.of_card else None
     return Estimate(
         setup,
         memory(setup),
@@ -239,8 +245,10 @@ def setup_of(
     launch: Launch,
     prompts: Prompts,
     batch: _Batch,
+    edited: Drawn,
 ) -> Setup:
     """What one rank of the launch holds and does."""
+    sampled = -(-math.ceil(batch.rollouts * edited.together) // launch.ranks)
     dtype = str((config.model_init_kwargs or {}).get("dtype", "float32")).removeprefix("torch.")
     weight_bytes = HALF.get(dtype, 4.0)
     half = config.bf16 or config.fp16
@@ -259,7 +267,7 @@ def setup_of(
         prompt=prompts.longest,
         completion=budgets.maximum,
         rows=batch.rows,
-        rollout_rows=min(recipe.rollouts.batch_size or batch.rollouts, -(-batch.rollouts // launch.ranks)),
+        rollout_rows=min(recipe.rollouts.batch_size or sampled, sampled),
         micro_batches=batch.micro_batches if packed is None else math.ceil(share * whole / max(packed, whole)),
         packed=None if packed is None else min(packed, share * whole),
         trained=None if lora is None else _adapter(shape, lora),
@@ -276,7 +284,7 @@ def setup_of(
         vllm_share=(recipe.rollouts.vllm.gpu_memory_utilization or 0.0) if engine == "vllm" else 0.0,
         vllm_sleep=recipe.rollouts.vllm.sleep or 0,
         tensor_parallel=recipe.rollouts.vllm.tensor_parallel_size if engine == "vllm" else 1,
-        vllm_rollouts=-(-batch.rollouts // launch.ranks) * recipe.rollouts.vllm.tensor_parallel_size,
+        vllm_rollouts=sampled * recipe.rollouts.vllm.tensor_parallel_size,
         answered=_answered(recipe, budgets, prompts),
         cpu=launch.cpu,
     )

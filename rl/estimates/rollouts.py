@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 from statistics import fmean
 
 from curricula import ProblemBudget
+from rl.estimates.edits import Drawn
 from rl.rounds.budgets import Budgets
 
 DRAWN = 256
@@ -35,6 +36,8 @@ class Rounds:
     """That a round trains on."""
     most_draws: int
     """Times as many that a round may sample; more than 1 under dynamic sampling."""
+    drawn: Drawn = field(default_factory=Drawn)
+    """By the run's edits."""
 
     @property
     def trained(self) -> int:
@@ -52,14 +55,17 @@ class Rounds:
         makes the two one.
         """
         least, most = (1.0, float(self.most_draws)) if kept is None else (self.draws(kept),) * 2
-        return least * share * self.trained_tokens, most * share * self.trained_tokens
+        tokens = share * (self.drawn.whole * self.trained_tokens + self.drawn.tokens * self.trained)
+        return least * tokens, most * tokens
 
     def draws(self, kept: float) -> float:
         """Rounds' worth of rollouts that a round samples where this share of groups is kept."""
         return min(float(self.most_draws), 1 / max(kept, 1e-9)) if self.most_draws > 1 else 1.0
 
 
-def rounds_of(budgets: Budgets, steps: int, round_steps: int, rollouts: int, most_draws: int) -> Rounds:
+def rounds_of(
+    budgets: Budgets, steps: int, round_steps: int, rollouts: int, most_draws: int, drawn: Drawn | None = None
+) -> Rounds:
     """The rounds of a run of so many optimiser steps."""
     all_rounds = range(0, steps, round_steps)
     count, rounds = len(all_rounds), list(all_rounds[:LOOKED_AT])
@@ -67,4 +73,4 @@ def rounds_of(budgets: Budgets, steps: int, round_steps: int, rollouts: int, mos
         draw = Random(0)  # evenly spaced ones might all fall on one phase of a schedule that repeats itself
         ends = [part * count // LOOKED_AT for part in range(LOOKED_AT + 1)]
         rounds = [all_rounds[draw.randrange(*part)] for part in pairwise(ends)]
-    return Rounds(count, [mean_cap(budgets, step) for step in rounds], rollouts, most_draws)
+    return Rounds(count, [mean_cap(budgets, step) for step in rounds], rollouts, most_draws, drawn or Drawn())

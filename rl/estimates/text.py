@@ -71,9 +71,12 @@ def _tokens(found: Estimate) -> list[str]:
     )
     lowest, highest = min(rounds.caps), max(rounds.caps)
     caps = f"{highest:.0f}" if lowest == highest else f"{lowest:.0f} to {highest:.0f}"
+    drawn = rounds.drawn
+    sampled = "" if drawn.whole == 1 else f", made of {drawn.whole * rounds.rollouts:.0f} that are sampled"
+    sampled += f" and {drawn.branches * rounds.rollouts:.0f} branches" if drawn.branches else ""
     return [
         _line("prompts", f"{prompts.mean:.0f} tokens in the mean, {prompts.longest} at most ({how})"),
-        _line("run", f"{rounds.count} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens"),
+        _line("run", f"{rounds.count} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens{sampled}"),
         _line("tokens", f"{_range(found.sampled_tokens)} sampled, {length}{_dropped(found)}"),
         _line("compute", f"{_range(found.sampling_flops)}FLOP to sample, {_count(found.training_flops)}FLOP to train"),
     ]

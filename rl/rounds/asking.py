@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from curricula import BudgetSchedule
 from curricula.schedule import SplitBudget
-from rewards.thinking import MARKS
+from rewards.thinking import MARKS, THINK
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.ranks import launched
@@ -41,7 +41,7 @@ class Forcing:
 
 
 def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> Forcing:
-    """How a run forces text: thinking ends as its schedule says, or by the tokenizer's own mark, if it has one.
+    """How a run forces text: thinking ends as its schedule says, else by the tokenizer's own mark, or as it spells one.
 
     Errors: UserError where a schedule closes thinking, and the tokenizer has nothing that ends it.
     """
@@ -55,7 +55,10 @@ def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> 
         closing = closing_of(tokenizer, schedule.closing, end)
         return Forcing(encode, end, closing, lambda prompt: leads(tokenizer, [prompt])[0] in both)
     marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
-    return Forcing(encode, end_of(tokenizer, None) if marked else ())
+    try:
+        return Forcing(encode, end_of(tokenizer, None if marked else THINK.end))
+    except UserError:  # it cannot write the mark, so its model cannot end thinking
+        return Forcing(encode)
 
 
 def _cannot_force(text: str) -> Sequence[int]:

@@ -78,7 +78,7 @@ class Editing:
         ]
         made = iter(self._made(new, groups, step) if new else [])
         return [
-            Group(group.problem, tuple(_kept(group, change) or next(made) for change in plan))
+            Group(group.problem, _placed([_kept(group, change) or next(made) for change in plan], plan))
             for group, plan in zip(groups, plans, strict=True)
         ]
 
@@ -154,6 +154,12 @@ def _kept(group: Group, change: Change) -> Rollout | None:
     return found if change.trains else replace(found, masked=((0, found.length),))
 
 
+def _placed(rollouts: Sequence[Rollout], plan: Sequence[Change]) -> tuple[Rollout, ...]:
+    """Roots by their place in the new group; None where they are not in it."""
+    places = {c.rollout: place for kind in (Cut, Keep) for place, c in enumerate(plan) if isinstance(c, kind)}
+    return tuple(r if r.root is None else replace(r, root=places.get(r.root)) for r in rollouts)
+
+
 def _row(problem: Problem, root: Rollout) -> Row:
     asked = problem if root.prompt is None else replace(problem, prompt=root.prompt)
     return Row(asked, root.budget or root.length, root.length, 0, variant=root.variant)
@@ -177,7 +183,8 @@ def _cut(problem: Problem, root: Rollout, change: Cut) -> Made:
 
 def _grown(problem: Problem, root: Rollout, change: Branch, ask: Ask, answer: Completion) -> Made:
     begun, at = len(ask.prefix), change.at
-    logprobs = log_probs([*root.logprobs[:at], *answer.logprobs[at:]]) if answer.logprobs else ()
+    drawn = root.logprobs[:at] if root.logprobs else [np.nan] * at
+    logprobs = log_probs([*drawn, *answer.logprobs[at:]]) if answer.logprobs else ()
     shared = _without(root.forced, at, root.length)
     text = ((at, begun),) if begun > at else ()
     versions = [v for v in (root.weight_version, answer.weight_version) if v is not None]

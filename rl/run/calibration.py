@@ -39,7 +39,9 @@ class Timed:
     updates: float
     """Seconds in its updates."""
     lengths: list[int]
-    """Of all rollouts sampled, in tokens."""
+    """Of all rollouts sampled, as edits left them, in tokens."""
+    tokens: int
+    """That were sampled for them."""
     trained: list[int]
     """Of those that train."""
     kept: float
@@ -89,7 +91,7 @@ class _Clock(TrainerCallback):  # type: ignore[misc]
             drawn = [rollout.length for scored in self.round.drawn for rollout in scored.group.rollouts]
             trained = [rollout.length for rollout in self.round.rollouts()]
             kept = self.round.varied / max(1, len(self.round.drawn))
-            self.rounds.append(Timed(self.sampled, self.updates, drawn, trained, kept))
+            self.rounds.append(Timed(self.sampled, self.updates, drawn, self.round.tokens, trained, kept))
             self.updates = 0.0
             control.should_training_stop = now > self.until
 
@@ -119,7 +121,7 @@ def _calibration(rounds: list[Timed], own: Prepared, shape: Shape, passes: Passe
     share = fmean(lengths) / mean_cap(own.budgets, 0)
     kept = fmean(each.kept for each in rounds)
     rates = Rates(
-        tokens_per_second=sum(sum(each.lengths) for each in timed) / sum(each.sampling for each in timed),
+        tokens_per_second=sum(each.tokens for each in timed) / sum(each.sampling for each in timed),
         tflops=flops / sum(each.updates for each in timed) / 1e12,
         length_share=min(1.0, share),
         kept=max(kept, 1e-3),

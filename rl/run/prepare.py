@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from curricula import ProblemOrder
 from rewards import LengthReward
-from rewards.credit import TokenCredit
+from rewards.credit import Paired, TokenCredit
 from rewards.edits import Branching, Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
@@ -168,6 +168,8 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
         )
     if credit is not None:
         require_token_credit(config)
+    if isinstance(credit, Paired) and (why := credit.misfit(edits)):
+        raise UserError(f"token credit {credit.name!r}: {why}")
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
 
 

@@ -68,7 +68,7 @@ def estimated(looked: Resolved, launch: Launch | None, rates: Rates | None = Non
     recipe, config, budgets = looked.recipe, looked.config, looked.budgets
     prompts = prompts_of(looked) if isinstance(looked, Prepared) else ASSUMED
     problems = len(looked.train.problems) if isinstance(looked, Prepared) else None
-    return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems)
+    return estimate(recipe, config, budgets, shape, launch, rates, prompts, problems, looked.edits)
 
 
 def _shape(model: str, trust_remote_code: bool) -> Shape | None:

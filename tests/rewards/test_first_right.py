@@ -27,6 +27,11 @@ from rewards.first_right import first_right
         ("x = 0.5\nCheck it.", r"\frac{1}{2}", "", "x = 0.5\n"),
         ("So 2.5 = 5/2. Then", "2.5", "", "So 2.5 = 5/2. "),  # a point within a number ends no sentence
         ("So 12 = 15.", "5", "", None),
+        ("So y = 5 + 3 = 8.", "5", "", None),
+        ("So y = 5 + 3 = 8.", "8", "", "So y = 5 + 3 = 8."),
+        ("So y = 1,000.", "1", "", None),
+        ("So y = 1,000.", "1000", "", "So y = 1,000."),
+        ("So 2 + 3 = 5.", "5", "Is 2 + 3 more than 5.", None),
         ("So it is 4.", "5", "", None),
         ("", "5", "", None),
     ],

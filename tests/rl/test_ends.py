@@ -11,7 +11,9 @@ from split_rollouts import ends
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from curricula import Constant
 from rl.errors import UserError
+from rl.rounds.asking import forcing_of
 from rl.thinking import closing_of, end_of, first_end, texts, thinking_tokens
 
 
@@ -63,6 +65,15 @@ def test_an_end_of_several_tokens_is_found_whatever_it_merges_with(bytewise: Pre
     closing = closing_of(bytewise, None, end)
     assert bytewise.decode(list(closing)) == "</think>"
     assert bytewise.decode(list(closing_of(bytewise, "\nStop.</think>\n", end))) == "\nStop.</think>\n"
+
+
+def test_a_run_counts_thinking_whose_end_no_token_is_for(bytewise: PreTrainedTokenizerFast) -> None:
+    end = forcing_of(bytewise, Constant(9)).end
+    text = "<think>so.</think>4"
+    ids = [bytewise(text)["input_ids"]]
+    assert thinking_tokens(ids, [""], [text], end) == [len(ids[0]) - 1]
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "so": 1}, unk_token="[UNK]"))
+    assert forcing_of(PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]"), Constant(9)).end == ()
 
 
 def test_a_text_of_one_common_token_ends_thinking_within_others_too(bytewise: PreTrainedTokenizerFast) -> None:

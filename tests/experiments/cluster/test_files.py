@@ -143,7 +143,8 @@ def test_what_a_node_that_fails_takes_with_it_is_a_round_or_about_an_hour(name: 
         for launch in (
             launch for launch in map(read_launch, map(str, map(CLUSTER.joinpath, LAUNCHES))) if launch.ranks == 8
         ):
-            found = estimate(resolved.recipe, resolved.config, resolved.budgets, shape_of(config), launch, rates)
+            shape, edits = shape_of(config), resolved.edits
+            found = estimate(resolved.recipe, resolved.config, resolved.budgets, shape, launch, rates, edits=edits)
             steps = resolved.config.max_steps
             every = min(resolved.config.save_steps, steps)
             assert found.hours is not None

@@ -113,6 +113,15 @@ def test_no_word_after_the_answer_stays_by_its_space_and_no_end_of_thinking_is_t
     assert Edit().plan(group(*rollouts), History(), 3, 0) == [Cut(0, 4, 8), Cut(1, 4, 5), Keep(2)]
 
 
+def test_thinking_that_ends_by_another_mark_is_cut_and_charged_too() -> None:
+    own = pieces("a", " =", " 2", ".", " Wait", ".", "[/THINK]", "2")
+    assert Edit().plan(group(own), History(), 1, 0) == [Cut(0, 4, 6)]
+    found = Decs(maximum=100).credit(group(own, pieces("a", " =", " 2.", "</think>", "2")), [0, 0])
+    assert [value < -0.1 for value in found[0] or ()] == [False] * 4 + [True] * 2 + [False] * 2
+    (paid,) = LcR1().credit(group(replace(own, thinking=7)), [0.0])
+    assert [place for place, value in enumerate(paid or ()) if value] == [6]
+
+
 def test_what_is_left_of_the_thinking_pays_at_its_end() -> None:
     # 300 of 500 tokens are left: 1 - 300 / 500.0001 = .4
     left = replace(spelt("a" * 294 + " = 2. " + "</think>2"), cut=200)

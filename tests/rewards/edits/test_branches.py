@@ -39,10 +39,25 @@ def test_exits_lie_within_the_thinking_in_order_and_the_whole_comes_last(thinkin
     assert plan == SGrpo(answer=50).plan(group(thought(thinking, thinking + 10)), History(), size, seed)
 
 
+@pytest.mark.parametrize(("thinking", "length"), [(1, 5), (1, 1), (0, 1)])
+def test_an_exit_never_comes_after_the_end_of_thinking_or_of_the_rollout(thinking: int, length: int) -> None:
+    (exit, _) = SGrpo().plan(group(thought(thinking, length)), History(), 2, 0)
+    assert isinstance(exit, Branch)
+    assert exit.at == 0
+
+
 def test_a_group_of_exits_is_sampled_as_one_rollout() -> None:
     assert SGrpo().sampled(9) == 1
     with pytest.raises(ValueError, match="at least 2"):
         SGrpo().sampled(1)
+
+
+def test_a_summary_that_nobody_could_judge_counts_in_no_mean() -> None:
+    edit = Brpo(lengths=(20,), summaries=3, tokens=7)
+    right, wrong, lost = (thought(5, 9, c, "</think>") for c in (1, 0, None))
+    found = Credit(lengths=(20,), summaries=3, tokens=7).credit(group(thought(30, 36), right, wrong, lost), [0.0] * 4)
+    assert edit.tree == 4
+    assert [row[0] if row else None for row in found[1:]] == [0.5, -0.5, None]
 
 
 def test_summaries_are_forced_at_the_lengths_and_after_a_thinking_that_is_over() -> None:

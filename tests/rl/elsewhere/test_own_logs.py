@@ -16,6 +16,7 @@ from rewards.edits.s_grpo import SGrpo
 from rewards.length.hapo import Hapo
 from rewards.length.truncation import Truncation
 from rl.elsewhere.rollout_files import read_rollouts
+from rl.errors import UserError
 from rl.folders.run import RunFolder
 from rl.rounds.records import records
 
@@ -110,6 +111,14 @@ def test_what_is_no_run_and_what_lacks_a_column_is_one_line(capsys: pytest.Captu
     Path("broken.parquet").write_text("no")
     assert "cannot read broken.parquet" in said("broken.parquet")
     assert "does not exist" in said("absent.parquet")
+
+
+@pytest.mark.parametrize("wrong", [5, [5], [[0]], [["a", "b"]], [[0, 9]], [[2, 2]]])
+def test_spans_that_are_none_are_one_clear_line(wrong: Any) -> None:
+    line = {"problem_id": "p", "length": 3, "correct": True, "stop": "eos", "budget": None, "text": "", "masked": wrong}
+    Path("log.jsonl").write_text(json.dumps(line))
+    with pytest.raises(UserError, match=r"'masked' must be spans of tokens, as \[\[0, 3\]\], not"):
+        read_rollouts(Path("log.jsonl"))
 
 
 def test_what_was_forced_cut_and_branched_is_read_again_as_it_was() -> None:

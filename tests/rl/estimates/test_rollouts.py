@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curricula import Constant
 from curricula.sampled import Sampled
 from curricula.siri import SiriCosine
 from curricula.stages import Stages
+from rewards.edits.dot import Dot
+from rewards.edits.qlpo import Qlpo
+from rewards.edits.s_grpo import SGrpo
 from rl.errors import UserError
 from rl.estimates import known_config, read_rates, shape_of
 from rl.estimates.compute import Passes, sampling_flops, training_flops
+from rl.estimates.edits import Drawn, drawn_for
 from rl.estimates.rollouts import rounds_of
 from rl.rounds.budgets import Budgets
 
@@ -42,6 +47,18 @@ def test_a_budget_for_each_problem_counts_by_its_mean_and_a_fixed_cap_by_itself(
     sampled = Sampled(minimum=100, maximum=4000)
     assert rounds_of(Budgets(sampled), 1, 1, 1, 1).caps[0] == pytest.approx(2050, rel=0.1)
     assert rounds_of(Budgets(sampled, cap=5000), 1, 1, 1, 1).caps == [5000]
+
+
+def test_what_edits_have_sampled_counts_and_not_what_they_leave() -> None:
+    twice = drawn_for([Qlpo()], 8)
+    assert (twice.whole, twice.together, twice.tokens) == (2, 2, 0)
+    exits = SGrpo(answer=100, text="12345")  # of 8, one is sampled, and 7 exits of at most 105 tokens
+    assert drawn_for([exits], 8) == Drawn(1 / 8, 7 / 8, 7 / 8 * 105)
+    assert drawn_for([Qlpo(), exits], 8) == Drawn(2 / 8, 7 / 8, 7 / 8 * 105)
+    assert drawn_for([Dot()], 8) == Drawn()
+    budgets = Budgets(Constant(1000))
+    assert rounds_of(budgets, 3, 1, 16, 1, twice).sampled_tokens() == (96000, 96000)
+    assert rounds_of(budgets, 3, 1, 16, 1, drawn_for([exits], 8)).sampled_tokens() == (10410, 10410)
 
 
 @given(prompt=st.floats(0, 2000), completion=st.floats(1, 20000))

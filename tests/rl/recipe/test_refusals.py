@@ -1,12 +1,15 @@
 """Settings of TRL that do not go with what a recipe asks for."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rl.errors import UserError
 from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.files import load_recipe
 from rl.recipe.refusals import require_token_credit
+from rl.run.prepare import resolve
 
 
 def config(**settings: Any) -> LengthGRPOConfig:
@@ -34,3 +37,20 @@ def test_credit_for_tokens_is_refused_where_a_loss_would_spread_or_drop_it(
 @pytest.mark.parametrize("loss", ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo"])
 def test_all_other_losses_take_it(loss: str) -> None:
     require_token_credit(config(loss_type=loss))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "credit.lengths=[32, 64]",
+            r"trees of 2 summaries at lengths \[32, 64\], and edit brpo makes 2 at \[32, 64, 96\]",
+        ),
+        ("edits.0.lengths=[8, 64, 96]", r"and edit brpo makes 2 at \[8, 64, 96\]"),
+        ("edits=[]", "and there is no edit brpo; give both the same `lengths` and `summaries`"),
+        ("credit.prior=none", "prior must be one of uniform, linear, base, not 'none'"),
+    ],
+)
+def test_a_credit_for_other_trees_than_are_made_is_refused(override: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve(load_recipe("demo-brpo", [override]), tmp_path)

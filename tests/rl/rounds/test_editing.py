@@ -82,13 +82,35 @@ def test_a_branch_goes_on_from_what_it_shares_and_trains_what_it_says_itself() -
     for scored in round_.batch:
         branch, root = scored.group.rollouts
         assert tuple(branch.token_ids[:4]) == (*root.token_ids[:1], ord("x"), ord("y"), END)
-        assert (branch.root, branch.branched, root.root) == (0, 1, None)
+        assert (branch.root, branch.branched, root.root) == (1, 1, None)
         assert (branch.forced, branch.masked) == (((1, 4),), ((0, 4),))
         assert branch.logprobs[0] == root.logprobs[0]
         assert np.isnan(list(branch.logprobs[1:4])).all()
         assert not np.isnan(list(branch.logprobs[4:])).any()
         assert branch.stop == "closed"
         assert branch.raw_reward == (1 if 1 in branch.token_ids[4:] else 0)
+
+
+def test_a_root_is_named_by_its_place_among_those_that_train() -> None:
+    grown = Chosen(Branch(1, 1, "x", 9), Keep(1), Branch(0, 1, "y", 9), sampled=2)
+    chosen = Chosen(Keep(2), Keep(1), Keep(0), sampled=3)
+    (scored, *_) = maker(Thinker(), size=3, edits=[grown]).make(0).batch
+    assert [r.root for r in scored.group.rollouts] == [1, None, None]  # the third one's is gone
+    (scored, *_) = maker(Thinker(), size=3, edits=[grown, chosen]).make(0).batch
+    assert [(r.root, r.branched) for r in scored.group.rollouts] == [(None, 1), (None, 0), (1, 1)]
+
+
+def test_a_branch_of_a_rollout_without_log_probs_has_none_of_what_it_shares() -> None:
+    class Silent(Thinker):
+        """As one that was asked before anybody wanted log-probs."""
+
+        def _one(self, ask: Ask) -> Completion:
+            found = super()._one(ask)
+            return found if ask.prefix else replace(found, logprobs=())
+
+    (branch, *_) = made(Chosen(Branch(0, 1, "x", 9), Keep(0)), Silent()).rollouts()
+    assert len(branch.logprobs) == branch.length
+    assert np.isnan(list(branch.logprobs[:2])).all()
 
 
 def test_what_a_branch_shares_may_train_and_so_may_its_text() -> None:
@@ -133,7 +155,7 @@ def test_s_grpo_makes_a_group_of_one_rollout() -> None:
         *exits, whole = scored.group.rollouts
         assert [r.branched for r in exits] == sorted(r.branched for r in exits)
         assert all(1 <= r.branched < whole.thinking for r in exits if whole.thinking > 1)
-        assert {r.root for r in exits} == {0}
+        assert {r.root for r in exits} == {4}
         assert all(r.masked == r.forced for r in exits)  # what they share trains
     for place in range(3):
         assert round_.advantages[5 * place : 5 * place + 5].sum() == pytest.approx(0, abs=1e-6)
