@@ -18,10 +18,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PAPERS = [name for name, path in shipped_recipes().items() if path.parent.name == "papers"]
 TWINS = [name for name in shipped_recipes() if name.startswith("demo-")]
 
-SHORT = [
-    f"demo-{name}"
-    for name in ("gfpo", "laser-d", "kimi", "dler-lora", "brpo", "elastic")
-]
+SHORT = [f"demo-{name}" for name in ("gfpo", "laser-d", "kimi", "dler-lora", "brpo", "elastic")]
 """Twins that are run in the short tests, too: an estimator, a monitor, stages, an adapter, branches with their credit,
 a split budget."""
 
