@@ -26,8 +26,9 @@ from rl.plugins import function_values, is_batch, judge_problems, raw_reward, sc
 from rl.problems.prompts import problem_id
 from rl.prompts import encode_prompts
 from rl.ranks import launched
+from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
-from rl.thinking import leads
+from rl.thinking import leads, thinking_tokens
 
 Member = tuple[Problem, Rollout]
 
@@ -64,6 +65,7 @@ class TRLReward:
         self.reward, self.verifier, self.truncated = reward, verifier or MathVerifier(), truncated
         self.budgets = Budgets(Constant(budget) if isinstance(budget, int) else budget)
         self.tokenizer, self.chat_options = tokenizer, chat_options
+        self.end = forcing_of(tokenizer, self.budgets.schedule).end
         self.eos_ids = {tokenizer.eos_token_id, *declared_ends(tokenizer.name_or_path), *eos_ids}
         self.num_generations, self.golds = num_generations, Golds(self.verifier)
         self.history = History()
@@ -127,8 +129,11 @@ class TRLReward:
         verdicts = judge_problems(self.verifier, problems, whole)
         given = function_values([self.reward], problems, texts, ids, hooks)
         ends = self.eos_ids | set(getattr(caller(hooks), "eos_token_ids", ()))
+        thinking = thinking_tokens(ids, [begun[problem.id] for problem in problems], texts, self.end)
         found = []
-        for problem, text, token_ids, verdict, said in zip(problems, texts, ids, verdicts, given, strict=True):
+        for problem, text, token_ids, verdict, said, thought in zip(
+            problems, texts, ids, verdicts, given, thinking, strict=True
+        ):
             ended = bool(token_ids) and token_ids[-1] in ends
             found.append(
                 Rollout(
@@ -142,6 +147,7 @@ class TRLReward:
                     token_ids=tuple(token_ids),
                     given=said,
                     lead=begun[problem.id],
+                    thinking=thought,
                 )
             )
         return found

@@ -168,7 +168,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
         )
     if credit is not None:
         require_token_credit(config)
-    if isinstance(credit, Paired) and (why := credit.misfit(edits)):
+    if isinstance(credit, Paired) and (why := credit.misfit(edits, rewards)):
         raise UserError(f"token credit {credit.name!r}: {why}")
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
 
