@@ -16,6 +16,7 @@ from rewards.verifier.exact import ExactMatch
 from rl.rollouts import Ask, Completion
 from rl.rounds.asking import Asker, Forcing
 from rl.rounds.budgets import Budgets
+from rl.rounds.editing import extra_of
 from rl.rounds.maker import RoundMaker, RoundSettings
 
 PROBLEMS = [Problem(str(number), f"Say 1 ({number}).", "1") for number in range(8)]
@@ -69,5 +70,5 @@ def maker(engine: Thinker, budgets: Budgets | None = None, size: int = 4, **give
     asker = Asker(engine, encode, eos_ids=[EOS], logprobs=lambda step: True, forcing=Forcing(spell, ((END,),), (END,)))
     settings = RoundSettings(groups=3, size=size)
     rewards = given.pop("rewards", [Correct()])
-    budgets = budgets or Budgets(Constant(40))
+    budgets = budgets or Budgets(Constant(40), extra=extra_of(given.get("edits", ())))
     return RoundMaker(PROBLEMS, rewards, budgets, ExactMatch(), asker, decode, settings, thoughts=thoughts, **given)

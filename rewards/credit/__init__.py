@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from rewards.edits import Edit
-from rewards.types import Group
+from rewards.types import Group, LengthReward
 
 
 @runtime_checkable
@@ -39,8 +39,8 @@ class BatchCredit(Protocol):
 
 @runtime_checkable
 class Paired(Protocol):
-    """One that credits what an edit makes."""
+    """One that goes with an edit or a reward."""
 
-    def misfit(self, edits: Sequence[Edit]) -> str | None:
-        """Why a run's edits make nothing that it can credit, if so."""
+    def misfit(self, edits: Sequence[Edit], rewards: Sequence[LengthReward]) -> str | None:
+        """Why it cannot credit what these make, if so."""
         ...

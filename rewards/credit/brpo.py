@@ -10,7 +10,7 @@ from rewards.edits import Edit
 from rewards.edits.brpo import Brpo as Trees
 from rewards.history import History
 from rewards.length.brpo import Brpo as Reward
-from rewards.types import Group, Values
+from rewards.types import Group, LengthReward, Values
 
 Prior = Literal["uniform", "linear", "base"]
 
@@ -46,7 +46,7 @@ class Brpo:
             raise ValueError(f"brpo: prior must be one of {', '.join(priors)}, not {prior!r}")
         self.prior = priors[prior]
 
-    def misfit(self, edits: Sequence[Edit]) -> str | None:
+    def misfit(self, edits: Sequence[Edit], rewards: Sequence[LengthReward]) -> str | None:
         made = [(edit.lengths, edit.summaries) for edit in edits if isinstance(edit, Trees)]
         own = self.trees.lengths, self.trees.summaries
         if made == [own]:

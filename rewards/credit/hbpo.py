@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from rewards.edits import Edit
 from rewards.length.hbpo import Hbpo as Reward
 from rewards.shaped import budget_of
-from rewards.types import Group
+from rewards.types import Group, LengthReward
 
 
 class Hbpo:
@@ -29,6 +30,12 @@ class Hbpo:
         times: int = 1,
     ) -> None:
         self.reward, self.times = Reward(maximum, beta, alpha, lesser), times
+
+    def misfit(self, edits: Sequence[Edit], rewards: Sequence[LengthReward]) -> str | None:
+        others = [reward for reward in rewards if isinstance(reward, Reward) and vars(reward) != vars(self.reward)]
+        if not others:
+            return None
+        return f"its options are {vars(self.reward)}, and those of reward hbpo {vars(others[0])}; give both the same"
 
     def credit(self, group: Group, advantages: Sequence[float]) -> list[Sequence[float] | None]:
         members: dict[str, list[float]] = {}

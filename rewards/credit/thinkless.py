@@ -13,6 +13,7 @@ class Thinkless:
 
     To be had from a mean over all tokens, as `loss_type: dapo` takes it: with B rollouts of N tokens, the first token's
     advantage is multiplied by α · N / B, the others' by N / (N - B). At α = 1 / mean(L) both weigh alike.
+    Tokens that are not in the loss do not count.
     """
 
     name = "thinkless"
@@ -29,8 +30,9 @@ class Thinkless:
         self, groups: Sequence[Group], advantages: Sequence[Sequence[float]]
     ) -> list[list[Sequence[float] | None]]:
         rollouts = [r for group in groups for r in group.rollouts]
-        count, tokens = len(rollouts), sum(r.length for r in rollouts)
-        first, others = self.alpha * tokens / count, tokens / max(1, tokens - count)
+        count, tokens = len(rollouts), sum(r.length - sum(end - begin for begin, end in r.masked) for r in rollouts)
+        firsts = sum(not r.masked or r.masked[0][0] > 0 for r in rollouts)
+        first, others = self.alpha * tokens / count, tokens / max(1, tokens - firsts)
         return [
             [[a * first, *[a * others] * (r.length - 1)] for r, a in zip(group.rollouts, own, strict=True)]
             for group, own in zip(groups, advantages, strict=True)

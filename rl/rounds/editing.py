@@ -12,7 +12,7 @@ import numpy as np
 
 from rewards import Group, History, Problem, Rollout
 from rewards.compact import log_probs, token_ids
-from rewards.edits import Branch, Change, Cut, Edit, Keep, Resizing
+from rewards.edits import Branch, Branching, Change, Cut, Edit, Keep, Resizing
 from rewards.thinking import MARKS
 from rewards.types import Spans
 from rl.errors import UserError
@@ -45,6 +45,11 @@ def sizes(edits: Sequence[Edit], size: int) -> list[int]:
     return found[::-1]
 
 
+def extra_of(edits: Sequence[Edit]) -> int:
+    """Tokens that edits may add to a rollout beyond its budget."""
+    return sum(edit.extra for edit in edits if isinstance(edit, Branching))
+
+
 def require_sizes(edits: Sequence[Edit], budgets: Budgets, size: int) -> None:
     """Refuse, before anything is loaded, a group of `size` that the edits or the asking cannot make."""
     nobody = Problem("nobody", "", "")
@@ -52,10 +57,10 @@ def require_sizes(edits: Sequence[Edit], budgets: Budgets, size: int) -> None:
 
 
 class Editing:
-    """A run's edits, one after the other."""
+    """A run's edits, one after the other; `most` is the tokens that no rollout exceeds."""
 
-    def __init__(self, edits: Sequence[Edit], asker: Asker, judging: Judging) -> None:
-        self.edits, self.asker, self.judging = list(edits), asker, judging
+    def __init__(self, edits: Sequence[Edit], asker: Asker, judging: Judging, most: int) -> None:
+        self.edits, self.asker, self.judging, self.most = list(edits), asker, judging, most
         self.tokens = 0
         """Sampled for branches by this rank, in all."""
 
@@ -89,7 +94,18 @@ class Editing:
             raise UserError(f"edit {edit.name!r} gave {len(plan)} rollouts for a group of {size}")
         for change in plan:
             _require_possible(edit, change, group)
+            if (
+                isinstance(change, Branch)
+                and (length := change.at + len(self._text(change)) + change.tokens) > self.most
+            ):
+                raise UserError(
+                    f"edit {edit.name!r} asks for a branch of up to {length} tokens, and no rollout may have more than "
+                    f"{self.most}; have it say by `extra` how many more its branches may have, or raise the budget"
+                )
         return plan
+
+    def _text(self, change: Branch) -> Sequence[int]:
+        return self.asker.forcing.encode(change.text) if change.text else ()
 
     def _made(self, new: Sequence[_New], groups: Sequence[Group], step: int) -> list[Rollout]:
         """The new rollouts, each made by one rank, in the order of `new`."""
@@ -120,7 +136,7 @@ class Editing:
         for each, root, prompt in zip(branches, roots, prompts, strict=True):
             assert isinstance(each.change, Branch)
             change = each.change
-            prefix = (*root.token_ids[: change.at], *(self.asker.forcing.encode(change.text) if change.text else ()))
+            prefix = (*root.token_ids[: change.at], *self._text(change))
             asks.append(self.asker.ask(prompt, len(prefix) + change.tokens, each.seed, step, prefix))
         return asks
 

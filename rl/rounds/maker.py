@@ -101,7 +101,7 @@ class RoundMaker:
         self.judging = Judging(
             verifier, self.rewards, decode, leads, thoughts, settings.truncated, ends if reads else None, closing
         )
-        self.editing = Editing(edits, asker, self.judging)
+        self.editing = Editing(edits, asker, self.judging, budgets.maximum)
         self.weights = torch.tensor(list(weights or [1.0] * len(rewards)), dtype=torch.float32)
         self.estimator = estimator or Estimator("group", weights=self.weights.tolist())
         self.history = History()

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from curricula import ProblemOrder
 from rewards import LengthReward
 from rewards.credit import Paired, TokenCredit
-from rewards.edits import Branching, Doubtful, Edit
+from rewards.edits import Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
 from rl.errors import UserError
@@ -43,7 +43,7 @@ from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
 from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
-from rl.rounds.editing import require_sizes
+from rl.rounds.editing import extra_of, require_sizes
 from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted, require_no_secrets
@@ -151,8 +151,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     asking = load_asking(recipe.asking.name, recipe.asking.options) if recipe.asking else None
     edits = [load_edit(each.name, each.options) for each in recipe.edits]
     credit = load_credit(recipe.credit.name, recipe.credit.options) if recipe.credit else None
-    extra = sum(edit.extra for edit in edits if isinstance(edit, Branching))
-    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor, asking, extra)
+    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor, asking, extra_of(edits))
     order = load_order(recipe.data.order.name, recipe.data.order.options)
     config = trainer_config(recipe, out, budgets.maximum)
     if recipe.data.probe and (config.top_k or config.min_p is not None):
@@ -168,7 +167,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
         )
     if credit is not None:
         require_token_credit(config)
-    if isinstance(credit, Paired) and (why := credit.misfit(edits)):
+    if isinstance(credit, Paired) and (why := credit.misfit(edits, rewards)):
         raise UserError(f"token credit {credit.name!r}: {why}")
     return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
 

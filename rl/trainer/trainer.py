@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.rows import shifts
 from rl.rounds.budgets import Budgets
+from rl.rounds.editing import extra_of
 from rl.rounds.round import Round
 from rl.trainer.divergence import Divergence
 from rl.trainer.gathered import copy_start
@@ -93,6 +95,7 @@ class LengthGRPOTrainer(GRPOTrainer):
     ) -> None:
         args.require_problems(len(problems), "train")
         budgets = budget if isinstance(budget, Budgets) else Budgets(budget)
+        budgets = replace(budgets, extra=max(budgets.extra, extra_of(edits)))
         # Dr. GRPO's loss divides by it: the most there may ever be, so the scale stays as the budget moves.
         args.max_completion_length = budgets.maximum
         if isinstance(verifier, Isolated):

@@ -56,6 +56,12 @@ def test_a_mean_over_tokens_is_then_the_paper_s_loss() -> None:
     assert sum(losses) / sum(lengths) == pytest.approx(-0.2005)
 
 
+def test_tokens_that_are_not_in_the_loss_do_not_count() -> None:
+    # of 4 + 2 tokens 3 + 1 are in the loss, one of them a first one: .001 * 4 / 2, 4 / 3
+    one, two = replace(rollout(4, 1), masked=((2, 3),)), replace(rollout(2, 1), masked=((0, 1),))
+    assert Thinkless().credit(group(one, two), [1.0, 1.0])[0] == pytest.approx([0.002, 4 / 3, 4 / 3, 4 / 3])
+
+
 def test_it_goes_by_the_batch_where_there_is_one() -> None:
     one, two = group(rollout(4, 1)), group(rollout(2, 1))
     assert Thinkless().batch([one, two], [[1.0], [1.0]])[0][0] == pytest.approx([0.003, 1.5, 1.5, 1.5])

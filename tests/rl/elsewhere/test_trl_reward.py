@@ -68,6 +68,17 @@ def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
     assert any(value not in (0.0, 1.0, None) for values in seen[1:] for value in values)
 
 
+def test_a_reward_of_thinking_and_answer_is_told_them_apart(tokenizer: PreTrainedTokenizerBase) -> None:
+    class Apart:
+        name = "apart"
+
+        def __call__(self, group: Group, history: HistoryView) -> list[float | None]:
+            return [float(r.thinking) for r in group.rollouts]
+
+    thought = tokenizer("<think>1</think>")["input_ids"]
+    assert call(TRLReward(Apart(), tokenizer, budget=60), tokenizer, ["2"]) == [len(thought)]
+
+
 def test_the_adapter_gives_what_the_reward_gives_for_the_same_group(tokenizer: PreTrainedTokenizerBase) -> None:
     adapter = TRLReward(Hapo(), tokenizer, budget=60)
     first = call(adapter, tokenizer, ["2", "22"])

@@ -54,3 +54,8 @@ def test_all_other_losses_take_it(loss: str) -> None:
 def test_a_credit_for_other_trees_than_are_made_is_refused(override: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         resolve(load_recipe("demo-brpo", [override]), tmp_path)
+
+
+def test_a_credit_that_reckons_rewards_by_other_options_than_the_reward_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"token credit 'hbpo': its options are .* and those of reward hbpo"):
+        resolve(load_recipe("demo-hbpo", ["credit.beta=3"]), tmp_path)

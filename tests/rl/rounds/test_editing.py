@@ -138,6 +138,7 @@ def test_a_rollout_that_does_not_train_still_counts_in_its_group() -> None:
         ((Cut(0, 0), Keep(0)), "Cut"),
         ((Branch(0, 99), Keep(0)), "Branch"),
         (("all", Keep(0)), "gives Keep, Cut and Branch"),
+        ((Branch(0, 1, "xy", 38), Keep(0)), "a branch of up to 41 tokens, and no rollout may have more than 40"),
     ],
 )
 def test_an_edit_that_cannot_be_is_refused_by_its_name(plan: tuple[Any, ...], wrong: str | None) -> None:
