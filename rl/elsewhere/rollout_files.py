@@ -225,9 +225,13 @@ def _wrong(line: Mapping[str, Any], where: str) -> UserError:
         ("budget", budget, budget is None or is_whole(budget, 1), "a number of tokens or null"),
         ("text", text, text is None or isinstance(text, str), "a string or null"),
         ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
-        ("thinking", thinking, is_whole(thinking, 0) and thinking <= length, "a number of tokens, at most `length`"),
-        ("variant", line.get("variant"), isinstance(line.get("variant"), str), "a name"),
     ]
+    if all(good for _, _, good, _ in checks):  # what follows is held against the length
+        fits = is_whole(thinking, 0) and thinking <= length
+        checks = [
+            ("thinking", thinking, fits, "a number of tokens, at most `length`"),
+            ("variant", line.get("variant"), isinstance(line.get("variant"), str), "a name"),
+        ]
     key, value, wanted = next((key, value, wanted) for key, value, good, wanted in checks if not good)
     return UserError(f"{where}: {key!r} must be {wanted}, not {value!r}")
 

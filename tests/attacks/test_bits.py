@@ -48,6 +48,7 @@ def unfinished(run: RunFolder) -> None:
     run.evaluation("after").unlink()
 
 
+@pytest.mark.slow
 def test_a_turned_bit_in_any_file_of_a_checkpoint_is_named(run: RunFolder) -> None:
     newest = run.checkpoints / "checkpoint-4"
     files = sorted(path.name for path in newest.iterdir())
@@ -78,6 +79,7 @@ def test_any_bit_of_a_state_may_be_turned(tmp_path: Path) -> None:
     assert checkpoints.fault(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_checkpoint_before_the_damaged_one(
     run: RunFolder, whole: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def train(recipe: Path, out: Path) -> RunFolder:
     return RunFolder(out)
 
 
+@pytest.mark.slow
 def test_a_run_of_stages_goes_on_wherever_it_is_moved(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))

@@ -37,6 +37,7 @@ def started(folder: Path, workers: int, **environment: str) -> subprocess.Popen[
     return subprocess.Popen(command, env={**os.environ, **environment})
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers_or_the_hash_seed(tmp_path: Path) -> None:
     generate(SETTINGS, tmp_path / "one")
     generate(SETTINGS, tmp_path / "two", workers=2)

@@ -51,6 +51,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole() -> None:
     assert (ours - whole).norm() < 1e-5 * whole.norm()
 
 
+@pytest.mark.slow
 def test_the_whole_experiment_runs_small_and_goes_on_where_it_was(tmp_path: Path) -> None:
     small = [
         "trainer.max_steps=2",

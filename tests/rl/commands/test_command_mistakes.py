@@ -44,6 +44,9 @@ GOOD = json.dumps(line(4, True))
         (json.dumps(line(4, True, rewards={"style": "good"})), "rewards"),
         (json.dumps(line(4, True, rewards={"style": math.inf})), "rewards"),
         (json.dumps(line(4, True, text=5)), "text"),
+        (json.dumps(line(4, True) | {"thinking": 5}), "'thinking'"),
+        (json.dumps(line(4, True) | {"variant": 5}), "'variant'"),
+        (json.dumps(line(4, True) | {"forced": [[3, 9]]}), "'forced'"),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_named_by_file_and_number(bad: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,8 +28,9 @@ def shipped() -> Answerer:
 
 @pytest.mark.parametrize(
     ("name", "demonstrator", "best"),
-    [("demo", Demonstrator(), 0.3), pytest.param("modes-demo", MODES, 0.4, marks=pytest.mark.slow)],
+    [("demo", Demonstrator(), 0.3), ("modes-demo", MODES, 0.4)],
 )
+@pytest.mark.slow
 def test_a_small_rebuild_gives_the_shipped_tokenizer_and_shape_and_learns(
     name: str, demonstrator: Demonstrator, best: float, tmp_path: Path
 ) -> None:

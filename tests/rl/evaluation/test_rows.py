@@ -53,6 +53,7 @@ def test_accuracy_is_the_mean_over_problems_of_their_judged_samples() -> None:
     assert Evaluation([row("p", 1.0, 4), row("p", 1.0, 8), row("q", 1.0, 9)]).tokens.mean == 7.5
 
 
+@pytest.mark.slow
 def test_intervals_over_problems_cover_and_those_over_samples_would_not() -> None:
     """Problems of very different difficulty, 8 samples each: the truth is the mean difficulty, 0.5."""
     lot = np.random.default_rng(7)

@@ -170,7 +170,7 @@ def sampled(run: RunFolder) -> int:
     return sum(row["length"] for row in rows)
 
 
-@pytest.mark.parametrize("recipe", some(["demo-grpo", "demo-dler"], ["demo-dler"]))
+@pytest.mark.parametrize("recipe", some(["demo-grpo", "demo-dler"], []))
 def test_a_first_rounds_lengths_give_the_tokens_of_a_run(recipe: str) -> None:
     overrides = [*FEW, "trainer.max_steps=12"]
     run = train(recipe, overrides, Path("run"), quiet=True)

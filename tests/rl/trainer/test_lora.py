@@ -272,6 +272,7 @@ def test_a_resumed_adapter_equals_the_unbroken_one(make_trainer: Any, tmp_path: 
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_a_stage_that_goes_on_with_an_adapter_resumes_with_it_and_with_its_reference(
     run: RunFolder, tmp_path: Path
 ) -> None:

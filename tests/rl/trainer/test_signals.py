@@ -91,7 +91,9 @@ def test_sigusr1_while_a_model_is_loaded_or_evaluated_does_not_end_the_run(tmp_p
     assert log_of(run.path).read_text().count("SIGUSR1: nothing is being trained now") >= 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_run_told_to_end_saves_its_round_and_goes_on_to_the_same_end(
     unbroken: RunFolder, number: int, code: int, tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_worker_killed_in_mid_round_costs_no_rollout_and_serves_again(
     assert sum(line["rollouts/retried"] for line in logged) >= 1
 
 
+@pytest.mark.slow
 def test_without_any_worker_the_run_saves_itself_waits_and_ends(
     run: Run,
     workers: list[FakeWorker],
