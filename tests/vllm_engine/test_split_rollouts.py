@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from split_rollouts import facts
-from vllm_server import KEY, VOCABULARY
+from vllm_server import KEY, VOCABULARY, Client, end, start
 
 from rl.rollouts import Ask, Completion, Sampling, TransformersEngine
 from rl.rollouts.ask import Thinking
@@ -22,13 +22,21 @@ from rl.thinking import closing_of, end_of, first_end
 Generate = Callable[[Sequence[Ask]], list[Completion]]
 
 
+@pytest.fixture(scope="module")
+def own_worker() -> Iterator[Client]:
+    """The one that others share has been ended by an attack, or has no weights yet."""
+    client, process = start()
+    yield client
+    end(process)
+
+
 @pytest.fixture(params=["in process", "worker"])
 def generate(request: Any, model: Any, lend: Any, tmp_path: Path) -> Generate:
     if request.param == "in process":
         engine = request.getfixturevalue("engine")
         engine.load_weights(lend(model), 7)
         return engine.generate  # type: ignore[no-any-return]
-    worker = request.getfixturevalue("worker")
+    worker = request.getfixturevalue("own_worker")
     write_weights(model, tmp_path / "weights")
 
     async def all_of(asks: Sequence[Ask]) -> list[Completion]:
