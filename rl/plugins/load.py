@@ -55,8 +55,10 @@ def _as_reward(found: Any, name: str) -> LengthReward:
 def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None) -> BudgetSchedule:
     """The budget schedule that a recipe names, made with its `options`.
 
-    A schedule over a whole run takes `steps`, the run's optimiser steps, unless the options say otherwise.
+    A schedule over a whole run takes `steps`, the run's optimiser steps, unless the options say otherwise. An option
+    that has a name itself is a schedule, too.
     """
+    options = {option: _nested(value, steps) for option, value in options.items()}
     found = find(name, "budget", "lengthwise.budgets", built_in(curricula, "at"))
     if steps is not None and "steps" in inspect.signature(found).parameters:
         options = {"steps": steps, **options}
@@ -64,6 +66,12 @@ def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None)
     if not isinstance(schedule, BudgetSchedule):
         raise UserError(f"budget {name!r} has no `at(step)` and `maximum`; see curricula.BudgetSchedule")
     return schedule
+
+
+def _nested(value: Any, steps: int | None) -> Any:
+    if not isinstance(value, Mapping) or "name" not in value:
+        return value
+    return load_budget(str(value["name"]), {k: v for k, v in value.items() if k != "name"}, steps)
 
 
 def load_order(name: str, options: Mapping[str, Any]) -> ProblemOrder:

@@ -15,6 +15,7 @@ from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import guarded
 from rl.rounds.ahead import Row
+from rl.rounds.round import Sampled
 
 MOST = 2**31 - 1
 """Tokens of a rollout that a file of rollouts can count."""
@@ -77,6 +78,8 @@ class Budgets:
     def of(self, step: int, problem: Problem) -> int:
         """The budget in tokens of a problem's rollouts in the round that begins with `step`."""
         with guarded(self.schedule, "budget"):
+            if isinstance(self.schedule, SplitBudget):
+                return sum(self.schedule.split(step, problem.id))
             if isinstance(self.schedule, ProblemBudget):
                 return self.schedule.for_problem(step, problem.id)
             return self.schedule.at(step)
@@ -87,6 +90,11 @@ class Budgets:
             return None
         with guarded(self.schedule, "budget"):
             return self.schedule.split(step, problem.id)
+
+    def in_force(self, step: int, sampled: Sampled) -> bool:
+        """Whether a group that was sampled earlier has the budgets of the round that begins with `step`."""
+        problem = sampled.group.problem
+        return (sampled.budget, sampled.parts) == (self.of(step, problem), self.parts_of(step, problem))
 
     def variants(self, step: int, problem: Problem, size: int) -> list[Variant]:
         """How each rollout of a problem's group is asked. Errors: UserError where that cannot be."""

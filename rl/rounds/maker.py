@@ -126,7 +126,7 @@ class RoundMaker:
                 sampled, *scoring, rescored=lambda group: self.budgets.rescored(group, step), step=step
             ),
             useful=lambda scored: not settings.dynamic or varies(scored, settings.filter_on),
-            in_force=lambda sampled: sampled.budget == self.budgets.of(step, sampled.group.problem),
+            in_force=lambda sampled: self.budgets.in_force(step, sampled),
             last=step + settings.steps >= end,
         )
         filled = replace(filled, batch=score_batch(filled.batch, *scoring, step=step))
@@ -210,7 +210,9 @@ class RoundMaker:
             before = self.editing.tokens
             groups = self.editing.edited(groups, self.history, draw.step, draw.seed, self.settings.size)
             self._tokens += self.editing.tokens - before
-        return [Sampled(group, budget, version) for group, budget in zip(groups, draw.budgets, strict=True)]
+        parts = [self.budgets.parts_of(draw.step, problem) for problem in draw.problems]
+        each = zip(groups, draw.budgets, parts, strict=True)
+        return [Sampled(group, budget, version, own) for group, budget, own in each]
 
     # Accuracy, where the order of the problems goes by it -----------------------------------------
 

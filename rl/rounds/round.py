@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from curricula.schedule import Parts
 from rewards import Group, Rollout
 from rewards.types import Prompt, Spans
 
@@ -24,6 +25,8 @@ class Sampled:
     budget: int
     """Tokens; what the schedule gave the problem then."""
     step: int
+    parts: Parts | None = None
+    """The same of thinking and answer, where they have budgets of their own."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from curricula.schedule import Parts
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
@@ -137,6 +138,7 @@ def _plain(sampled: Sampled) -> dict[str, Any]:
         "problem": problem.id,
         "prompt": problem.prompt,
         "budget": sampled.budget,
+        "parts": sampled.parts,
         "step": sampled.step,
         "rollouts": rollouts,
     }
@@ -158,4 +160,5 @@ def _sampled(plain: Mapping[str, Any], problem: Problem) -> Sampled:
         for r in plain["rollouts"]
     ]
     group = Group(replace(problem, prompt=plain["prompt"]), tuple(rollouts))
-    return Sampled(group, plain["budget"], plain["step"])
+    parts = plain.get("parts")
+    return Sampled(group, plain["budget"], plain["step"], parts and Parts(*parts))

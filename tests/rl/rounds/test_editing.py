@@ -13,6 +13,7 @@ from curricula import Constant
 from curricula.asking import Variant
 from curricula.hbpo import Hbpo
 from curricula.split import Split
+from curricula.stages import Stages
 from rewards import Group, HistoryView
 from rewards.correct import Correct
 from rewards.credit.thinkless import Thinkless
@@ -273,3 +274,16 @@ def test_a_credit_of_another_length_is_refused_by_its_name() -> None:
 
     with pytest.raises(UserError, match="token credit 'short' gave 1 advantages for a rollout of"):
         maker(Thinker(), credit=Short()).make(0)
+
+
+def test_a_group_waits_only_while_both_parts_of_its_budget_stay() -> None:
+    moving = Split(Stages(tokens=[20, 10], interval=1), Stages(tokens=[6, 16], interval=1))
+    rounds = maker(Thinker(), Budgets(moving))
+    assert moving.at(0) == moving.at(1) == 26
+    (sampled,) = rounds.roll(rounds.problems[:1], 0, 9)
+    assert rounds.budgets.in_force(0, sampled)
+    assert not rounds.budgets.in_force(1, sampled)
+    rounds.sampling.leftover = [sampled]
+    again = maker(Thinker(), Budgets(moving))
+    again.load_state_dict(json.loads(json.dumps(rounds.state_dict())))
+    assert again.sampling.leftover == [sampled]
