@@ -84,13 +84,14 @@ def closing_of(tokenizer: PreTrainedTokenizerBase, text: str | None, end: End) -
 
 def first_end(ids: Sequence[int] | NDArray[np.integer[Any]], end: End) -> int | None:
     """Tokens of `ids` up to the first end of thinking and with it; None where there is none, as of an empty `end`."""
-    if not end:
+    found, width = np.asarray(ids), len(end)
+    if not width or len(found) < width:
         return None
-    found = np.asarray(ids)
-    starts = np.arange(len(found) - len(end) + 1)
+    begins = np.ones(len(found) - width + 1, dtype=bool)
     for place, known in enumerate(end):
-        starts = starts[np.isin(found[starts + place], known)]
-    return int(starts[0]) + len(end) if len(starts) else None
+        here = found[place : len(found) - width + 1 + place]
+        begins &= here == known[0] if len(known) == 1 else np.isin(here, known)
+    return int(begins.argmax()) + width if begins.any() else None
 
 
 def thinking_tokens(

@@ -15,7 +15,7 @@ from rewards import Rollout
 from rewards.compact import token_ids
 from rl.rounds.round import Round, ScoredGroup
 
-ROWS = 64
+ROWS = 32
 """Rollouts that are made a table, and a group of rows of the file: beside them, it takes twelve bytes a token."""
 
 COLUMNS = {
