@@ -17,7 +17,7 @@ from places import ROOT
 
 from rewards import History
 from rl.cli import app
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.plugins import load_budget, load_reward, load_verifier
 from rl.recipe.files import load_recipe
 from rl.recipe.trainer_config import trainer_config

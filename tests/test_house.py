@@ -22,9 +22,9 @@ FORBIDDEN = {
     "experiments": set[str](),
 }
 LARGER = {
-    "experiments/benchmarks", "rewards/length", "rewards/verifier", "rl/credit", "data_synth", "data_synth/check",
+    "experiments/benchmarks", "rewards/length", "rewards/verifier", "data_synth", "data_synth/check",
 }  # fmt: skip
-"""Folders of one method, estimator, verifier, task, check or benchmark a file."""
+"""Folders of one method, verifier, task, check or benchmark a file."""
 
 
 @pytest.fixture(scope="module")

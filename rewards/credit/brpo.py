@@ -21,7 +21,7 @@ class Brpo:
     ret_s = Σ_{k≥s} p_k r_k, V2_s its mean over the group's trees, V1_s = (Σ_{k<s} 2^k r_k / Σ_{k<s} 2^k) Σ_{k≥s} p_k,
     A_s = ret_s - (s V1_s + (S - s) V2_s) / S. Thinking tokens in (L_{s-1}, L_s] get A_s, others of that rollout 0; a
     summary gets its reward less the mean of those at its length, of a single one less the mean over the trees.
-    `lengths`, `summaries` and `tokens` are edit `brpo`'s. Priors: `uniform`, `linear` (p ~ L_s), `base` (all at the
+    `lengths` and `summaries` are edit `brpo`'s. Priors: `uniform`, `linear` (p ~ L_s), `base` (all at the
     last length).
     """
 
@@ -32,10 +32,9 @@ class Brpo:
         self,
         lengths: Sequence[int] = (2000, 4000, 6000, 8000),
         summaries: int = 4,
-        tokens: int = 118,
         prior: Prior = "uniform",
     ) -> None:
-        self.trees, self.reward = Trees(lengths, summaries, tokens), Reward()
+        self.trees, self.reward = Trees(lengths, summaries), Reward()
         whole = float(sum(lengths))
         priors = {
             "uniform": [1 / len(lengths)] * len(lengths),

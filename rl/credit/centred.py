@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rl.credit.within_groups import centre
+from rl.credit.within.groups import centre
 
 
 class Centred:

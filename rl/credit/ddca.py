@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from rl.credit.within_groups import centre
+from rl.credit.within.groups import centre
 
 FLOOR = 1e-8
 """The least that a deviation counts as."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rl.credit.within_groups import standardise
+from rl.credit.within.groups import standardise
 
 
 class Gdpo:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from rl.credit.counted import Counted
-from rl.credit.within_groups import standardise
+from rl.credit.within.counted import Counted
+from rl.credit.within.groups import standardise
 from rl.errors import UserError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rl.credit.within_groups import standardise
+from rl.credit.within.groups import standardise
 
 
 class Lead:

@@ -146,7 +146,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float 
     """
     import torch
 
-    from rl.credit.estimator import Estimator
+    from rl.credit.calling.estimator import Estimator
 
     lines = read_lines(path)
     options = dict(options)

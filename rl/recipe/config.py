@@ -8,7 +8,7 @@ from typing import Any
 from accelerate import ParallelismConfig
 from trl import GRPOConfig
 
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.errors import UserError
 from rl.ranks import PATIENCE
 from rl.recipe import refusals

@@ -17,8 +17,8 @@ from rewards import Group, History, LengthReward, Monitor, Problem
 from rewards.credit import TokenCredit
 from rewards.edits import Edit
 from rewards.verifier import Verifier
-from rl.credit.estimator import Estimator
-from rl.credit.tokens import credited
+from rl.credit.calling.estimator import Estimator
+from rl.credit.calling.tokens import credited
 from rl.problems.sampler import PASS_RATE, ProblemSampler
 from rl.ranks import gathered
 from rl.rollouts import Completion, stable_seed

@@ -11,7 +11,7 @@ from rewards import LengthReward, Problem
 from rewards.credit import TokenCredit
 from rewards.edits import Edit
 from rewards.verifier import Verifier
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.recipe.config import LengthGRPOConfig
 from rl.rollouts import Sampling
 from rl.rounds.asking import Asker, forcing_of

@@ -89,7 +89,7 @@ def _describe(kind: Kind, name: str, maker: Callable[..., Any]) -> Listed:
         signature = inspect.signature(maker)
     accepted = list(signature.parameters)
     if kind == "advantage estimator" and inspect.isfunction(maker):
-        from rl.credit.load import function_options
+        from rl.credit.calling.load import function_options
 
         accepted = function_options(maker)
     parameters = {option_name(option): signature.parameters[option].default for option in accepted}

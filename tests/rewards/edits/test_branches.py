@@ -55,7 +55,7 @@ def test_a_group_of_exits_is_sampled_as_one_rollout() -> None:
 def test_a_summary_that_nobody_could_judge_counts_in_no_mean() -> None:
     edit = Brpo(lengths=(20,), summaries=3, tokens=7)
     right, wrong, lost = (thought(5, 9, c, "</think>") for c in (1, 0, None))
-    found = Credit(lengths=(20,), summaries=3, tokens=7).credit(group(thought(30, 36), right, wrong, lost), [0.0] * 4)
+    found = Credit(lengths=(20,), summaries=3).credit(group(thought(30, 36), right, wrong, lost), [0.0] * 4)
     assert edit.tree == 4
     assert [row[0] if row else None for row in found[1:]] == [0.5, -0.5, None]
 

@@ -6,8 +6,8 @@ from counting import operations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.credit.counted import MOST, Counted
 from rl.credit.gfpo import AdaptiveK
+from rl.credit.within.counted import MOST, Counted
 
 numbers = st.floats(-1e12, 1e12).map(lambda value: round(value, 6))
 

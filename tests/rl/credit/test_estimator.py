@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import rl.credit
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.credit.gdpo import Gdpo
 from rl.credit.gfpo import AdaptiveK, Gfpo
 from rl.credit.group import Grpo

@@ -11,7 +11,7 @@ import torch
 from makers import Rounds
 from torch import Tensor
 
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.plugins import find

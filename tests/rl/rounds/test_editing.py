@@ -22,7 +22,7 @@ from rewards.edits.dot import Dot
 from rewards.edits.s_grpo import SGrpo
 from rewards.length.s_grpo import SGrpo as SGrpoReward
 from rewards.verifier.exact import ExactMatch
-from rl.credit.estimator import Estimator
+from rl.credit.calling.estimator import Estimator
 from rl.errors import UserError
 from rl.rollouts import Ask, Completion
 from rl.rounds.asking import Asker

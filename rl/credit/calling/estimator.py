@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rl.credit.load import KIND, load_advantage
-from rl.credit.types import Remembering
+from rl.credit.calling.load import KIND, load_advantage
+from rl.credit.calling.types import Remembering
 from rl.errors import UserError
 from rl.plugins.guard import guarded
 

@@ -28,12 +28,12 @@ def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callab
         taken = {option: types.get(option, FREE) for option in function_options(found, options)}
         return lambda: partial(found, **chosen(taken, name, KIND, options))
     if not inspect.isclass(found):
-        raise UserError(f"{KIND} {name!r} is neither a class nor a function; see rl.credit.types")
+        raise UserError(f"{KIND} {name!r} is neither a class nor a function; see rl.credit.calling.types")
 
     def make() -> Callable[..., Tensor]:
         made: Callable[..., Tensor] = build(found, name, KIND, options)
         if not callable(made):
-            raise UserError(f"{KIND} {name!r} cannot be called; see rl.credit.types")
+            raise UserError(f"{KIND} {name!r} cannot be called; see rl.credit.calling.types")
         return made
 
     return make

@@ -1,0 +1,1 @@
+"""How what earned an advantage is loaded, called and checked: estimators, and token credits."""

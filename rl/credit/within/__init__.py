@@ -1,0 +1,1 @@
+"""What estimators reckon within groups."""
