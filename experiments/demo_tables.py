@@ -2,17 +2,17 @@
 
     python -m experiments.demo_tables seeds
     python -m experiments.demo_tables keychain
-    python -m experiments.demo_tables methods
+    python -m experiments.demo_tables methods [RECIPE ...]
 
 Two runs go side by side. Finished runs are not run again, so a command can be stopped and repeated;
 it rewrites the table between its markers in experiments/DIARY.md from what lies in the run folders.
+With names of recipes it runs these alone, and leaves the rows of the others.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,25 +61,31 @@ def row(name: str, seed: int, run: RunFolder) -> str:
     )
 
 
-def write_table(name: str, table: str) -> None:
-    """Put a table between its markers in the diary."""
+def with_rows(diary: str, name: str, rows: list[str]) -> str:
+    """The diary with these rows in a table of it: each in place of its recipe and seed, in order of names."""
     start, end = f"<!-- demo-{name}: written by experiments/demo_tables.py -->", f"<!-- end of demo-{name} -->"
-    marked = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-    write_text(DIARY, marked.sub(lambda _: f"{start}\n{table}\n{end}", DIARY.read_text()))
+    before, rest = diary.split(start)
+    table, after = rest.split(end)
+    standing = [line for line in table.strip().splitlines() if line not in HEAD.splitlines()]
+    merged = {tuple(line.split("|")[1:3]): line for line in [*standing, *rows]}
+    return "\n".join([before + start, HEAD, *(merged[key] for key in sorted(merged)), end + after])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=TABLES)
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="of the table's recipes, these alone")
     parser.add_argument("--out", type=Path, default=Path("runs/tables"))
     args = parser.parse_args()
     recipes, seeds = TABLES[args.table]
-    arms = [(name, seed) for name in recipes for seed in seeds]
+    if unknown := set(args.recipes) - set(recipes):
+        parser.error(f"not in the table of {args.table}: {', '.join(sorted(unknown))}")
+    arms = [(name, seed) for name in args.recipes or recipes for seed in seeds]
     with user_errors_exit_2(), ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(lambda arm: run_one(arm[0], arm[1], args.out), arms))
-    table = "\n".join([HEAD, *(row(name, seed, run) for (name, seed), run in zip(arms, runs, strict=True))])
-    print(table)
-    write_table(args.table, table)
+    rows = [row(name, seed, run) for (name, seed), run in zip(arms, runs, strict=True)]
+    print("\n".join([HEAD, *rows]))
+    write_text(DIARY, with_rows(DIARY.read_text(), args.table, rows))
 
 
 if __name__ == "__main__":
