@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -18,6 +18,11 @@ class Estimate:
     mean: float
     low: float
     high: float
+
+
+def finite(estimate: Estimate) -> dict[str, float | None]:
+    """An estimate as JSON has it, which knows no NaN."""
+    return {key: None if value != value else value for key, value in asdict(estimate).items()}
 
 
 def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Estimate:

@@ -75,10 +75,21 @@ def closing_of(tokenizer: PreTrainedTokenizerBase, text: str | None, end: End) -
     """
     if text is None:
         return tuple(place[0] for place in end)
-    ids = _written(tokenizer, text)
+    ids = forced_ids(tokenizer, text)
     if first_end(ids, end) is None:
         own = tokenizer.decode([place[0] for place in end], skip_special_tokens=False)
         raise UserError(f"the closing {text!r} does not end thinking, which {own!r} does: put that into it")
+    return ids
+
+
+def forced_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """The token ids of a text that is forced on completions. Errors: UserError where they would not read as it does."""
+    ids = _written(tokenizer, text)
+    said = str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    if said != text:
+        raise UserError(
+            f"the tokenizer {tokenizer.name_or_path} cannot write {text!r}: it would read {said!r}; take another text"
+        )
     return tuple(ids)
 
 

@@ -21,6 +21,39 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Forcing:
+    """What is forced on completions."""
+
+    rival: Annotated[
+        str | None,
+        typer.Option(help="A way to think shorter or longer that needs no training, by name: no-thinking, say."),
+    ] = None
+    force_at: Annotated[
+        str | None,
+        typer.Option(help="Close thinking at these budgets, too, and have it answer then, as 512,1024 tokens."),
+    ] = None
+    closing: Annotated[
+        str | None, typer.Option(help="What closes it: plain, s1, qwen3, no-thinking, or a text. plain by default.")
+    ] = None
+    answer: Annotated[
+        int | None, typer.Option(help="Tokens of an answer after thinking; 1024 by default. With --force-at.")
+    ] = None
+    end: Annotated[
+        str | None, typer.Option(help="The text that ends thinking, where the tokenizer has no token that does.")
+    ] = None
+    min_thinking: Annotated[
+        int | None, typer.Option(help="Of the rival think-longer: tokens below which thinking may not end.")
+    ] = None
+    waits: Annotated[
+        int | None, typer.Option(help="Of the rival think-longer: how often it goes on; 1 by default.")
+    ] = None
+
+    def changes(self) -> dict[str, Any]:
+        """As `rl.evaluation.forcing.changes` takes them. Errors: UserError."""
+        return {**vars(self), "force_at": token_counts(self.force_at, "--force-at")}
+
+
+@dataclass(frozen=True)
 class Asking:
     """How problems are put: a protocol, what is changed in it, and where the data has its columns."""
 
@@ -47,6 +80,7 @@ class Asking:
     ] = None
     min_bin: Annotated[int | None, typer.Option(help="Votes a bin of the length-filtered vote needs.")] = None
     columns: Columns = None
+    forcing: Forcing = Forcing()
 
     def changes(self) -> dict[str, Any]:
         """What is to be other than the protocol says, the verifier apart. Errors: UserError."""
@@ -64,6 +98,7 @@ class Asking:
             "min_bin": self.min_bin,
             "chat_options": self.chat_options(),
         }
+        values |= self.forcing.changes()
         changed = {key: value for key, value in values.items() if value is not None}
         require_no_secrets(changed, "--")
         return changed

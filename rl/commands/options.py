@@ -38,14 +38,14 @@ AllowedHosts = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")]
 
 
-def token_counts(caps: str | None) -> tuple[int, ...] | None:
-    """The value of an option `--caps`. Errors: UserError."""
-    if caps is None:
+def token_counts(counts: str | None, option: str = "--caps") -> tuple[int, ...] | None:
+    """The value of an option such as `--caps`. Errors: UserError."""
+    if counts is None:
         return None
     try:
-        return tuple(int(part) for part in caps.split(","))
+        return tuple(int(part) for part in counts.split(","))
     except ValueError:
-        raise UserError(f"--caps must be numbers of tokens as 2048,4096, not {caps!r}") from None
+        raise UserError(f"{option} must be numbers of tokens as 2048,4096, not {counts!r}") from None
 
 
 def mapped(columns: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rl.evaluation.forcing.changes import forcing
 from rl.evaluation.measuring import Asked, asked_by
 from rl.evaluation.presets import preset
 from rl.evaluation.protocol import Protocol
@@ -20,9 +21,12 @@ from rl.recipe.parts import PluginPart, PromptPart, SourcePart
 def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
     """The protocol with some fields changed; `min_bin` is its length filter's minimum, `{budget}` its cap.
 
-    Options of the chat template are added to its own.
+    Options of the chat template are added to its own, and what forces something is as `forcing` takes it.
     """
-    values = dict(changes)
+    values = forcing(changes)
+    rival = changes.get("rival")
+    if rival:
+        values["name"] = rival if protocol.name == Protocol.name else f"{protocol.name}, {rival}"
     minimum = values.pop("min_bin", None)
     if minimum is not None:
         values["length_filter"] = replace(protocol.length_filter, minimum=minimum)
@@ -47,8 +51,9 @@ class ProtocolChoice:
     def protocol(self) -> Protocol:
         """The protocol but for its verifier. Errors: UserError with the nearest name."""
         changes = dict(self.changes)
-        if self.name is None and "cap" not in changes and changes.get("caps"):
-            changes["cap"] = max(changes["caps"])
+        if self.name is None and "cap" not in changes:
+            forced = forcing(changes).get("forced")
+            changes["cap"] = max([*changes.get("caps", ()), *([forced.cap] if forced else ())], default=Protocol.cap)
         return changed(preset(self.name) if self.name else Protocol(), changes)
 
     def judged(self, protocol: Protocol, long_context: bool) -> Protocol:
@@ -77,5 +82,5 @@ def asked_of(
     chat = tokenizer.chat_template is not None
     problems = problems_of(rows, source, PromptPart(protocol.prompt, protocol.system), judge, chat).first(limit)
     asked = asked_by(tokenizer, problems, source, judge, protocol, engine)
-    chosen = choice.name is not None or bool({"cap", "caps"} & set(choice.changes))
+    chosen = choice.name is not None or bool({"cap", "caps", "force_at"} & set(choice.changes))
     return asked if chosen else asked.fitted(tokenizer, load_config(resolve_model(model)))

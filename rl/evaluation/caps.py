@@ -26,12 +26,24 @@ def at_cap(
     verifier: Verifier,
     truncated: str,
 ) -> list[Row]:
-    """The rows as they would be with a cap of `cap` tokens; `problems` are by id.
+    """The rows as they would be with a cap of `cap` tokens; `problems` are by id."""
+    return at_caps(rows, [cap] * len(rows), problems, tokenizer, verifier, truncated)
 
-    A completion within the cap keeps its verdict, the others are cut, decoded and judged anew.
+
+def at_caps(
+    rows: Sequence[Row],
+    caps: Sequence[int],
+    problems: Mapping[str, Problem],
+    tokenizer: PreTrainedTokenizerBase,
+    verifier: Verifier,
+    truncated: str,
+) -> list[Row]:
+    """The same with a cap for each row.
+
+    A completion within its cap keeps its verdict, the others are cut, decoded and judged anew.
     """
-    long = [i for i, row in enumerate(rows) if row["length"] > cap]
-    cut = [list(rows[i]["token_ids"][:cap]) for i in long]
+    long = [i for i, row in enumerate(rows) if row["length"] > caps[i]]
+    cut = [list(rows[i]["token_ids"][: caps[i]]) for i in long]
     said = texts(tokenizer, cut)
     whole = [read(lead_of(rows[i]), text) for i, text in zip(long, said, strict=True)]
     verdicts = judge_problems(verifier, [problems[rows[i]["problem_id"]] for i in long], whole)
@@ -41,7 +53,7 @@ def at_cap(
             **rows[i],
             "token_ids": ids,
             "completion": text,
-            "length": cap,
+            "length": len(ids),
             "stop": "length",
             "verdict": str(verdict),
             "correct": raw_reward(verdict, "length", truncated),

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -14,8 +15,11 @@ from rewards import Problem
 from rewards.verifier import Verifier
 from rl.errors import UserError
 from rl.evaluation.caps import at_cap
+from rl.evaluation.figures.forced import forced_numbers
 from rl.evaluation.figures.heat import heat_map
 from rl.evaluation.figures.summary import Json, numbers
+from rl.evaluation.forcing.ids import concrete, most_tokens
+from rl.evaluation.forcing.points import Closing
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import data_in, stated
@@ -61,20 +65,25 @@ class Asked:
         Errors: UserError where `out` holds an evaluation of another model or protocol.
         """
         started = time.perf_counter()
-        parts = Parts(out, model, self.protocol) if out else None
+        answerer, batch = cache(open_answerer), BATCHES_A_PART * batch_size
+        plain = self.protocol.plain()
+        parts = Parts(out, model, plain) if out else None
         evaluation = found_by_main(parts.finished) if parts else None
         if evaluation is None:
-            evaluation = evaluate(
-                open_answerer(), self.written(), self.verifier, self.protocol, parts, BATCHES_A_PART * batch_size
-            )
+            evaluation = evaluate(answerer(), self.written(), self.verifier, plain, parts, batch)
             if parts and is_main_process():
                 parts.finish(evaluation)
         self._require_all(evaluation, out)
+        points = {}
+        if self.protocol.forced is not None:
+            closing = Closing(self.written(), self.verifier, self.protocol, tokenizer, answerer, batch)
+            points = closing.points(replace(evaluation, model=model), out)
         scored = self.scored(evaluation, tokenizer)
         by_id = {problem.id: problem for problem in self.problems}
         heat = heat_map(by_id, scored[self.protocol.cap])
+        forced = forced_numbers(points, self.protocol, self.verifier)
         seconds = time.perf_counter() - started
-        return Measured(evaluation, numbers(model, self.protocol, scored, self.verifier, heat, seconds))
+        return Measured(evaluation, numbers(model, self.protocol, scored, self.verifier, heat, seconds, forced))
 
     def _require_all(self, evaluation: Evaluation, out: Path | None) -> None:
         asked = [problem.id for problem in self.problems for _ in range(self.protocol.samples)]
@@ -101,7 +110,8 @@ class Asked:
         """
         require_end(tokenizer)
         prompts = encode_prompts(tokenizer, self.written(), self.protocol.chat_options)
-        return require_room(prompts, self.protocol.cap, tokenizer, config, "evaluation") + self.protocol.cap
+        most = most_tokens(tokenizer, self.protocol)
+        return require_room(prompts, most, tokenizer, config, "evaluation") + most
 
     def scored(self, evaluation: Evaluation, tokenizer: PreTrainedTokenizerBase) -> dict[int, list[Row]]:
         """The rows at every cap of the protocol."""
@@ -120,7 +130,11 @@ def asked_by(
     protocol: Protocol,
     engine: str,
 ) -> Asked:
-    """The problems of a source, and the protocol with what is known of them and of the model's prompts."""
+    """The problems of a source, and the protocol with what is known of them and of the model's prompts.
+
+    Errors: UserError as of `rl.evaluation.forcing.ids.concrete`.
+    """
+    protocol = concrete(protocol, tokenizer)
     written = [stated(problem, protocol.budget_text) for problem in problems.problems]
     thinking = described(tokenizer, written, protocol.chat_options)
     turn = (protocol.budget_text or "{prompt}").replace("{prompt}", protocol.prompt)

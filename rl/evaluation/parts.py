@@ -13,9 +13,9 @@ from pathlib import Path
 
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
-from rl.evaluation.rows import KINDS, Evaluation, Row
+from rl.evaluation.rows import FORCED, SCHEMA, Evaluation, Row
 
-WHOLE = KINDS.keys() - {"sample", "lead"}
+WHOLE = {*SCHEMA.names} - {"sample", "lead"}
 """Columns that this version needs of answers to go on with; the others have come later."""
 
 _PART = re.compile(r"part-\d{6,}\.parquet(\.tmp)?")
@@ -42,7 +42,8 @@ class Parts:
     def finished(self) -> Evaluation | None:
         """The whole evaluation, where it is there. Errors: as of `check`."""
         self.check()
-        return Evaluation.load(self.out, required=WHOLE) if self.out.is_file() else None
+        required = {*FORCED.names} if self.protocol.forced else WHOLE
+        return Evaluation.load(self.out, required=required) if self.out.is_file() else None
 
     def load(self, number: int) -> list[Row] | None:
         """The rows of a batch; None: it is still to do."""

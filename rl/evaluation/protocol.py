@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from rl.errors import UserError
+from rl.evaluation.forcing.asked import Forced, Longer
 from rl.recipe.parts import PluginPart
 
 PACKAGES = ("lengthwise", "torch", "transformers", "math-verify")
@@ -85,6 +86,14 @@ class Protocol:
 
     template: str = ""
     """A hash of the prompt as the model's chat template renders it, the problem's place left open (16 hex digits)."""
+    prefix: str | None = None
+    """What completions are made to begin with; `{begin}` is what begins thinking, where the prompt has not."""
+    longer: Longer | None = None
+    """Thinking that is not let end."""
+    forced: Forced | None = None
+    """Thinking that is closed by force, in evaluations of their own beside the plain one."""
+    end: str = ""
+    """What ends thinking, where something is forced; "": what the tokenizer says, or nothing is forced."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:
@@ -105,6 +114,11 @@ class Protocol:
             raise UserError(f"truncated must be 'judge' or 'wrong', not {self.truncated!r}")
         if self.budget_text is not None and "{prompt}" not in self.budget_text:
             raise UserError(f"budget text must hold {{prompt}}, not {self.budget_text!r}")
+        if self.forced and self.forced.cap > self.cap:
+            raise UserError(
+                f"thinking of {self.forced.budgets[-1]} tokens and an answer of {self.forced.answer} need a cap of at "
+                f"least {self.forced.cap}, not {self.cap}; raise the cap"
+            )
         object.__setattr__(self, "caps", tuple(sorted({*self.caps} - {self.cap})))
 
     @property
@@ -127,7 +141,32 @@ class Protocol:
             parts.append(f"thinking {self.thinking}")
         if self.template:
             parts.append(f"template {self.template[:8]}")
+        parts += self._forcing()
         return ", ".join([*parts, self.engine])
+
+    def _forcing(self) -> list[str]:
+        """What is forced, in a few words each."""
+        said = []
+        if self.prefix is not None:
+            said.append(f"begun by force {_digest(self.prefix)[:8]}")
+        if self.longer:
+            early = f"before {self.longer.minimum} tokens " if self.longer.minimum else ""
+            said.append(f"thinking that ends {early}made longer {self.longer.times}x by {self.longer.text!r}")
+        if self.forced:
+            budgets = "/".join(map(str, self.forced.budgets))
+            text = _digest(self.forced.closing)[:8]
+            said.append(f"thinking closed at {budgets} by {self.forced.name} {text}, answers of {self.forced.answer}")
+        return said
+
+    def plain(self) -> Protocol:
+        """Of the evaluation whose thinking is not closed by force."""
+        return replace(self, forced=None, end=self.end if self.longer or self.prefix is not None else "")
+
+    def closed_at(self, budget: int) -> Protocol:
+        """Of the evaluation whose thinking is closed at one of the budgets. Errors: ValueError where none is."""
+        if self.forced is None:
+            raise ValueError("nothing is forced")
+        return replace(self, forced=replace(self.forced, budgets=(budget,)))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it: the verifier's options beside its name."""

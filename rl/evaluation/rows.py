@@ -36,6 +36,10 @@ KINDS: Mapping[str, Kind] = {
     "stop": "text",
     "verdict": "text",
     "correct": "number or null",
+    "force_at": "number",
+    "closing": "text or null",
+    "thinking": "number",
+    "answered": "number",
 }
 
 SCHEMA = pa.schema(
@@ -56,9 +60,24 @@ SCHEMA = pa.schema(
 )
 """`sample` counts from 0; `lead` is what the prompt had begun of the thinking (`rewards.thinking`); `length` is in
 tokens, EOS counted; `correct` is null where nobody could judge."""
+FORCED = pa.schema(
+    [
+        *SCHEMA,
+        ("force_at", pa.int32()),
+        ("closing", pa.string()),
+        ("thinking", pa.int32()),
+        ("answered", pa.int32()),
+    ]
+)
+"""Where thinking was closed by force: at which budget, by which text (null where it had ended by itself), the tokens of
+thinking, those of the answer. `length` holds the closing, too."""
 PROTOCOL, MODEL = b"lengthwise.protocol", b"lengthwise.model"
 """Keys of the file's metadata."""
-VALUES: Mapping[str, set[Any]] = {"stop": {"eos", "length"}, "verdict": set(Verdict), "correct": {0.0, 1.0, None}}
+VALUES: Mapping[str, set[Any]] = {
+    "stop": {"eos", "length", "closed"},
+    "verdict": set(Verdict),
+    "correct": {0.0, 1.0, None},
+}
 LEAST = ("problem_id", "length", "stop", "verdict", "correct")
 """Columns without which a file holds no answers."""
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
@@ -83,7 +102,8 @@ class Evaluation:
         metadata = {MODEL: self.model.encode()}
         if self.protocol:
             metadata[PROTOCOL] = json.dumps(self.protocol.to_dict()).encode()
-        table = pa.Table.from_pylist(self.rows, schema=SCHEMA).replace_schema_metadata(metadata)
+        schema = FORCED if self.rows and "force_at" in self.rows[0] else SCHEMA
+        table = pa.Table.from_pylist(self.rows, schema=schema).replace_schema_metadata(metadata)
         with whole_file(path) as temporary:
             pq.write_table(table, temporary)
             note(path, temporary)

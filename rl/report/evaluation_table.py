@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -16,28 +16,29 @@ Numbers = Mapping[str, Any]
 def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
     """What `rl.evaluation.figures.summary.numbers` gave, in short."""
     caps: Mapping[str, Numbers] = numbers["caps"]
-    _print(
-        numbers["model"],
-        ("cap", "accuracy", "mean tokens", "median", "p95", "cut"),
-        [(cap, *_scores(found)) for cap, found in caps.items()],
-        "" if protocol.samples > 1 else _caption(protocol),
-    )
-    if protocol.samples > 1:
-        heads = ("cap", f"pass@{protocol.samples}", "majority", "shortest majority", "length-filtered")
-        _print("", heads, [(cap, *_votes(found, protocol)) for cap, found in caps.items()], _caption(protocol))
+    model, samples = numbers["model"], protocol.samples
+    tables = [_table(model, ("cap", "accuracy", "mean tokens", "median", "p95", "cut"), caps, _scores)]
+    if samples > 1:
+        heads = ("cap", f"pass@{samples}", "majority", "shortest majority", "length-filtered")
+        tables.append(_table("", heads, caps, lambda found: _votes(found, samples)))
+    if numbers["forced"]:
+        named = ("closed at", "accuracy", "mean tokens", "thinking", "answer", "closed", "cut")
+        tables.append(_table("", named, numbers["forced"]["budgets"], _forced))
+    tables[-1].caption = f"{protocol.line()}; 95 % bootstrap intervals over problems"
+    for table in tables:
+        console().print(table)
 
 
-def _print(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> None:
-    table = Table(title=title or None, caption=caption or None)
+def _table(
+    title: str, heads: Sequence[str], lines: Mapping[str, Numbers], cells: Callable[[Numbers], Sequence[str]]
+) -> Table:
+    """A row for each of `lines`, its name first."""
+    table = Table(title=title or None)
     for head in heads:
         table.add_column(head)
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
-
-
-def _caption(protocol: Protocol) -> str:
-    return f"{protocol.line()}; 95 % bootstrap intervals over problems"
+    for name, found in lines.items():
+        table.add_row(name, *cells(found))
+    return table
 
 
 def _scores(found: Numbers) -> tuple[str, ...]:
@@ -51,9 +52,21 @@ def _scores(found: Numbers) -> tuple[str, ...]:
     )
 
 
-def _votes(found: Numbers, protocol: Protocol) -> tuple[str, ...]:
+def _forced(found: Numbers) -> tuple[str, ...]:
+    tokens = found["tokens"]
+    return (
+        _interval(found["accuracy"], 100, "%"),
+        f"{tokens['all']['mean']:.1f}",
+        f"{tokens['thinking']['mean']:.1f}",
+        f"{tokens['answer']['mean']:.1f}",
+        f"{found['forced']:.1%}",
+        f"{found['unfinished']:.1%}",
+    )
+
+
+def _votes(found: Numbers, samples: int) -> tuple[str, ...]:
     values = (
-        found["pass_at"].get(str(protocol.samples)),
+        found["pass_at"].get(str(samples)),
         *(found[vote] for vote in ("majority", "shortest_majority", "length_filtered")),
     )
     return tuple("" if value is None else f"{value:.1%}" for value in values)

@@ -17,7 +17,12 @@ RIGHT = "right"
 
 
 def ballots(rows: Sequence[Row], verifier: Verifier, truncated: str = "judge") -> list[Ballot]:
-    """The votes of one problem's rows.
+    """The votes of one problem's rows."""
+    return [ballot for ballot in cast(rows, verifier, truncated) if ballot is not None]
+
+
+def cast(rows: Sequence[Row], verifier: Verifier, truncated: str = "judge") -> list[Ballot | None]:
+    """The vote of each of one problem's rows; None of one that has none.
 
     The answer is what the verifier reads in the completion. Correct ones are one answer. Wrong ones are the
     same where the verifier's own comparison says so: its quick one for mathematics, so answers that only
@@ -27,22 +32,22 @@ def ballots(rows: Sequence[Row], verifier: Verifier, truncated: str = "judge") -
     reading = getattr(verifier, "reading", None) or Reading()
     same = _comparison(verifier)
     known: list[str] = []
-    found = []
-    for row in rows:
+
+    def vote(row: Row) -> Ballot | None:
         if row["correct"] is None or (truncated == "wrong" and row["stop"] == "length"):
-            continue
+            return None
         if row["verdict"] == Verdict.CORRECT:
-            found.append(Ballot((RIGHT,), row["correct"], row["length"]))
-            continue
+            return Ballot((RIGHT,), row["correct"], row["length"])
         answer = reading.find(read(lead_of(row), row["completion"])).answer
         if not answer:
-            continue
+            return None
         equal = next((other for other in known if other == answer or same(other, answer)), None)
         if equal is None:
             known.append(answer)
             equal = answer
-        found.append(Ballot(equal, row["correct"], row["length"]))
-    return found
+        return Ballot(equal, row["correct"], row["length"])
+
+    return [vote(row) for row in rows]
 
 
 def _comparison(verifier: Verifier) -> Callable[[str, str], bool]:

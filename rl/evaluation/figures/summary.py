@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
@@ -14,10 +13,12 @@ from rewards import Verdict
 from rewards.ngram import Places, repeats, share
 from rewards.verifier import Verifier
 from rl.evaluation.figures.answers import ballots
+from rl.evaluation.figures.equal_tokens import majority_at
 from rl.evaluation.figures.passes import pass_table
 from rl.evaluation.figures.votes import length_filtered, majority, shortest_majority
 from rl.evaluation.protocol import LengthFilter, Protocol
 from rl.evaluation.rows import Evaluation, Row, by_problem
+from rl.statistics import finite
 
 SCHEMA_VERSION = 1
 GRAM = 40
@@ -32,8 +33,11 @@ def numbers(
     verifier: Verifier,
     heat: Json | None = None,
     seconds: float = 0.0,
+    forced: Json | None = None,
 ) -> Json:
     """Everything; `caps` are the rows as scored at each cap (tokens), `heat` what `heat_map` made of the last.
+
+    `forced` is what `forced_numbers` gave where thinking was closed by force.
 
     A number that nothing stands behind is null, as the length of correct answers where there are none.
     """
@@ -45,6 +49,7 @@ def numbers(
         "model": model,
         "protocol": protocol.to_dict(),
         "caps": {str(cap): cap_numbers(caps[cap], protocol, verifier, repeated) for cap in sorted(caps)},
+        "forced": forced,
         "heat_map": heat,
         "n": len(by_problem(rows)),
         "samples": protocol.samples,
@@ -67,19 +72,20 @@ def cap_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier, rep
     evaluation = Evaluation(list(rows))
     judged = evaluation.judged()
     return {
-        "accuracy": _finite(asdict(evaluation.accuracy)),
+        "accuracy": finite(evaluation.accuracy),
         "tokens": {
             "all": lengths(rows),
             "correct": lengths([r for r in judged if r["stop"] != "length" and r["correct"] == 1.0]),
             "wrong": lengths([r for r in judged if r["stop"] != "length" and r["correct"] != 1.0]),
             "truncated": lengths([r for r in rows if r["stop"] == "length"]),
         },
-        "mean_tokens": _finite(asdict(evaluation.tokens)),
+        "mean_tokens": finite(evaluation.tokens),
         "truncated": fmean(row["stop"] == "length" for row in rows),
         "unjudged": len(rows) - len(judged),
         "verdicts": verdicts(rows),
-        "pass_at": pass_table(_counts(judged), protocol.samples),
+        "pass_at": pass_table(counts(judged), protocol.samples),
         **votes(rows, protocol, verifier),
+        "majority_at": majority_at(rows, protocol, verifier),
         "repetition": fmean(
             share(starts, GRAM, len(row["token_ids"])) for row, starts in zip(rows, repeated, strict=True)
         ),
@@ -133,7 +139,8 @@ def by_difficulty(rows: Sequence[Row]) -> list[Json]:
     ]
 
 
-def _counts(judged: Sequence[Row]) -> list[tuple[int, int]]:
+def counts(judged: Sequence[Row]) -> list[tuple[int, int]]:
+    """Judged samples and correct ones of each problem."""
     return [(len(own), sum(row["correct"] == 1.0 for row in own)) for own in by_problem(judged).values()]
 
 
@@ -144,8 +151,3 @@ def _numeric(level: str) -> tuple[float, str]:
 
 def _mean(values: Collection[float]) -> float | None:
     return fmean(values) if values else None
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """JSON knows no NaN."""
-    return {key: None if value != value else value for key, value in values.items()}
