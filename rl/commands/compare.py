@@ -20,6 +20,12 @@ def compare(
         str | None,
         typer.Option(help="Draw what papers print for this benchmark beside the runs, in grey: aime24, say."),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Answers of no run, as `lengthwise evaluate --out` keeps them; once for each."
+        ),
+    ] = None,
     checkpoints: Annotated[bool, typer.Option(help="Show the checkpoints that were evaluated, too.")] = True,
     rollouts: Annotated[
         bool, typer.Option(help="Read the runs' rollouts; without, the figures made of them are missing.")
@@ -38,7 +44,7 @@ def compare(
     from rl.report.folder import check_out, write_comparison
     from rl.report.page.page import finite
     from rl.report.published import load_published
-    from rl.report.runs import compare_runs, labels, read_run
+    from rl.report.runs import compare_runs, labels, read_beside, read_run
     from rl.report.tables import numbers, print_table
 
     check_out(out)
@@ -47,7 +53,9 @@ def compare(
     require_place(json_file)
     quoted = load_published(published) if published else None
     read = [read_run(RunFolder(p), label, checkpoints, rollouts) for p, label in zip(runs, labels(runs), strict=True)]
-    comparison = compare_runs(read, mixed, reference)
+    named = labels([path.with_suffix("") for path in beside]) if beside else []
+    others = [read_beside(path, label) for path, label in zip(beside or [], named, strict=True)]
+    comparison = compare_runs(read, mixed, reference, others)
     write_comparison(comparison, out, problems, quoted)
     print_table(comparison, "comparison of runs")
     say(f"report: {out / 'index.html'}")

@@ -82,6 +82,8 @@ LEAST = ("problem_id", "length", "stop", "verdict", "correct")
 """Columns without which a file holds no answers."""
 NUMBERS = ("problem_id", "difficulty", "length", "stop", "correct")
 """Columns that the statistics need: without texts and tokens a file is small."""
+CLOSED = ("closing", "thinking", "answered")
+"""And those of thinking that was closed by force."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.evaluation.rows import KINDS, NUMBERS, Row
+from rl.evaluation.forcing.points import places_at
+from rl.evaluation.rows import CLOSED, KINDS, NUMBERS, Row
 from rl.reading import require_columns, table_of
 from rl.statistics import paired_difference
 
@@ -19,6 +20,11 @@ def read_answers(path: Path) -> Evaluation:
     if not found.rows:
         raise UserError(f"{path} holds no answers; evaluate the run again")
     return found
+
+
+def read_points(path: Path) -> dict[int, Evaluation]:
+    """By budget, what is kept beside a file of answers of the same thinking closed by force."""
+    return {budget: Evaluation.load(file, (*NUMBERS, *CLOSED)) for budget, file in places_at(path).items()}
 
 
 def tokens_where(answers: Evaluation, correct: float) -> float:

@@ -9,7 +9,10 @@ from rl.evaluation import Protocol
 
 DECISIVE = ("cap", "temperature", "top_p", "verifier", "truncated", "data")
 """Numbers taken under protocols that differ in one of these cannot stand in one table."""
-NOTED = ("samples", "prompt", "system", "budget_text", "chat_options", "template", "seed", "engine", "versions")
+NOTED = (
+    *("samples", "prompt", "system", "budget_text", "chat_options", "template", "seed", "engine", "versions"),
+    *("prefix", "longer", "forced"),
+)
 """Differences in these are told beside the table."""
 MAY_LACK = ("data", "versions", "template")
 """What a protocol may not say."""

@@ -17,7 +17,7 @@ from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
 from rl.recipe.files import kept_recipe
 from rl.report import pareto
-from rl.report.answers import read_answers
+from rl.report.answers import read_answers, read_points
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.training import RoundNumbers, read_round
 
@@ -58,6 +58,16 @@ class Model:
     step: int
     answers: Evaluation
 
+    @cached_property
+    def points(self) -> dict[int, Evaluation]:
+        """By budget, the same thinking closed by force, where that was evaluated."""
+        path = self.answers.path
+        if path is None:
+            return {}
+        # A run's end is evaluated again among its checkpoints.
+        same = path.with_name(f"checkpoint-{self.step}{path.suffix}") if self.run is not None else path
+        return read_points(path) or read_points(same)
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -68,10 +78,12 @@ class Comparison:
     """What a reader must know of them."""
     reference: float
     """Tokens of the hypervolume's reference point."""
+    beside: Sequence[Model] = ()
+    """Answers of no run, such as those of a rival."""
 
     @cached_property
     def models(self) -> list[Model]:
-        """The untrained models first, each once; then every run's checkpoints and its end."""
+        """The untrained models first, each once; then every run's checkpoints and its end, and what stands beside."""
         befores = [(run.label, run.before) for run in self.runs if run.before]
         different: list[tuple[str, Evaluation]] = []
         for label, answers in befores:
@@ -82,7 +94,7 @@ class Comparison:
         for place, run in enumerate(self.runs):
             models += [Model(f"{run.label} at {step}", place, step, run.checkpoints[step]) for step in run.checkpoints]
             models.append(Model(run.label, place, run.steps, run.after))
-        return models
+        return [*models, *self.beside]
 
     def ends(self) -> list[Model]:
         """Without the checkpoints: the untrained models and the end of every run."""
@@ -151,32 +163,44 @@ def read_rounds(folder: RunFolder) -> list[RoundNumbers]:
     return [found for found in numbers if found is not None]
 
 
-def compare_runs(runs: Sequence[Run], mixed: bool = False, reference: float | None = None) -> Comparison:
+def read_beside(path: Path, label: str) -> Model:
+    """The answers in a file that `lengthwise evaluate --out` wrote. Errors: UserError where it says no protocol."""
+    answers = read_answers(path)
+    if answers.protocol is None:
+        raise UserError(f"{path} does not say by which protocol it was evaluated; evaluate it again")
+    return Model(label, None, 0, answers)
+
+
+def compare_runs(
+    runs: Sequence[Run], mixed: bool = False, reference: float | None = None, beside: Sequence[Model] = ()
+) -> Comparison:
     """Put runs side by side. Errors: UserError where their figures may not be compared, unless `mixed` lets them.
 
-    `reference`: tokens of the hypervolume's reference point; the cap of the evaluation by default.
+    `beside` are answers of no run. `reference`: tokens of the hypervolume's reference point; the cap of the evaluation
+    by default.
     """
     first = runs[0]
     flaws, notes = [], []
-    for run in runs:
-        for answers in run.answers:
-            own = answers.protocol or run.protocol
-            found = differences(first.protocol, own, DECISIVE)
-            if found:
-                flaws.append(f"{first.label} and {run.label} were evaluated differently: {'; '.join(found)}")
-            noted = differences(first.protocol, own, NOTED)
-            if noted:
-                notes.append(f"{run.label} was evaluated with another {'; '.join(noted)}.")
-            if answers.problems != first.after.problems:
-                shared = len(set(answers.problems) & set(first.after.problems))
-                flaws.append(
-                    f"{first.label} and {run.label} answered different held-out problems: {shared} shared, of "
-                    f"{len(first.after.problems)} and {len(answers.problems)}"
-                )
+    given = [(run.label, answers, answers.protocol or run.protocol) for run in runs for answers in run.answers]
+    given += [(one.label, one.answers, one.answers.protocol or first.protocol) for one in beside]
+    for label, answers, own in given:
+        found = differences(first.protocol, own, DECISIVE)
+        if found:
+            flaws.append(f"{first.label} and {label} were evaluated differently: {'; '.join(found)}")
+        noted = differences(first.protocol, own, NOTED)
+        if noted:
+            notes.append(f"{label} was evaluated with another {'; '.join(noted)}.")
+        if answers.problems != first.after.problems:
+            shared = len(set(answers.problems) & set(first.after.problems))
+            flaws.append(
+                f"{first.label} and {label} answered different held-out problems: {shared} shared, of "
+                f"{len(first.after.problems)} and {len(answers.problems)}"
+            )
     if flaws and not mixed:
         raise UserError(f"{flaws[0]}; evaluate them alike, or give --mixed to draw them all the same")
     flagged = [f"{flaw}: their figures cannot be compared." for flaw in flaws]
-    return Comparison(list(runs), list(dict.fromkeys(flagged + notes)), reference or float(first.protocol.cap))
+    warnings = list(dict.fromkeys(flagged + notes))
+    return Comparison(list(runs), warnings, reference or float(first.protocol.cap), beside)
 
 
 def labels(paths: Sequence[Path]) -> list[str]:

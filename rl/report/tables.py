@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rl.evaluation import Evaluation
+from rl.evaluation.figures.forced import curve_numbers
 from rl.report.answers import accuracy_difference, tokens_where
 from rl.report.runs import Comparison, Model
 from rl.statistics import Estimate
@@ -98,6 +99,7 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
                 "run": None if model.run is None else comparison.runs[model.run].label,
                 "step": model.step,
                 **model.answers.summary(),
+                "forced": forced_points(model),
                 "on_front": i in comparison.front,
                 "on_front_share": share,
             }
@@ -110,4 +112,15 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
                 for run, volume in zip(comparison.runs, comparison.resampled.volumes, strict=True)
             },
         },
+    }
+
+
+def forced_points(model: Model) -> dict[str, Any]:
+    """By budget, what a model's thinking closed by force gives and costs, and by which protocol it was."""
+    return {
+        str(budget): {
+            "protocol": point.protocol.to_dict() if point.protocol else None,
+            **curve_numbers(point),
+        }
+        for budget, point in model.points.items()
     }

@@ -29,25 +29,32 @@ def forced_numbers(points: Mapping[int, Evaluation], protocol: Protocol, verifie
 
 
 def point_numbers(rows: Sequence[Row], protocol: Protocol, verifier: Verifier) -> dict[str, Any]:
-    """The numbers at one budget.
+    """The numbers at one budget: those of `curve_numbers`, verdicts, pass@k and votes."""
+    evaluation = Evaluation(list(rows))
+    return {
+        **curve_numbers(evaluation),
+        "verdicts": verdicts(rows),
+        "pass_at": pass_table(counts(evaluation.judged()), protocol.samples),
+        **votes(rows, protocol, verifier),
+        "majority_at": majority_at(rows, protocol, verifier),
+    }
+
+
+def curve_numbers(evaluation: Evaluation) -> dict[str, Any]:
+    """What one budget gives and costs.
 
     Accuracy and tokens are means over problems of each one's mean over samples, with 95 % bootstrap intervals over
     problems; `all` tokens are those of thinking, closing and answer. `forced` is the share of answers whose thinking
     was cut, `unfinished` that of answers cut at their own budget.
     """
-    evaluation = Evaluation(list(rows))
-    judged = evaluation.judged()
+    rows = evaluation.rows
     columns = {"thinking": "thinking", "answer": "answered", "all": "length"}
     return {
         "accuracy": finite(evaluation.accuracy),
         "tokens": {kind: _mean(rows, column) for kind, column in columns.items()},
         "forced": fmean(row["closing"] is not None for row in rows),
         "unfinished": fmean(row["stop"] == "length" for row in rows),
-        "unjudged": len(rows) - len(judged),
-        "verdicts": verdicts(rows),
-        "pass_at": pass_table(counts(judged), protocol.samples),
-        **votes(rows, protocol, verifier),
-        "majority_at": majority_at(rows, protocol, verifier),
+        "unjudged": len(rows) - len(evaluation.judged()),
     }
 
 

@@ -38,7 +38,7 @@ def _forced(values: dict[str, Any], name: str | None, default: str | None) -> Fo
         if default is not None:
             raise UserError(f"--rival {name} closes thinking at budgets: give --force-at, as 512,1024, with it")
         return None
-    known, (text, fresh_line) = closing(said or default or "plain")
+    known, (text, fresh_line) = closing(default or "plain" if said is None else said)
     forced = Forced(budgets, name=known, closing=text, fresh_line=fresh_line)
     return forced if answer is None else replace(forced, answer=answer)
 
