@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from curricula.schedule import whole
 
 
 class Sampled:
-    """n ~ U{minimum, …, maximum} tokens, a function of the problem's id and `seed` alone, so it never changes."""
+    """A budget in tokens for each problem, drawn by its id and `seed` alone, so it never changes.
+
+    n ~ U{minimum, …, maximum}, or one of `choices`: what a dial of few settings is trained on.
+    """
 
     name = "sampled"
     source = "arXiv 2503.04697"
 
-    def __init__(self, minimum: int = 100, maximum: int = 4000, seed: int = 0) -> None:
+    def __init__(
+        self, minimum: int = 100, maximum: int = 4000, seed: int = 0, choices: Sequence[int] | None = None
+    ) -> None:
         whole(self.name, minimum=minimum, maximum=maximum)
         if minimum > maximum:
             raise ValueError(f"sampled: minimum ({minimum}) must not exceed maximum ({maximum})")
-        self.minimum, self.maximum, self.seed = minimum, maximum, seed
+        self.choices: Sequence[int] = range(minimum, maximum + 1)
+        if choices is not None:
+            if isinstance(choices, str) or not choices:
+                raise ValueError(f"sampled: choices must be a list of tokens, [30, 60, 100], say, not {choices!r}")
+            whole(self.name, **{f"choice {place}": choice for place, choice in enumerate(choices, 1)})
+            self.choices = sorted(choices)
+        self.minimum, self.maximum, self.seed = self.choices[0], self.choices[-1], seed
 
     def at(self, step: int) -> int:
         return self.maximum
@@ -25,4 +37,4 @@ class Sampled:
     def for_problem(self, step: int, problem_id: str) -> int:
         """The problem's budget in tokens."""
         drawn = int.from_bytes(blake2b(f"{self.seed}/{problem_id}".encode(), digest_size=8).digest(), "big")
-        return self.minimum + drawn % (self.maximum - self.minimum + 1)
+        return self.choices[drawn % len(self.choices)]

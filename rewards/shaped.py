@@ -5,9 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from statistics import fmean, pstdev
+from typing import Literal
 
 from rewards.history import HistoryView
 from rewards.types import Group, Rollout, Values
+
+Part = Literal["all", "thinking"]
+"""Of a rollout: what is held against its budget."""
 
 
 class Shaped(ABC):
@@ -56,6 +60,16 @@ def budget_of(rollout: Rollout, own: float | None = None) -> float:
     if rollout.budget is None:
         raise ValueError(f"a rollout of problem {rollout.problem_id!r} has no budget, and the reward none of its own")
     return rollout.budget
+
+
+def spent(rollout: Rollout, part: Part, own: float | None = None) -> tuple[int, float]:
+    """The tokens of a rollout that count, and the budget they are held against: a reward's `own`, or its rollout's.
+
+    With `thinking`, those of thinking where thinking has a budget of its own; else all. Errors: ValueError without one.
+    """
+    if part == "thinking" and rollout.thinking_budget is not None:
+        return rollout.thinking, own or rollout.thinking_budget
+    return rollout.length, budget_of(rollout, own)
 
 
 def is_correct(rollout: Rollout) -> bool:

@@ -81,6 +81,8 @@ class Rollout:
     """The optimiser step whose weights sampled it; of a logged rollout, None."""
     lead: str = ""
     """What the prompt had begun of the thinking; see `rewards.thinking`."""
+    thinking_budget: int | None = None
+    """The tokens that its thinking could have, where thinking had a budget of its own."""
     thinking: int = 0
     """Tokens up to the end of thinking and with it; all of them where thinking began and did not end."""
     forced: Spans = ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 RESAMPLES = 2000
 
@@ -35,6 +36,20 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Estimate:
     means = [data[rng.integers(data.size, size=data.size)].mean() for _ in range(RESAMPLES)]
     low, high = np.percentile(means, [2.5, 97.5])
     return Estimate(float(data.mean()), float(low), float(high))
+
+
+def bootstrap_of_means(values: NDArray[np.float64], function: Callable[[NDArray[np.float64]], float]) -> Estimate:
+    """A function of the columns' means, with the interval of 2,000 resamples of rows; NaN without rows.
+
+    `values`: (rows, columns). A resample that the function makes NaN of is left out.
+    """
+    if not len(values):
+        return Estimate(math.nan, math.nan, math.nan)
+    rng = np.random.default_rng(0)
+    drawn = [function(values[rng.integers(len(values), size=len(values))].mean(axis=0)) for _ in range(RESAMPLES)]
+    known = sorted(value for value in drawn if value == value) or [math.nan]
+    low, high = known[int(0.025 * (len(known) - 1))], known[math.ceil(0.975 * (len(known) - 1))]
+    return Estimate(float(function(values.mean(axis=0))), float(low), float(high))
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:

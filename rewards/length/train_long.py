@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from rewards.format import TagFormat
 from rewards.history import HistoryView
-from rewards.shaped import Shaped, at_least, budget_of, is_correct, of_judged
+from rewards.shaped import Part, Shaped, at_least, is_correct, of_judged, spent
 from rewards.types import Group, Rollout, Values
 
 
@@ -19,17 +19,22 @@ class _BudgetShape(Shaped):
         lambda_format: float = 0.1,
         r_correct: float = 1.0,
         r_max: float = 1.0,
+        part: Part = "all",
     ) -> None:
         at_least(self.name, 1, target=target)
         at_least(self.name, 0, lambda_correct=lambda_correct, lambda_length=lambda_length, lambda_format=lambda_format)
         at_least(self.name, 0, r_correct=r_correct, r_max=r_max)
-        self.target = target
+        self.target, self.part = target, part
         self.lambda_correct, self.lambda_length, self.lambda_format = lambda_correct, lambda_length, lambda_format
         self.r_correct, self.r_max = r_correct, r_max
         self.format = TagFormat()
 
     def length_terms(self, group: Group, history: HistoryView) -> Values:
-        return of_judged(group, lambda r: self.shape(r.length / budget_of(r, self.target)))
+        return of_judged(group, self._term)
+
+    def _term(self, rollout: Rollout) -> float:
+        tokens, budget = spent(rollout, self.part, self.target)
+        return self.shape(tokens / budget)
 
     @abstractmethod
     def shape(self, share: float) -> float:

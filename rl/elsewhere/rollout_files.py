@@ -44,6 +44,7 @@ ROLLOUT_KEYS = {
     "round",
     "group",
     "thinking",
+    "thinking_budget",
     "forced",
     "masked",
     "variant",
@@ -175,10 +176,12 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
     text, ids = line.get("text"), line.get("token_ids")
     if not (is_whole(length, 0) and (budget is None or is_whole(budget, 1)) and line["correct"] in (True, False, None)):
         raise _wrong(line, where)
-    thinking, variant = line.get("thinking", 0), line.get("variant") or ""
+    thinking, own, variant = line.get("thinking", 0), line.get("thinking_budget"), line.get("variant") or ""
     if not (stop in STOPS and isinstance(text, str | None) and isinstance(ids, list | None)):
         raise _wrong(line, where)
     if not (is_whole(thinking, 0) and thinking <= length and isinstance(variant, str)):
+        raise _wrong(line, where)
+    if not (own is None or is_whole(own, 1)):
         raise _wrong(line, where)
     verdict = _verdict(line.get("verdict"), line["correct"], where)
     raw = reward_number(line["raw_reward"], where, "raw_reward") if "raw_reward" in line else verdict.worth
@@ -194,6 +197,7 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
         given=reward_numbers(line.get("rewards") or {}, where),
         weight_version=line.get("weight_version"),
         thinking=thinking,
+        thinking_budget=own,
         variant=variant,
         forced=_spans(line, "forced", where),
         masked=_spans(line, "masked", where),
@@ -217,12 +221,18 @@ def _spans(line: Mapping[str, Any], key: str, where: str) -> Spans:
 def _wrong(line: Mapping[str, Any], where: str) -> UserError:
     """What is wrong with a value of a line, the first one that is."""
     length, correct, stop, budget = line["length"], line["correct"], line["stop"], line.get("budget")
-    text, ids, thinking = line.get("text"), line.get("token_ids"), line.get("thinking", 0)
+    text, ids, thinking, own = (
+        line.get("text"),
+        line.get("token_ids"),
+        line.get("thinking", 0),
+        line.get("thinking_budget"),
+    )
     checks = [
         ("length", length, is_whole(length, 0), "a number of tokens"),
         ("correct", correct, correct in (True, False, None), "true, false or null"),
         ("stop", stop, stop in STOPS, f"one of {', '.join(STOPS)}"),
         ("budget", budget, budget is None or is_whole(budget, 1), "a number of tokens or null"),
+        ("thinking_budget", own, own is None or is_whole(own, 1), "a number of tokens or null"),
         ("text", text, text is None or isinstance(text, str), "a string or null"),
         ("token_ids", ids, ids is None or isinstance(ids, list), "a list of token ids or null"),
     ]

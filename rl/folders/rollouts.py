@@ -33,6 +33,7 @@ KINDS: Mapping[str, Kind] = {
 }
 LATER: Mapping[str, Kind] = {
     "thinking": "number",
+    "thinking_budget": "number or null",
     "forced": "spans",
     "masked": "spans",
     "variant": "text",

@@ -74,7 +74,8 @@ class BudgetPart(PluginPart):
     """A budget schedule, and what becomes of its budgets."""
 
     in_prompt: str | None = None
-    """The user's turn with the budget in it, e.g. `{prompt} Think for {budget} tokens.`; written anew each round."""
+    """The user's turn with the budget in it, e.g. `{prompt} Think for {budget} tokens.`; written anew each round. With
+    budget `split`, `{thinking}` is the thinking's."""
     cap: Count | None = None
     """Tokens at which every rollout is stopped, where that is not the budget itself."""
     cap_factor: float = 1.0

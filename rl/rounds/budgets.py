@@ -20,7 +20,7 @@ from rl.rounds.round import Sampled
 MOST = 2**31 - 1
 """Tokens of a rollout that a file of rollouts can count."""
 
-_PLACES = re.compile(r"\{(prompt|budget)\}")
+_PLACES = re.compile(r"\{(prompt|budget|thinking)\}")
 PLAIN = Variant("")
 """As any rollout is asked."""
 
@@ -30,8 +30,9 @@ class Budgets:
     """A schedule, and how its budgets are used; the one place that the trainer asks.
 
     A rollout is stopped at its budget, unless `cap` (tokens) or `cap_factor` say otherwise. Where
-    `in_prompt` is given, the budget is written into the user's turn, anew each round. `asking` says what
-    differs within a group. `extra` tokens are what edits may add to a rollout beyond its budget.
+    `in_prompt` is given, the budget is written into the user's turn, anew each round: `{budget}` in it is the
+    whole, `{thinking}` that of thinking, where it has one of its own. `asking` says what differs within a group.
+    `extra` tokens are what edits may add to a rollout beyond its budget.
     """
 
     schedule: BudgetSchedule
@@ -42,8 +43,13 @@ class Budgets:
     extra: int = 0
 
     def __post_init__(self) -> None:
-        if self.in_prompt is not None and not {"prompt", "budget"} <= set(_PLACES.findall(self.in_prompt)):
-            raise UserError(f"budget.in_prompt must hold {{prompt}} and {{budget}}, not {self.in_prompt!r}")
+        if self.in_prompt is not None:
+            places = set(_PLACES.findall(self.in_prompt))
+            if "prompt" not in places or len(places) < 2:
+                own = " (or {thinking})" if self.splits else ""
+                raise UserError(f"budget.in_prompt must hold {{prompt}} and {{budget}}{own}, not {self.in_prompt!r}")
+            if "thinking" in places and not self.splits:
+                raise UserError("budget.in_prompt: {thinking} goes with budget `split`; else write {budget}")
         if self.cap is not None and self.cap_factor != 1.0:
             raise UserError("budget.cap and budget.cap_factor exclude one another; remove one")
         if self.cap is not None and self.cap < self.schedule.maximum:
@@ -123,13 +129,14 @@ class Budgets:
         if parts is not None and variant.thinking is not None:
             parts = Parts(variant.thinking, parts.answer)
             own = sum(parts) if variant.budget is None else own
-        asked = self.varied(written if own == budget else self.written(problem, own), variant, own)
+        same = own == budget and parts == self.parts_of(step, problem)
+        asked = self.varied(written if same else self.written(problem, own, parts), variant, own)
         return Row(asked, own, self.cap_of(own), seed, parts, variant.prefix, variant.name, variant.trains_prefix)
 
     def longest(self, problem: Problem, size: int) -> list[Problem]:
         """The problem in each wording that a group of `size` is asked it in, with the largest budget written in."""
-        most = self.schedule.maximum
-        written = self.written(problem, most)
+        most, parts = self.schedule.maximum, self.parts_of(0, problem)
+        written = self.written(problem, most, parts and Parts(most - parts.answer, parts.answer))
         wordings = {variant.prompt: variant for variant in [PLAIN, *self.variants(0, problem, size)]}
         return [self.varied(written, variant, most) for variant in wordings.values()]
 
@@ -137,11 +144,11 @@ class Budgets:
         """Where a rollout with this budget is stopped, in tokens."""
         return floored(budget * self.cap_factor) if self.cap is None else self.cap
 
-    def written(self, problem: Problem, budget: int | None) -> Problem:
+    def written(self, problem: Problem, budget: int | None, parts: Parts | None = None) -> Problem:
         """The problem with the budget in its prompt, where there is one to write; its id stays."""
         if self.in_prompt is None or budget is None:
             return problem
-        return replace(problem, prompt=_write(self.in_prompt, problem.prompt, budget))
+        return replace(problem, prompt=_write(self.in_prompt, problem.prompt, budget, parts))
 
     def varied(self, problem: Problem, variant: Variant, budget: int) -> Problem:
         """The problem as a variant of its group is asked it, where its rollouts have this budget."""
@@ -159,9 +166,9 @@ class Budgets:
         return Group(group.problem, tuple(replace(r, budget=budget) for r in group.rollouts))
 
 
-def _write(template: str, prompt: Prompt, budget: int) -> Prompt:
+def _write(template: str, prompt: Prompt, budget: int, parts: Parts | None = None) -> Prompt:
     if isinstance(prompt, str):
-        values = {"prompt": prompt, "budget": str(budget)}
+        values = {"prompt": prompt, "budget": str(budget), "thinking": str(parts.thinking) if parts else "{thinking}"}
         return _PLACES.sub(lambda match: values[match.group(1)], template)
     *before, last = prompt
-    return [*before, {**last, "content": str(_write(template, last["content"], budget))}]
+    return [*before, {**last, "content": str(_write(template, last["content"], budget, parts))}]

@@ -182,7 +182,7 @@ def _row(problem: Problem, root: Rollout) -> Row:
 
 
 def _as_asked(made: Rollout, root: Rollout) -> Rollout:
-    return made if root.prompt is None else replace(made, prompt=root.prompt)
+    return replace(made, prompt=root.prompt, thinking_budget=root.thinking_budget)
 
 
 def _cut(problem: Problem, root: Rollout, change: Cut) -> Made:

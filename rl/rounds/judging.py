@@ -101,6 +101,7 @@ class Judging:
                 given=given[i],
                 logprobs=completion.logprobs,
                 weight_version=completion.weight_version,
+                thinking_budget=each.row.parts and each.row.parts.thinking,
                 thinking=thought,
                 forced=completion.forced,
                 masked=each.masked,

@@ -188,7 +188,10 @@ class RoundMaker:
         """What is asked of these problems; `plain`: each rollout of a group alike, and as many as train."""
         size = self.settings.size if plain else sizes(self.editing.edits, self.settings.size)[0]
         budgets = [self.budgets.of(step, problem) for problem in problems]
-        asked = [self.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
+        asked = [
+            self.budgets.written(problem, budget, self.budgets.parts_of(step, problem))
+            for problem, budget in zip(problems, budgets, strict=True)
+        ]
         rows: list[Row] = []
         for problem, written, budget in zip(problems, asked, budgets, strict=True):
             variants = [PLAIN] * size if plain else self.budgets.variants(step, problem, size)

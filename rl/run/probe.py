@@ -54,7 +54,8 @@ def probed(prepared: Prepared, run: RunFolder) -> Prepared:
 def _answer(prepared: Prepared, part: ProbePart, problems: Sequence[Problem]) -> Evaluation:
     config = prepared.config
     budgets = [prepared.budgets.of(0, problem) for problem in problems]
-    written = [prepared.budgets.written(p, budget) for p, budget in zip(problems, budgets, strict=True)]
+    asked = prepared.budgets
+    written = [asked.written(p, budget, asked.parts_of(0, p)) for p, budget in zip(problems, budgets, strict=True)]
     protocol = Protocol(
         "probe",
         cap=prepared.budgets.cap_of(max(budgets)),

@@ -55,7 +55,7 @@ def prompts_of(prepared: Prepared) -> Prompts:
     """Tokens of the training problems' prompts, their longest budget written in where one is."""
     problems, budgets = prepared.train.problems, prepared.budgets
     step = -(-len(problems) // COUNTED)
-    asked = [budgets.written(problem, budgets.schedule.maximum) for problem in problems[::step]]
+    asked = [each for problem in problems[::step] for each in budgets.longest(problem, 1)[:1]]
     lengths = [len(ids) for ids in encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)]
     return Prompts(fmean(lengths), max(lengths))
 

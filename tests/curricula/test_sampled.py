@@ -60,11 +60,19 @@ def test_budgets_are_roughly_uniform(seed: int) -> None:
     assert sum((count - 1000) ** 2 / 1000 for count in counts) < 33.7
 
 
+def test_a_dial_of_few_settings_draws_each_of_them() -> None:
+    schedule = Sampled(choices=[60, 30, 100])
+    assert {schedule.for_problem(0, str(i)) for i in range(50)} == {30, 60, 100}
+    assert (schedule.maximum, schedule.at(7)) == (100, 100)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"minimum": 0}, "minimum must be a whole number"),
         ({"maximum": 10.5}, "maximum must be a whole number"),
+        ({"choices": [30, 0]}, "choice 2 must be a whole number"),
+        ({"choices": []}, "choices must be a list of tokens"),
         ({"minimum": 11, "maximum": 10}, "minimum \\(11\\) must not exceed maximum \\(10\\)"),
     ],
 )

@@ -12,6 +12,7 @@ from rewards.length.truncation import Truncation
 from rl.errors import UserError
 from rl.rollouts import Ask, Completion
 from rl.rounds.budgets import Budgets
+from rl.rounds.records import records
 
 
 class Asked:
@@ -50,6 +51,8 @@ def test_a_variant_s_budget_holds_beside_one_for_thinking_and_one_for_the_answer
         (27, 20),
     ]
     assert [r.budget for r in round_.batch[0].group.rollouts] == [9, 11, 26]
+    assert [r.thinking_budget for r in round_.batch[0].group.rollouts] == [20, 5, 20]
+    assert next(records(round_))["thinking_budget"].to_pylist()[:3] == [20, 5, 20]
     for wrong in (0, 21):
         with pytest.raises(UserError, match=f"thinking budget of {wrong} tokens; beside its 6 for the answer"):
             maker(engine, Budgets(Split(20, 6), asking=Asked(Variant("no", thinking=wrong))), size=1).make(0)

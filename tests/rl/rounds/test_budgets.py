@@ -4,6 +4,8 @@ from makers import group, rollout
 from curricula import Constant
 from curricula.difficulty_tiers import DifficultyTiers
 from curricula.sampled import Sampled
+from curricula.schedule import Parts
+from curricula.split import Split
 from rewards import Problem
 from rewards.length.truncation import Truncation
 from rl.errors import UserError
@@ -31,6 +33,14 @@ def test_the_budget_is_written_into_the_users_turn_and_the_problem_keeps_its_id(
     assert budgets.written(Problem("q", "2+2=?", "4"), 7).prompt == "2+2=? Think for 7 tokens."
     assert budgets.written(CHAT, None) is CHAT
     assert Budgets(Constant(40)).written(CHAT, 40) is CHAT
+
+
+def test_the_budget_of_thinking_is_written_where_it_has_one_of_its_own() -> None:
+    budgets = Budgets(Split(Sampled(choices=[30, 100]), 8), in_prompt="{prompt} ({thinking} of {budget})")
+    assert budgets.longest(Problem("q", "2+2=?", "4"), 1)[0].prompt == "2+2=? (100 of 108)"
+    assert budgets.written(Problem("q", "2+2=?", "4"), 38, Parts(30, 8)).prompt == "2+2=? (30 of 38)"
+    with pytest.raises(UserError, match=r"\{thinking\} goes with budget `split`"):
+        Budgets(Constant(38), in_prompt="{prompt} ({thinking})")
 
 
 def test_braces_of_a_problem_are_left_alone() -> None:

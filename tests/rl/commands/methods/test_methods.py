@@ -34,7 +34,7 @@ def test_the_lists_name_every_method_with_its_source(kind: str, names: str, caps
 
 
 def test_one_method_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("rewards", "l1-exact")[0]["parameters"] == {"alpha": 0.0003}
+    assert run("rewards", "l1-exact")[0]["parameters"] == {"alpha": 0.0003, "part": "all"}
     assert run("budgets", "constant")[0]["parameters"] == {"tokens": "required"}
     assert run("advantages", "gfpo")[0]["parameters"] == {"k": None, "by": "shortest", "adaptive": False}
     shown = capsys.readouterr().out
