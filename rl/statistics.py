@@ -22,8 +22,8 @@ class Estimate:
 
 
 def finite(estimate: Estimate) -> dict[str, float | None]:
-    """An estimate as JSON has it, which knows no NaN."""
-    return {key: None if value != value else value for key, value in asdict(estimate).items()}
+    """An estimate as JSON has it, which knows neither NaN nor infinity."""
+    return {key: value if math.isfinite(value) else None for key, value in asdict(estimate).items()}
 
 
 def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Estimate:

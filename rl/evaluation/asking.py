@@ -19,8 +19,9 @@ from rl.recipe.parts import PluginPart, PromptPart, SourcePart
 
 
 def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
-    """The protocol with some fields changed; `min_bin` is its length filter's minimum, `{budget}` its cap.
+    """The protocol with some fields changed; `min_bin` is its length filter's minimum.
 
+    `{budget}` in a budget text is the cap or, where thinking is closed at budgets, each of these.
     Options of the chat template are added to its own, and what forces something is as `forcing` takes it.
     """
     values = forcing(changes)
@@ -32,7 +33,7 @@ def changed(protocol: Protocol, changes: Mapping[str, Any]) -> Protocol:
         values["length_filter"] = replace(protocol.length_filter, minimum=minimum)
     values["chat_options"] = {**protocol.chat_options, **values.get("chat_options", {})}
     text = values.get("budget_text")
-    if text is not None:
+    if text is not None and values.get("forced", protocol.forced) is None:
         values["budget_text"] = text.replace("{budget}", str(values.get("cap", protocol.cap)))
     return replace(protocol, **values)
 

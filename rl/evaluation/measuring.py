@@ -15,11 +15,11 @@ from rewards import Problem
 from rewards.verifier import Verifier
 from rl.errors import UserError
 from rl.evaluation.caps import at_cap
-from rl.evaluation.figures.forced import forced_numbers
+from rl.evaluation.figures.forced import forced_numbers, stated_numbers
 from rl.evaluation.figures.heat import heat_map
 from rl.evaluation.figures.summary import Json, numbers
-from rl.evaluation.forcing.ids import concrete, most_tokens
-from rl.evaluation.forcing.points import Closing
+from rl.evaluation.forcing.ids import Ids, concrete, most_tokens
+from rl.evaluation.forcing.points import Closing, place_stating
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import data_in, stated
@@ -66,6 +66,35 @@ class Asked:
         """
         started = time.perf_counter()
         answerer, batch = cache(open_answerer), BATCHES_A_PART * batch_size
+        points: dict[int, Evaluation] = {}
+        stating: dict[int, Evaluation] = {}
+        for budget, one in self._each().items():
+            place = out and (place_stating(out, budget) if budget else out)
+            evaluation = one._plain(model, answerer, place, batch)
+            if one.protocol.forced is not None:
+                closing = Closing(one.written(), self.verifier, one.protocol, tokenizer, answerer, batch)
+                points |= closing.points(replace(evaluation, model=model), out)
+            if self.protocol.stated:
+                stating[budget or self.protocol.stated[-1]] = evaluation
+        scored = self.scored(evaluation, tokenizer)
+        by_id = {problem.id: problem for problem in self.problems}
+        heat = heat_map(by_id, scored[self.protocol.cap])
+        forced = forced_numbers(points, self.protocol, self.verifier)
+        if forced and stating:
+            forced["stated"] = stated_numbers(stating, Ids.of(tokenizer, self.protocol).thinking)
+        seconds = time.perf_counter() - started
+        return Measured(evaluation, numbers(model, self.protocol, scored, self.verifier, heat, seconds, forced))
+
+    def _each(self) -> dict[int, Asked]:
+        """By the budget that prompts state, what is asked; the largest, or what states none, last and as 0."""
+        stated = self.protocol.stated
+        if not stated:
+            return {0: self}
+        each = [replace(self, protocol=self.protocol.stating(budget)) for budget in stated]
+        return dict(zip([*stated[:-1], 0], each, strict=True))
+
+    def _plain(self, model: str, answerer: Callable[[], Answerer], out: Path | None, batch: int) -> Evaluation:
+        """The answers whose thinking nothing closes."""
         plain = self.protocol.plain()
         parts = Parts(out, model, plain) if out else None
         evaluation = found_by_main(parts.finished) if parts else None
@@ -74,16 +103,7 @@ class Asked:
             if parts and is_main_process():
                 parts.finish(evaluation)
         self._require_all(evaluation, out)
-        points = {}
-        if self.protocol.forced is not None:
-            closing = Closing(self.written(), self.verifier, self.protocol, tokenizer, answerer, batch)
-            points = closing.points(replace(evaluation, model=model), out)
-        scored = self.scored(evaluation, tokenizer)
-        by_id = {problem.id: problem for problem in self.problems}
-        heat = heat_map(by_id, scored[self.protocol.cap])
-        forced = forced_numbers(points, self.protocol, self.verifier)
-        seconds = time.perf_counter() - started
-        return Measured(evaluation, numbers(model, self.protocol, scored, self.verifier, heat, seconds, forced))
+        return evaluation
 
     def _require_all(self, evaluation: Evaluation, out: Path | None) -> None:
         asked = [problem.id for problem in self.problems for _ in range(self.protocol.samples)]
@@ -91,8 +111,10 @@ class Asked:
             raise UserError(f"{out} holds answers to other problems than were asked; remove it, and evaluate again")
 
     def written(self) -> list[Problem]:
-        """The problems as they are put to the model, with what the protocol states of a budget."""
-        return [stated(problem, self.protocol.budget_text) for problem in self.problems]
+        """The problems as they are put to the model, with what the protocol states of budgets: the last."""
+        states = self.protocol.stated
+        text = self.protocol.stating(states[-1]).budget_text if states else self.protocol.budget_text
+        return [stated(problem, text) for problem in self.problems]
 
     def longest(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """Tokens of the longest prompt."""

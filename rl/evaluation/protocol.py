@@ -158,6 +158,16 @@ class Protocol:
             said.append(f"thinking closed at {budgets} by {self.forced.name} {text}, answers of {self.forced.answer}")
         return said
 
+    @property
+    def stated(self) -> tuple[int, ...]:
+        """The budgets at which thinking is closed, where each has its own prompt that states it; else none."""
+        return self.forced.budgets if self.forced and self.budget_text and "{budget}" in self.budget_text else ()
+
+    def stating(self, budget: int) -> Protocol:
+        """Of the evaluation that states one of the budgets, and closes thinking at it."""
+        text = (self.budget_text or "{prompt}").replace("{budget}", str(budget))
+        return replace(self.closed_at(budget), budget_text=text)
+
     def plain(self) -> Protocol:
         """Of the evaluation whose thinking is not closed by force."""
         return replace(self, forced=None, end=self.end if self.longer or self.prefix is not None else "")

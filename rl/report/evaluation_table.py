@@ -24,6 +24,12 @@ def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
     if numbers["forced"]:
         named = ("closed at", "accuracy", "mean tokens", "thinking", "answer", "closed", "cut")
         tables.append(_table("", named, numbers["forced"]["budgets"], _forced))
+        stated = numbers["forced"].get("stated")
+        if stated:
+            correlation = stated["rank_correlation"]
+            told = "" if correlation is None else f"rank correlation of stated and used tokens: {correlation:.2f}"
+            heads = ("stated", "thinking", "error", "over it", "within 10%")
+            tables.append(_table(told, heads, stated["budgets"], _stated))
     tables[-1].caption = f"{protocol.line()}; 95 % bootstrap intervals over problems"
     for table in tables:
         console().print(table)
@@ -61,6 +67,15 @@ def _forced(found: Numbers) -> tuple[str, ...]:
         f"{tokens['answer']['mean']:.1f}",
         f"{found['forced']:.1%}",
         f"{found['unfinished']:.1%}",
+    )
+
+
+def _stated(found: Numbers) -> tuple[str, ...]:
+    return (
+        _interval(found["thinking"], 1, ""),
+        _interval(found["error"], 100, "%"),
+        f"{found['overshoot']['mean']:.1f}",
+        f"{found['within_10']:.1%}",
     )
 
 

@@ -33,6 +33,11 @@ def place_of(out: Path, budget: int) -> Path:
     return out.with_name(f"{out.stem}-at-{budget}{out.suffix}")
 
 
+def place_stating(out: Path, budget: int) -> Path:
+    """Where the plain evaluation whose prompts state a budget is kept, if it is not the largest one."""
+    return out.with_name(f"{out.stem}-stating-{budget}{out.suffix}")
+
+
 def places_at(out: Path) -> dict[int, Path]:
     """By budget, those that are kept beside the plain one in `out`."""
     named = ((_PLACE.fullmatch(path.stem), path) for path in out.parent.glob(f"*{out.suffix}"))

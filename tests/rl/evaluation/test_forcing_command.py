@@ -61,6 +61,30 @@ def test_the_curve_stands_beside_that_of_cutting_and_is_counted_again_without_th
     assert run(*asked)["forced"] == forced
 
 
+def test_a_stated_budget_is_asked_for_in_prompts_of_its_own_and_held_against_what_was_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [*FILE, *CLOSED, "--samples", "2", "--out", "a.parquet", "--budget-text", "{prompt} ({budget} tokens)"]
+    found = run(*asked)["forced"]
+    assert "rank correlation of stated and used tokens" in " ".join(capsys.readouterr().out.split())
+    for budget, plain in (("20", "a-stating-20.parquet"), ("60", "a.parquet")):
+        answers, closed = Evaluation.load(Path(plain)), Evaluation.load(Path(f"a-at-{budget}.parquet"))
+        assert all(f"({budget} tokens)" in row["prompt"] for row in [*answers.rows, *closed.rows])
+        used = [row["completion"] for row in answers.rows]
+        assert [row["completion"] for row in closed.rows if row["closing"] is None] == [
+            text for text, row in zip(used, closed.rows, strict=True) if row["closing"] is None
+        ]
+        kept = found["stated"]["budgets"][budget]
+        assert kept["overshoot"]["mean"] <= kept["error"]["mean"] * int(budget) + 1e-9
+        assert abs(kept["thinking"]["mean"] - int(budget)) <= kept["error"]["mean"] * int(budget) + 1e-9
+    assert -1 <= found["stated"]["rank_correlation"] <= 1
+    assert 0 <= found["area"]["mean"] <= 1
+    # One gap: both ends weigh a half.
+    assert found["area"]["mean"] == pytest.approx(sum(p["accuracy"]["mean"] for p in found["budgets"].values()) / 2)
+    monkeypatch.setattr("rl.evaluation.engines.load_model", lambda *_, **__: pytest.fail("the answers are there"))
+    assert run(*asked)["forced"] == found
+
+
 def test_workers_give_what_the_engine_in_this_process_gives() -> None:
     asked = [*FILE, *CLOSED, "--temperature", "0", "--rival", "think-longer"]
     with fake_workers(1, "--model", str(resolve_model("modes-demo"))) as (worker,):
