@@ -12,6 +12,7 @@ from typing import Any
 from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.folders.written import files_below, require_own
+from rl.report.page.dial import table
 from rl.report.page.examples import examples
 from rl.report.page.figures import figures
 from rl.report.page.page import finite, render
@@ -24,6 +25,7 @@ from rl.terminal import say
 PROBLEMS = 40
 """Held-out problems that a page shows in full, unless told otherwise."""
 PAGE, SUMMARY, PLOTS = "index.html", "summary.json", "plots"
+DIAL = f"{PLOTS}/dial.csv"
 
 
 def write_page(comparison: Comparison, folder: Path, title: str, verdict: str = "") -> None:
@@ -72,6 +74,8 @@ def write_comparison(comparison: Comparison, out: Path, problems: int, published
         with _whole(out) as folder:
             write_text(folder / PAGE, page)
             save_plots(drawn, folder / PLOTS, comparison.protocol_line)
+            if any(figure.name == "dial" for figure in drawn):
+                write_text(folder / DIAL, table(comparison))
             write_text(folder / SUMMARY, json.dumps(finite(numbers(comparison)), indent=2))
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
@@ -91,7 +95,7 @@ def check_out(out: Path) -> None:
         raise UserError(f"{out} holds something else than a comparison; choose another --out")
     page = (out / PAGE).read_text(errors="replace")
     drawn = {PLOTS + f"/{name}.{kind}" for name in re.findall(r'"name":"([\w-]+)"', page) for kind in ("png", "svg")}
-    known = {PAGE, SUMMARY, *drawn}
+    known = {PAGE, SUMMARY, DIAL, *drawn}
     require_own(out, [p for p in files_below(out) if p.relative_to(out).as_posix() not in known], "a comparison")
 
 

@@ -83,7 +83,7 @@ def _draw_panel(axes: Axes, figure: Figure, panel: Panel) -> None:
 
 def _draw_series(axes: Axes, series: Series) -> None:
     color = GREY if series.run is None else COLORS[series.run % len(COLORS)]
-    marker, style = MARKERS[(series.run or 0) % len(MARKERS)], DASHES[series.dash]
+    marker, style = MARKERS[(series.mark or series.run or 0) % len(MARKERS)], DASHES[series.dash]
     if series.kind == "quoted":
         axes.plot(series.x, series.y, "x", color=GREY, markersize=5, label=series.label)
         return
@@ -93,7 +93,7 @@ def _draw_series(axes: Axes, series: Series) -> None:
         shape = "steps-post" if series.kind == "steps" else "default"
         axes.plot(series.x, series.y, style, color=color, linewidth=1.6, drawstyle=shape, label=series.label)
         return
-    axes.plot(series.x, series.y, color=color, linewidth=0.9, alpha=0.7)
+    axes.plot(series.x, series.y, style, color=color, linewidth=0.9, alpha=0.7)
     axes.errorbar(
         series.x,
         series.y,

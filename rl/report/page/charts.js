@@ -115,7 +115,7 @@ function drawSeries(svg, one, x, y) {
   one.y_intervals.forEach(([low, high], i) => make("line", { class: "error", x1: xs[i], x2: xs[i], y1: y(low), y2: y(high) }, group));
   xs.forEach((px, i) => {
     const small = one.small[i];
-    make("path", { class: `mark${small ? " small" : ""}`, d: shape(one.run), transform: `translate(${px},${ys[i]}) scale(${small ? 0.65 : 1.15})` }, group);
+    make("path", { class: `mark${small ? " small" : ""}`, d: shape(one.mark ?? one.run), transform: `translate(${px},${ys[i]}) scale(${small ? 0.65 : 1.15})` }, group);
     if (one.ringed[i]) make("circle", { class: "ring", cx: px, cy: ys[i], r: small ? 7 : 10.5 }, group);
   });
 }
@@ -190,7 +190,7 @@ function legend(panel, place) {
   for (const one of panel.series) {
     const item = html("span", "", null, box), key = make("svg", { class: colour(one.run), viewBox: "0 0 22 10" }, item);
     if (one.kind === "quoted") make("path", { class: "cross", d: "M7,1l8,8m0,-8l-8,8" }, key);
-    else if (one.kind === "joined") make("path", { class: "mark", d: shape(one.run), transform: "translate(11,5) scale(.85)" }, key);
+    else if (one.kind === "joined") make("path", { class: "mark", d: shape(one.mark ?? one.run), transform: "translate(11,5) scale(.85)" }, key);
     else make("path", { class: `line dash-${one.dash}`, d: "M0,5H22" }, key);
     item.append(one.label);
   }

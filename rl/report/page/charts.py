@@ -24,6 +24,8 @@ class Series:
     y_intervals: list[Interval] = field(default_factory=list)
     dash: int = 0
     """0 solid, 1 dashed, 2 dotted, 3 dash-dotted."""
+    mark: int | None = None
+    """Which mark its points have; by default the one of its run."""
     notes: list[str] = field(default_factory=list)
     """What a point says of itself, a line each."""
     small: list[bool] = field(default_factory=list)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rl.report.answers import at_difficulty
 from rl.report.page.charts import Figure, Panel, Series
+from rl.report.page.dial import dial
 from rl.report.published import Published
 from rl.report.runs import Comparison, Model
 from rl.report.training import Curve, component, curve, metric
@@ -23,6 +24,7 @@ def figures(comparison: Comparison, published: Published | None) -> list[Figure]
     """All that there is something to draw for, in the order of the page."""
     drawn = [
         accuracy_against_tokens(comparison, published),
+        dial(comparison),
         lengths(comparison),
         difficulty(comparison),
         learning(comparison),

@@ -1,5 +1,6 @@
 """`lengthwise evaluate --force-at` and `--rival` from the command line, and beside runs in `lengthwise compare`."""
 
+import csv
 import json
 from dataclasses import replace
 from importlib.util import find_spec
@@ -137,6 +138,15 @@ def test_rivals_and_points_stand_beside_runs_in_a_comparison() -> None:
     assert trained["forced"]["30"]["tokens"]["thinking"]["mean"] == 9
     assert trained["forced"]["30"]["protocol"]["forced"]["budgets"] == [30]
     assert alone["accuracy"] == trained["accuracy"]
+    with Path("page/plots/dial.csv").open() as file:
+        drawn = list(csv.DictReader(file))
+    assert [line["model"] for line in drawn] == ["trained at 4", "trained", "no-thinking"]
+    assert {line["budget"] for line in drawn} == {"30"}
+    assert float(drawn[1]["accuracy"]) == trained["forced"]["30"]["accuracy"]["mean"]
+    assert float(drawn[1]["thinking"]) == 9
+    assert {"dial.png", "dial.svg"} <= {path.name for path in Path("page/plots").iterdir()}
+    assert '"name":"dial"' in Path("page/index.html").read_text()
+    compared("trained", "--beside", "no-thinking.parquet")  # takes the place of its own page, the CSV file included
     noted = [line for line in found["warnings"] if line.startswith("no-thinking was evaluated with another")]
     assert "prefix None against 'Okay.</think>'" in noted[0]
 
