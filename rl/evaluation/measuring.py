@@ -68,16 +68,17 @@ class Asked:
         answerer, batch = cache(open_answerer), BATCHES_A_PART * batch_size
         plain = self.protocol.plain()
         parts = Parts(out, model, plain) if out else None
+        closing = None
+        if self.protocol.forced is not None:
+            closing = Closing(self.written(), self.verifier, self.protocol, tokenizer, model, answerer, out, batch)
+            found_by_main(closing.check)
         evaluation = found_by_main(parts.finished) if parts else None
         if evaluation is None:
             evaluation = evaluate(answerer(), self.written(), self.verifier, plain, parts, batch)
             if parts and is_main_process():
                 parts.finish(evaluation)
         self._require_all(evaluation, out)
-        points = {}
-        if self.protocol.forced is not None:
-            closing = Closing(self.written(), self.verifier, self.protocol, tokenizer, answerer, batch)
-            points = closing.points(replace(evaluation, model=model), out)
+        points = closing.points(evaluation) if closing else {}
         scored = self.scored(evaluation, tokenizer)
         by_id = {problem.id: problem for problem in self.problems}
         heat = heat_map(by_id, scored[self.protocol.cap])
