@@ -66,14 +66,20 @@ class Asked:
         """
         started = time.perf_counter()
         answerer, batch = cache(open_answerer), BATCHES_A_PART * batch_size
+        each = self._each()
+        closings = {
+            budget: Closing(one.written(), self.verifier, one.protocol, tokenizer, model, answerer, out, batch)
+            for budget, one in each.items()
+            if one.protocol.forced is not None
+        }
+        for closing in closings.values():
+            found_by_main(closing.check)
         points: dict[int, Evaluation] = {}
         stating: dict[int, Evaluation] = {}
-        for budget, one in self._each().items():
+        for budget, one in each.items():
             place = out and (place_stating(out, budget) if budget else out)
             evaluation = one._plain(model, answerer, place, batch)
-            if one.protocol.forced is not None:
-                closing = Closing(one.written(), self.verifier, one.protocol, tokenizer, answerer, batch)
-                points |= closing.points(replace(evaluation, model=model), out)
+            points |= closings[budget].points(evaluation) if budget in closings else {}
             if self.protocol.stated:
                 stating[budget or self.protocol.stated[-1]] = evaluation
         scored = self.scored(evaluation, tokenizer)

@@ -92,8 +92,8 @@ class Protocol:
     """Thinking that is not let end."""
     forced: Forced | None = None
     """Thinking that is closed by force, in evaluations of their own beside the plain one."""
-    end: str = ""
-    """What ends thinking, where something is forced; "": what the tokenizer says, or nothing is forced."""
+    end: str | None = None
+    """What ends thinking, where something is forced; None: what the tokenizer says, or nothing is forced."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= MOST_SAMPLES:
@@ -170,7 +170,7 @@ class Protocol:
 
     def plain(self) -> Protocol:
         """Of the evaluation whose thinking is not closed by force."""
-        return replace(self, forced=None, end=self.end if self.longer or self.prefix is not None else "")
+        return replace(self, forced=None, end=self.end if self.longer or self.prefix is not None else None)
 
     def closed_at(self, budget: int) -> Protocol:
         """Of the evaluation whose thinking is closed at one of the budgets. Errors: ValueError where none is."""

@@ -24,7 +24,7 @@ from rl.rounds.ahead import Row as Asked
 from rl.rounds.judging import Judging
 from rl.thinking import leads, texts
 
-Sample = Callable[[Sequence[Ask]], list[Completion]]
+Generate = Callable[[Sequence[Ask]], list[Completion]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _chunks(order: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         yield order[start : start + size]
 
 
-def _sample(answerer: Answerer, protocol: Protocol, closed: bool) -> Sample:
+def _sample(answerer: Answerer, protocol: Protocol, closed: bool) -> Generate:
     """What samples; thinking that was closed by force is over."""
     generate, longer = answerer.engine.generate, protocol.longer
     if longer is None or closed:

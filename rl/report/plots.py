@@ -74,6 +74,9 @@ def _draw_panel(axes: Axes, figure: Figure, panel: Panel) -> None:
         axes.set_xticks(range(len(figure.categories)), figure.categories)
     if figure.log_x:
         axes.set_xscale("log")
+        if figure.ticks:
+            axes.set_xticks(figure.ticks, [f"{tick:g}" for tick in figure.ticks])
+            axes.minorticks_off()
     elif figure.x_from_zero:
         axes.set_xlim(left=0)
     if panel.y_from_zero:

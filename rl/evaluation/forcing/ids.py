@@ -30,16 +30,16 @@ class Ids:
 
     @staticmethod
     def of(tokenizer: PreTrainedTokenizerBase, protocol: Protocol) -> Ids:
-        forced, longer = protocol.forced, protocol.longer
-        closing = forced.closing if forced else ""
-        after = closing.removeprefix("\n") if forced and forced.fresh_line else closing
-        return Ids(
-            end_of(tokenizer, protocol.end),
-            _begin(protocol.end) != "",
-            forced_ids(tokenizer, longer.text) if longer else (),
-            forced_ids(tokenizer, closing) if closing else (),
-            forced_ids(tokenizer, after) if after else (),
-        )
+        """Errors: UserError where the tokenizer cannot write what is forced, or a closing does not end thinking."""
+        end, forced, longer = end_of(tokenizer, protocol.end), protocol.forced, protocol.longer
+        wait = forced_ids(tokenizer, longer.text) if longer else ()
+        if forced is None:
+            return Ids(end, _begin(protocol.end) != "", wait)
+        after = forced.closing.removeprefix("\n") if forced.fresh_line else forced.closing
+        closings = [
+            closing_of(tokenizer, None if text == protocol.end else text, end) for text in (forced.closing, after)
+        ]
+        return Ids(end, _begin(protocol.end) != "", wait, *closings)
 
     def thinking(self, rows: Sequence[Row]) -> list[int]:
         """Tokens of thinking in each answer, its end counted; all of them where it began and did not end."""
@@ -57,17 +57,16 @@ def concrete(protocol: Protocol, tokenizer: PreTrainedTokenizerBase) -> Protocol
     """
     if not (protocol.forced or protocol.longer or protocol.prefix is not None):
         return protocol
-    end = end_of(tokenizer, protocol.end or None)
+    end = end_of(tokenizer, protocol.end)
     text = protocol.end or str(tokenizer.decode([place[0] for place in end], skip_special_tokens=False))
     found = replace(protocol, end=text)
     if protocol.forced:
         closing = protocol.forced.closing.replace("{end}", text)
-        closing_of(tokenizer, closing, end)
         found = replace(found, forced=replace(protocol.forced, closing=closing))
     if protocol.prefix is not None:
         found = replace(found, prefix=protocol.prefix.replace("{end}", text))
         _require_after_prefix(found, len(_prefix(tokenizer, found, "")))
-    Ids.of(tokenizer, found)
+    Ids.of(tokenizer, found)  # refuses what cannot be written
     return found
 
 
@@ -95,7 +94,7 @@ def _prefix(tokenizer: PreTrainedTokenizerBase, protocol: Protocol, lead: str) -
     return forced_ids(tokenizer, text)
 
 
-def _begin(end: str) -> str:
+def _begin(end: str | None) -> str:
     """What begins the thinking that a text ends; nothing where it is no mark that is known."""
     return next((marks.begin for marks in MARKS if marks.end == end), "")
 

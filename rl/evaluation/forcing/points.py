@@ -55,26 +55,41 @@ class Closing:
     protocol: Protocol
     """One that says what is forced."""
     tokenizer: PreTrainedTokenizerBase
+    model: str
+    """By name."""
     open_answerer: Callable[[], Answerer]
+    out: Path | None
+    """Where the plain evaluation is kept, and these beside it."""
     batch: int
     """Answers to keep at a time."""
 
-    def points(self, plain: Evaluation, out: Path | None) -> dict[int, Evaluation]:
-        """At each budget the evaluation, which has every row that `plain` has; beside `out`, where they are kept.
+    def check(self) -> None:
+        """Errors: UserError where another evaluation lies in the place of one of these."""
+        for budget in self._forced.budgets:
+            parts = self._parts(budget)
+            if parts:
+                parts.check()
 
-        What is there is not sampled again. Errors: UserError where another protocol's answers lie there.
+    def points(self, plain: Evaluation) -> dict[int, Evaluation]:
+        """At each budget the evaluation, which has every row that `plain` has; what is there is not sampled again.
+
+        Errors: UserError as of `check`.
         """
         found = {}
         for budget in self._forced.budgets:
-            protocol = self.protocol.closed_at(budget)
-            parts = Parts(place_of(out, budget), plain.model, protocol) if out else None
+            protocol, parts = self.protocol.closed_at(budget), self._parts(budget)
             point = found_by_main(parts.finished) if parts else None
             if point is None:
-                point = Evaluation(self._rows(plain.rows, budget, protocol, parts), protocol, plain.model)
+                point = Evaluation(self._rows(plain.rows, budget, protocol, parts), protocol, self.model)
                 if parts and is_main_process():
                     parts.finish(point)
             found[budget] = point
         return found
+
+    def _parts(self, budget: int) -> Parts | None:
+        if self.out is None:
+            return None
+        return Parts(place_of(self.out, budget), self.model, self.protocol.closed_at(budget))
 
     @property
     def _forced(self) -> Forced:

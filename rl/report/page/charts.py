@@ -60,5 +60,7 @@ class Figure:
     """Names of x = 0, 1, …, where x is no number."""
     caveat: str = ""
     """What nobody may overlook, also on the picture for papers."""
+    ticks: list[float] = field(default_factory=list)
+    """Where the x axis is marked, if not at round numbers."""
     log_x: bool = False
     x_from_zero: bool = False

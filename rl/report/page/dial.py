@@ -40,6 +40,7 @@ def dial(comparison: Comparison) -> Figure:
         "bootstrap intervals over problems.",
         "budget of thinking (tokens)",
         panels,
+        ticks=sorted({float(budget) for _, own in found for budget in own}),
         log_x=True,
     )
 

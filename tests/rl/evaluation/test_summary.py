@@ -64,6 +64,20 @@ def test_every_number_is_the_one_worked_out_by_hand(verifier: MathVerifier) -> N
     ]
 
 
+def test_a_majority_of_k_samples_stands_beside_what_they_cost(verifier: MathVerifier) -> None:
+    found = cap_numbers(ROWS, PROTOCOL, verifier, repeated_in(ROWS))["majority_at"]
+    assert {k: (each["accuracy"]["mean"], each["tokens"]["mean"]) for k, each in found.items()} == {
+        "1": (fmean([2 / 4, 1 / 4]), fmean([25, 70])),
+        # p: both right; 4 and 5. q: right or 4, by a coin; 4, as what crashed has no vote.
+        "2": (fmean([1 / 2, 1 / 4]), fmean([50, 140])),
+        "4": (fmean([1.0, 0.0]), fmean([100, 280])),
+    }
+    assert found["2"]["tokens"]["low"] == 50
+    # The sample that is left over belongs to no pair.
+    three = cap_numbers(ROWS[:3], Protocol(cap=100, samples=3), verifier, repeated_in(ROWS[:3]))["majority_at"]
+    assert [(k, each["tokens"]["mean"]) for k, each in three.items()] == [("1", 20), ("2", 40), ("3", 60)]
+
+
 def test_what_nothing_stands_behind_is_null_and_json_holds_no_nan(verifier: MathVerifier) -> None:
     protocol = Protocol(cap=100)
     found = numbers("m", protocol, {100: [row("p", "crashed", 5)]}, verifier)

@@ -11,7 +11,8 @@ from processes import PATIENCE
 from rl.evaluation import Evaluation
 
 COMMAND = [
-    "evaluate", "--model", "demo", "--data", "demo", "--cap", "30", "--samples", "2", "--limit", "9", "--batch-size", "2",
+    "evaluate", "--model", "modes-demo", "--data", "demo", "--cap", "30", "--samples", "2", "--limit", "9",
+    "--batch-size", "2", "--force-at", "15", "--answer", "15",
 ]  # fmt: skip
 
 
@@ -29,6 +30,9 @@ def test_two_ranks_give_what_one_does_and_one_of_them_speaks(tmp_path: Path, mon
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.count("accuracy") == 1
     alone = run(*COMMAND, "--out", "one.parquet")
-    assert json.loads(Path("two.json").read_text())["caps"] == alone["caps"]
-    assert Evaluation.load(Path("two.parquet")) == Evaluation.load(Path("one.parquet"))
+    for numbers in ("caps", "forced"):
+        assert json.loads(Path("two.json").read_text())[numbers] == alone[numbers]
+    for name in ("", "-at-15"):
+        assert Evaluation.load(Path(f"two{name}.parquet")) == Evaluation.load(Path(f"one{name}.parquet"))
+    assert {row["closing"] for row in Evaluation.load(Path("one-at-15.parquet")).rows} == {None, "</think>"}
     assert not list(Path().glob("*.parts"))

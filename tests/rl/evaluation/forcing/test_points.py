@@ -36,8 +36,8 @@ def measured(answerer: Answerer, tokenizer: PreTrainedTokenizerBase, problems: l
     ) -> tuple[Evaluation, dict[int, Evaluation]]:
         protocol = concrete(protocol, tokenizer)
         plain = plain or evaluate(answerer, problems, verifier, protocol.plain())
-        closing = Closing(problems, verifier, protocol, tokenizer, lambda: answerer, batch)
-        return plain, closing.points(plain, out)
+        closing = Closing(problems, verifier, protocol, tokenizer, answerer.name, lambda: answerer, out, batch)
+        return plain, closing.points(plain)
 
     return measure
 
