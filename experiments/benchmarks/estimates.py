@@ -1,12 +1,21 @@
-"""The memory that a dry run says a run will take, and what the run takes: SmolLM2-135M, on a CPU.
+"""What a dry run says a run will take, and what the run takes: memory and rollout tokens.
 
-    LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/memory_estimate.py
+    LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/estimates.py memory
+    python experiments/benchmarks/estimates.py tokens [part.key=value ...]
 
-Every setting is a process of its own, with one torch thread, that trains two rounds of one group on the demo's
-problems. Measured is the peak resident size (VmHWM) above the process at rest: one that has imported everything and
-trained a round of the demo model, so that what libraries load on first use is not counted. Freed blocks above 1 MB go
-back to the system at once (MALLOC_MMAP_THRESHOLD_), so that the peak is of live memory. The estimate is made by
-`rl.run.dry_run` for the length that the longest rollout came to. Writes results/memory_estimate.json and .md.
+Without a word, both; the memory only where there is the model.
+
+Memory is that of SmolLM2-135M on a CPU. Every setting is a process of its own, with one torch thread, that trains two
+rounds of one group on the demo's problems. Measured is the peak resident size (VmHWM) above the process at rest: one
+that has imported everything and trained a round of the demo model, so that what libraries load on first use is not
+counted. Freed blocks above 1 MB go back to the system at once (MALLOC_MMAP_THRESHOLD_), so that the peak is of live
+memory. The estimate is made by `rl.run.dry_run` for the length that the longest rollout came to. Writes
+results/memory_estimate.json and .md.
+
+Tokens are those that a demo run samples. Three numbers of each recipe against the whole run: the upper bound (every
+rollout at its budget, every draw of dynamic sampling needed), the expectation by the mean length and the kept groups of
+the first round, and the same by `--calibrate`, half a minute of rounds by the untrained model on this machine. Writes
+results/token_estimate.json and .md.
 """
 
 from __future__ import annotations
@@ -21,17 +30,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import torch
 
 from experiments.benchmarks._shared import surroundings, write
 from rewards import Group, HistoryView
+from rl.estimates import Rates
 from rl.folders.run import RunFolder
 from rl.models import quieten_libraries
 from rl.recipe.files import load_recipe
 from rl.run.dry_run import dry_run
 from rl.run.prepare import prepare
 from rl.run.processes import die_with_parent
-from rl.run.train import build_trainer
+from rl.run.train import build_trainer, train
 from rl.trainer.trainer import LengthGRPOTrainer
 
 MODEL = "LENGTHWISE_SMOLLM2"
@@ -56,6 +67,8 @@ SETTINGS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "packed, 300 tokens": (4, 128, ("trainer.tokens_per_micro_batch=300",)),
 }
 """Rollouts of a micro-batch, their budget in tokens, and further overrides."""
+RECIPES = ("demo-grpo", "demo-dler")
+"""Whose tokens are counted."""
 
 
 class Apart:
@@ -109,9 +122,9 @@ def measure(setting: str) -> dict[str, Any]:
     return {"measured": peak, "resting": resting, "longest": longest}
 
 
-def row(setting: str) -> dict[str, Any]:
+def memory(setting: str) -> dict[str, Any]:
     """Measured and estimated bytes."""
-    command = [sys.executable, __file__, setting]
+    command = [sys.executable, __file__, "memory", setting]
     environment = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
     measured: dict[str, Any] = json.loads(done.stdout)
@@ -124,7 +137,7 @@ def row(setting: str) -> dict[str, Any]:
     return {**measured, "estimated": estimate.peak, "phase": estimate.worst, "ratio": ratio, "ratio_beyond": update}
 
 
-def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def memory_table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
         "Peak memory of a training run above its process at rest, SmolLM2-135M in fp32 with AdamW on a CPU, against",
         "what `lengthwise train --dry-run` says. `beyond`: the same ratio without weights and optimiser states, which",
@@ -138,15 +151,65 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
             for name, each in rows.items()
         ),
         "",
-        "Made by `LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/memory_estimate.py`.",
+        "Made by `LENGTHWISE_SMOLLM2=FOLDER python experiments/benchmarks/estimates.py memory`.",
     ]
 
 
+def sampled(run: RunFolder) -> int:
+    """Tokens of all rollouts that a run has sampled."""
+    files = sorted(run.path.glob("rollouts/*.parquet"))
+    return sum(sum(pq.read_table(file, columns=["length"])["length"].to_pylist()) for file in files)
+
+
+def tokens(recipe: str, overrides: Sequence[str]) -> dict[str, Any]:
+    bound = dry_run(recipe, overrides).estimates[recipe]
+    calibrated = dry_run(recipe, overrides, calibrated=True).estimates[recipe]
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(recipe, overrides, Path(folder) / "run", quiet=True)
+        first = next(line for line in run.logged() if "length/mean" in line)
+        measured = sampled(run)
+    rates = Rates(length_share=first["length/mean"] / bound.rounds.caps[0], kept=first["sampling/kept"])
+    by_first = dry_run(recipe, overrides, rates=rates).estimates[recipe]
+    return {
+        "measured": measured,
+        "bound": bound.sampled_tokens[1],
+        "by_first_round": by_first.sampled_tokens[0],
+        "calibrated": calibrated.sampled_tokens[0],
+    }
+
+
+def token_table(rows: dict[str, dict[str, Any]]) -> list[str]:
+    names = ("bound", "by_first_round", "calibrated")
+    return [
+        "Rollout tokens of whole demo runs, in thousands, and estimates of them over what was sampled.",
+        "",
+        "| recipe | sampled | upper bound | by the first round | calibrated, 30 s |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {each['measured'] / 1e3:.0f} | "
+            + " | ".join(f"{each[kind] / 1e3:.0f} ({each[kind] / each['measured']:.2f})" for kind in names)
+            + " |"
+            for name, each in rows.items()
+        ),
+        "",
+        "Made by `python experiments/benchmarks/estimates.py tokens`.",
+    ]
+
+
+def main() -> None:
+    kind, *given = sys.argv[1:] or ["both"]
+    if kind == "memory" and given:
+        print(json.dumps(measure(*given)))
+        return
+    if kind != "tokens" and MODEL not in os.environ:
+        print(f"{MODEL} names no folder with SmolLM2-135M; export it")
+    elif kind != "tokens":
+        rows = {setting: memory(setting) for setting in SETTINGS}
+        write("memory_estimate", {"rows": rows, **surroundings()}, memory_table(rows))
+    if kind != "memory":
+        found = {recipe: tokens(recipe, ["data.eval=null", *given]) for recipe in RECIPES}
+        write("token_estimate", {"rows": found, **surroundings()}, token_table(found))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1])))
-    elif MODEL not in os.environ:
-        sys.exit(f"{MODEL} names no folder with SmolLM2-135M; export it")
-    else:
-        rows = {setting: row(setting) for setting in SETTINGS}
-        write("memory_estimate", {"rows": rows, **surroundings()}, table(rows))
+    main()
