@@ -14,8 +14,8 @@ results/memory_estimate.json and .md.
 
 Tokens are those that a demo run samples. Three numbers of each recipe against the whole run: the upper bound (every
 rollout at its budget, every draw of dynamic sampling needed), the expectation by the mean length and the kept groups of
-the first round, and the same by `--calibrate`, half a minute of rounds by the untrained model on this machine. Writes
-results/token_estimate.json and .md.
+the first round, and the same by `--calibrate`, half a minute of rounds by the untrained model on this machine. Both
+recipes run side by side, since nothing of it is time. Writes results/token_estimate.json and .md.
 """
 
 from __future__ import annotations
@@ -122,12 +122,24 @@ def measure(setting: str) -> dict[str, Any]:
     return {"measured": peak, "resting": resting, "longest": longest}
 
 
+def process(*given: str) -> subprocess.Popen[bytes]:
+    """This module with these arguments, which prints what it finds as its last line."""
+    environment = {**os.environ, **ENVIRONMENT}
+    command = [sys.executable, __file__, *given]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+
+
+def said(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    out, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"{' '.join(map(str, process.args))} ended with exit code {process.returncode}")  # type: ignore[arg-type]
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return found
+
+
 def memory(setting: str) -> dict[str, Any]:
     """Measured and estimated bytes."""
-    command = [sys.executable, __file__, "memory", setting]
-    environment = {**os.environ, **ENVIRONMENT}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
-    measured: dict[str, Any] = json.loads(done.stdout)
+    measured = said(process("memory", setting))
     found = dry_run("demo-grpo", [*overrides(setting), f"budget.tokens={measured['longest']}"])
     estimate = found.estimates["demo-grpo"].memory
     lasting = sum(estimate.phases["sampling"].get(name, 0.0) for name in ("weights", "optimiser"))
@@ -198,8 +210,8 @@ def token_table(rows: dict[str, dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     kind, *given = sys.argv[1:] or ["both"]
-    if kind == "memory" and given:
-        print(json.dumps(measure(*given)))
+    if given and given[0] in (*SETTINGS, *RECIPES):
+        print(json.dumps(measure(*given) if kind == "memory" else tokens(given[0], given[1:])))
         return
     if kind != "tokens" and MODEL not in os.environ:
         print(f"{MODEL} names no folder with SmolLM2-135M; export it")
@@ -207,7 +219,8 @@ def main() -> None:
         rows = {setting: memory(setting) for setting in SETTINGS}
         write("memory_estimate", {"rows": rows, **surroundings()}, memory_table(rows))
     if kind != "memory":
-        found = {recipe: tokens(recipe, ["data.eval=null", *given]) for recipe in RECIPES}
+        runs = {recipe: process("tokens", recipe, "data.eval=null", *given) for recipe in RECIPES}
+        found = {recipe: said(run) for recipe, run in runs.items()}
         write("token_estimate", {"rows": found, **surroundings()}, token_table(found))
 
 
