@@ -31,12 +31,11 @@ class Verdict(StrEnum):
     CRASHED = "crashed"
     """Our fault, not the model's: worth null, and left out of every statistic."""
 
-    @property
-    def worth(self) -> float | None:
-        """1 for `correct`, None for `crashed`, else 0."""
-        if self is Verdict.CRASHED:
-            return None
-        return float(self is Verdict.CORRECT)
+    worth: float | None
+    """1 for `correct`, None for `crashed`, else 0."""
+
+    def __init__(self, text: str) -> None:
+        self.worth = None if text == "crashed" else float(text == "correct")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -53,6 +54,27 @@ class _Console(Console):
 def console(error: bool = False, width: int | None = None) -> Console:
     """Where tables, panels and bars go. A text is shown as it is: `exp[a]` and `[/]` are no marks."""
     return _Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
+
+
+def training_progress() -> Progress:
+    """A bar a run, with its latest figures."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=12),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[figures]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console(),
+    )
+
+
+def figures(logs: dict[str, Any]) -> str:
+    """The three numbers to watch, from one line of metrics."""
+    return (
+        f"reward {logs.get('reward') or 0.0:5.2f}  accuracy {logs.get('accuracy') or 0.0:4.0%}  "
+        f"tokens {logs.get('length/mean') or 0.0:5.0f}"
+    )
 
 
 @contextlib.contextmanager

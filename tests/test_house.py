@@ -21,10 +21,8 @@ FORBIDDEN = {
     "rl": {"experiments"},
     "experiments": set[str](),
 }
-LARGER = {
-    "experiments/benchmarks", "rewards/length", "rewards/verifier", "data_synth", "data_synth/check",
-}  # fmt: skip
-"""Folders of one method, verifier, task, check or benchmark a file."""
+LARGER = {"rewards/length", "rewards/verifier", "data_synth", "data_synth/check"}
+"""Folders of one method, verifier, task or check a file."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""What the benchmarks share: the machine they ran on, its matmul peak, turns, and where results go."""
+"""What the benchmarks share: shapes of models, the machine they ran on, its clocks and matmul peak, turns, and
+where results go.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,64 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 FOLDER = Path(__file__).parent
 RESULTS = Path(os.environ.get("LENGTHWISE_BENCHMARKS") or FOLDER / "results")
 """Where tables are written: the committed ones, unless they are to be compared with them."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama."""
+
+    hidden: int
+    layers: int
+    inner: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+
+    def model(self, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+        torch.manual_seed(0)
+        return LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=self.vocabulary,
+                hidden_size=self.hidden,
+                num_hidden_layers=self.layers,
+                intermediate_size=self.inner,
+                num_attention_heads=self.heads,
+                num_key_value_heads=self.key_heads,
+                max_position_embeddings=4096,
+                tie_word_embeddings=True,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+        )
+
+    def flops(self, tokens: int, pairs: float, scored: int) -> float:
+        """Forward and backward: 6 a weight and token, 12 a layer, channel and pair of tokens that attend."""
+        keys = self.hidden * self.key_heads // self.heads
+        layer = 2 * self.hidden**2 + 2 * self.hidden * keys + 3 * self.hidden * self.inner
+        head = 6 * self.hidden * self.vocabulary * scored
+        return self.layers * (6 * layer * tokens + 12 * self.hidden * pairs) + head
+
+
+SMALL = Shape(384, 2, 1024, 6, 6, 400)
+"""3.5 million parameters."""
+SMOLLM = Shape(576, 30, 1536, 9, 3, 49152)
+"""SmolLM2-135M's."""
+QWEN = Shape(1536, 28, 8960, 12, 2, 151936)
+"""1.5 billion parameters, as Qwen2.5 has them; by count alone."""
 
 
 def surroundings() -> dict[str, Any]:
@@ -27,6 +76,18 @@ def surroundings() -> dict[str, Any]:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} thread",
         "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
     }
+
+
+def started() -> list[int]:
+    """The processes that this one has started, and those that they have."""
+    return [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+def cpu_seconds(others: Iterable[int] = ()) -> float:
+    """CPU time of this process and of others, by each one's own clock: a microsecond to read, where /proc takes
+    milliseconds. Linux."""
+    # What clock_getcpuclockid(3) makes of a process id, which Python gives for threads alone.
+    return time.process_time() + sum(time.clock_gettime((~pid << 3) | 2) for pid in others)
 
 
 def matmul_peak(size: int = 1024, turns: int = 9) -> float:

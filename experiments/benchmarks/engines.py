@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
@@ -25,13 +24,12 @@ from statistics import NormalDist
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 from data_synth.arithmetic import problems
-from experiments.benchmarks._shared import interleaved, medians, surroundings, write
+from experiments.benchmarks._shared import cpu_seconds, interleaved, medians, started, surroundings, write
 from experiments.local_workers import local_workers
 from rewards import Problem
 from rl.errors import UserError
@@ -134,15 +132,10 @@ def _two_workers(folder: str, model: PreTrainedModel, work: Workload, dtype: str
 
 def timed(side: Callable[[int], None], turns: list[int]) -> dict[str, float]:
     """Seconds on the clock, and of CPU in this process and those it started, of one turn."""
-    turn, cpu, started = turns.pop(), _cpu_seconds(), time.perf_counter()
+    turn, others = turns.pop(), started()
+    cpu, began = cpu_seconds(others), time.perf_counter()
     side(turn)
-    return {"seconds": time.perf_counter() - started, "cpu_seconds": _cpu_seconds() - cpu}
-
-
-def _cpu_seconds() -> float:
-    me = psutil.Process(os.getpid())
-    times = [process.cpu_times() for process in [me, *me.children(recursive=True)]]
-    return float(sum(each.user + each.system for each in times))
+    return {"seconds": time.perf_counter() - began, "cpu_seconds": cpu_seconds(others) - cpu}
 
 
 def measure(folder: str, groups: int, size: int, median: int, longest: int, turns: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from data_synth.shards import generate, make_plan, write_shard
 from data_synth.tokens import Tokenizer
 from experiments.benchmarks._shared import RESULTS
 
-SHARDS = 4
+SHARDS = 3
 CASES: tuple[tuple[Task, str, int, int], ...] = (
     ("keychain", "phantom", 16_384, 64),
     ("keychain", "atlas", 16_384, 64),
@@ -49,7 +49,7 @@ CASES: tuple[tuple[Task, str, int, int], ...] = (
 )
 """Task, source, target in tokens, rows of a shard."""
 
-SETS = (1_000, 10_000)
+SETS = (1_000, 3_000)
 """Rows of data sets built whole, the smaller one first: the memory of all children is a maximum so far."""
 
 

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from experiments.benchmarks._shared import interleaved, surroundings, write
 
 GIGABYTE = 1_000_000_000
-TURNS = 4
+TURNS = 3
 SHAPES = {
     "embed": (32_000, 1024),
     **{f"layers.{i}.{part}": (1024, 4096) for i in range(120) for part in ("up", "down")},

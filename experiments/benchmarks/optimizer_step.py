@@ -5,8 +5,9 @@
 
 A step is all from the finished rollouts on: batch, log-probs, loss, backward, optimiser; beta 0, one update of all of
 them. The rivals are TRL as it is, eight rows a micro-batch, and a TRL that cuts each micro-batch to its longest prompt
-and completion (`Trimmed`, ten lines), by micro-batches of one and of four rows, of which the faster is shown. All take
-turns in one process with one torch thread and random weights; figures are medians of process CPU time.
+and completion (`Trimmed`, ten lines), by micro-batches of one and of four rows. All of them make one step of the first
+few rollouts, and what they take there is shown beside TRL as it is; the fastest and this project's then take turns on
+all. One process, one torch thread, random weights; figures are medians of process CPU time.
 
 Useful operations are the fewest that give this gradient: rollouts with an advantage alone, each token of them once, a
 prompt once a group, half of the square of causal attention, backward as two forwards. They are put beside a matmul's
@@ -20,17 +21,27 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, TrainerCallback
+from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from experiments.benchmarks._shared import interleaved, matmul_peak, medians, surroundings, write
+from experiments.benchmarks._shared import (
+    QWEN,
+    SMALL,
+    SMOLLM,
+    Shape,
+    interleaved,
+    matmul_peak,
+    medians,
+    surroundings,
+    write,
+)
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
@@ -43,50 +54,7 @@ from rl.trainer.packed import PackedUpdates
 from rl.trainer.trainer import LengthGRPOTrainer
 
 SIZE, CAP = 8, 2048
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A Llama."""
-
-    hidden: int
-    layers: int
-    inner: int
-    heads: int
-    key_heads: int
-    vocabulary: int
-
-    def model(self, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-        torch.manual_seed(0)
-        return LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=self.vocabulary,
-                hidden_size=self.hidden,
-                num_hidden_layers=self.layers,
-                intermediate_size=self.inner,
-                num_attention_heads=self.heads,
-                num_key_value_heads=self.key_heads,
-                max_position_embeddings=4096,
-                tie_word_embeddings=True,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-        )
-
-    def flops(self, tokens: int, pairs: float, scored: int) -> float:
-        """Forward and backward: 6 a weight and token, 12 a layer, channel and pair of tokens that attend."""
-        keys = self.hidden * self.key_heads // self.heads
-        layer = 2 * self.hidden**2 + 2 * self.hidden * keys + 3 * self.hidden * self.inner
-        head = 6 * self.hidden * self.vocabulary * scored
-        return self.layers * (6 * layer * tokens + 12 * self.hidden * pairs) + head
-
-
-SMALL = Shape(384, 2, 1024, 6, 6, 400)
-"""3.5 million parameters."""
-SMOLLM = Shape(576, 30, 1536, 9, 3, 49152)
-"""SmolLM2-135M's."""
-QWEN = Shape(1536, 28, 8960, 12, 2, 151936)
-"""1.5 billion parameters, as Qwen2.5 has them; by count alone."""
+OURS, STOCK = "lengthwise", "trl"
 
 
 @dataclass(frozen=True)
@@ -101,18 +69,25 @@ class Case:
     """Of a prompt, about."""
     limit: int
     """`tokens_per_micro_batch`."""
+    tried: int
+    """Rollouts, the first ones, on which every rival is tried once."""
     turns: int
+
+    def first(self) -> Case:
+        """Those alone."""
+        varying = max(1, self.varying * self.tried // len(self.lengths))
+        return replace(self, lengths=self.lengths[: self.tried], varying=varying, turns=1)
 
 
 def cases() -> list[Case]:
     draw = random.Random(0)
     tail = [min(CAP, max(1, round(256 * 2.718281828 ** draw.gauss(0, 1)))) for _ in range(64)]
     return [
-        Case("uniform", SMALL, [256] * 64, 8, 0, 2048, 2),
-        Case("long tail", SMALL, tail, 4, 0, 2048, 1),
-        Case("long prompts", SMALL, [112] * 16, 2, 440, 2304, 3),
-        Case("135M, long tail", SMOLLM, [min(512, length // 2 + 1) for length in tail[:16]], 2, 0, 2048, 1),
-        Case("135M, long prompts", SMOLLM, [48] * 8, 1, 180, 2304, 1),
+        Case("uniform", SMALL, [256] * 64, 8, 0, 2048, 16, 2),
+        Case("long tail", SMALL, tail, 4, 0, 2048, 16, 2),
+        Case("long prompts", SMALL, [112] * 16, 2, 440, 2304, 8, 3),
+        Case("135M, long tail", SMOLLM, [min(256, length // 4 + 1) for length in tail[:16]], 2, 0, 2048, 8, 1),
+        Case("135M, long prompts", SMOLLM, [24] * 8, 1, 90, 2304, 8, 1),
     ]
 
 
@@ -160,6 +135,14 @@ class Trimmed(Stock):
         return super()._compute_loss(model, inputs)
 
 
+RIVALS: dict[str, tuple[type[Stock], int]] = {
+    STOCK: (Stock, SIZE),
+    "trimmed, 1 row": (Trimmed, 1),
+    "trimmed, 4 rows": (Trimmed, 4),
+}
+"""Kinds of trainer, and rows of their micro-batches."""
+
+
 def given(groups: Sequence[Group], step: int) -> Round:
     """A round of these rollouts, with TRL's advantages."""
     totals = torch.tensor([[rollout.raw_reward for rollout in group.rollouts] for group in groups])
@@ -189,8 +172,8 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.seconds = time.process_time() - self._started
 
 
-def make(case: Case, folder: Path) -> dict[str, Any]:
-    """The trainers, over the same rollouts, settings and weights."""
+def make(case: Case, folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    """The trainers of these names, over the same rollouts, settings and weights."""
     tokenizer = load_tokenizer(resolve_model("demo"))
     groups = rollouts(case, tokenizer.eos_token_id)
     right = {r.token_ids: r.raw_reward for group in groups for r in group.rollouts}
@@ -217,19 +200,21 @@ def make(case: Case, folder: Path) -> dict[str, Any]:
         trainer.rollouts = groups
         return trainer
 
-    ours = LengthGRPOTrainer(
-        model=case.shape.model(tokenizer),
-        args=LengthGRPOConfig(str(folder / "ours"), **settings(SIZE), tokens_per_micro_batch=case.limit),
-        problems=[group.problem for group in groups],
-        rewards=[Correct()],
-        budget=load_budget("constant", {"tokens": CAP}),
-        verifier=MathVerifier(),
-        processing_class=tokenizer,
-    )
-    ours.rounds.make = lambda step, *_: given(groups, step)  # type: ignore[method-assign]
-    sides: dict[str, Any] = {"lengthwise": ours, "trimmed, 1 row": theirs(Trimmed, 1)}
-    sides |= {"trl": theirs(Stock, SIZE), "trimmed, 4 rows": theirs(Trimmed, 4)}
-    return sides
+    def ours() -> Any:
+        trainer = LengthGRPOTrainer(
+            model=case.shape.model(tokenizer),
+            args=LengthGRPOConfig(str(folder / "ours"), **settings(SIZE), tokens_per_micro_batch=case.limit),
+            problems=[group.problem for group in groups],
+            rewards=[Correct()],
+            budget=load_budget("constant", {"tokens": CAP}),
+            verifier=MathVerifier(),
+            processing_class=tokenizer,
+        )
+        trainer.rounds.make = lambda step, *_: given(groups, step)  # type: ignore[method-assign]
+        return trainer
+
+    makers = {OURS: ours} | {name: partial(theirs, *settled) for name, settled in RIVALS.items()}
+    return {name: makers[name]() for name in names}
 
 
 def step(trainer: Any, clock: Clock) -> dict[str, float]:
@@ -245,10 +230,19 @@ def useful(shape: Shape, groups: Sequence[Sequence[tuple[int, int]]]) -> tuple[i
     return tokens, shape.flops(tokens, pairs, scored)
 
 
-def measure(case: Case, peak: float) -> dict[str, Any]:
-    """All sides on one set of rollouts."""
+class Taken(NamedTuple):
+    """What a step takes each side, and the rollouts as (prompt, completion) tokens."""
+
+    seconds: dict[str, float]
+    tokens: dict[str, int]
+    """Through the model."""
+    sizes: list[tuple[int, int]]
+
+
+def taken(case: Case, names: Sequence[str]) -> Taken:
+    """These sides, this project's among them, on one set of rollouts."""
     with tempfile.TemporaryDirectory() as folder:
-        sides, clocks = make(case, Path(folder)), {}
+        sides, clocks = make(case, Path(folder), names), {}
         for name, trainer in sides.items():
             clocks[name] = Clock()
             trainer.add_callback(clocks[name])
@@ -256,22 +250,29 @@ def measure(case: Case, peak: float) -> dict[str, Any]:
             name: partial(step, trainer, clocks[name]) for name, trainer in sides.items()
         }
         seconds = {name: medians(rows)["step"] for name, rows in interleaved(turns, case.turns).items()}
-        assert isinstance(sides["lengthwise"].updates, PackedUpdates)
-        packed = sides["lengthwise"].updates.round
+        assert isinstance(sides[OURS].updates, PackedUpdates)
+        packed = sides[OURS].updates.round
         assert packed is not None
+        through = {name: trainer.through // case.turns for name, trainer in sides.items() if name != OURS}
         sizes = [(example.size.prompt, example.size.completion) for example in packed.examples]
-        through = {name: trainer.through // case.turns for name, trainer in sides.items() if name != "lengthwise"}
-        through["lengthwise"] = packed.through
-    groups = [sizes[place * SIZE : (place + 1) * SIZE] for place in range(case.varying)]
+        return Taken(seconds, {**through, OURS: packed.through}, sizes)
+
+
+def measure(case: Case, peak: float) -> dict[str, Any]:
+    """Every side on the first rollouts, then the best rival and ours on all."""
+    tried = taken(case.first(), [OURS, *RIVALS])
+    best = min(RIVALS, key=tried.seconds.__getitem__)
+    whole = taken(case, [OURS, best])
+    groups = [whole.sizes[place * SIZE : (place + 1) * SIZE] for place in range(case.varying)]
     needed, operations = useful(case.shape, groups)
-    best = min((name for name in seconds if name != "lengthwise"), key=seconds.__getitem__)
     return {
-        "ratio_to_trl": seconds["trl"] / seconds["lengthwise"],
-        "ratio_to_best": seconds[best] / seconds["lengthwise"],
+        "ratio_to_trl": tried.seconds[STOCK] / tried.seconds[OURS],
+        "ratio_to_best": whole.seconds[best] / whole.seconds[OURS],
         "best_rival": best,
-        "cpu_seconds": seconds,
-        "tokens": {**through, "useful": needed},
-        "useful_of_peak": {name: operations / each / peak for name, each in seconds.items()},
+        "tried": {"rollouts": case.tried, "cpu_seconds": tried.seconds, "tokens": tried.tokens},
+        "cpu_seconds": whole.seconds,
+        "tokens": {**whole.tokens, "useful": needed},
+        "useful_of_peak": {name: operations / each / peak for name, each in whole.seconds.items()},
         "fewer_operations_at_1.5B": _by_count(groups),
     }
 
@@ -290,20 +291,20 @@ def main() -> None:
     peak = matmul_peak()
     found = {case.name: measure(case, peak) for case in cases() if only in (None, case.name)}
     lines = [
-        f"One optimiser step, medians of CPU seconds on one thread. Matmul peak {peak / 1e9:.0f} GFLOP/s.",
+        f"One optimiser step, medians of CPU seconds, one thread. Matmul peak {peak / 1e9:.0f} GFLOP/s. TRL as it is,",
+        "and trimmed to the longest row by micro-batches of one and of four rows, made one step of the first rollouts;",
+        "the fastest of them then took turns with ours on all.",
         "",
-        "| rollouts | trl s | trimmed s | rows of it | lengthwise s | to trl | to the best rival "
+        "| rollouts | tried on | to trl there | best there | its s on all | lengthwise s | to it "
         "| tokens through | useful of them | useful of the peak |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in found.items():
-        seconds, tokens = row["cpu_seconds"], row["tokens"]
-        trimmed = min((side for side in seconds if side.startswith("trimmed")), key=seconds.__getitem__)
+        seconds, tokens, best = row["cpu_seconds"], row["tokens"], row["best_rival"]
         lines.append(
-            f"| {name} | {seconds['trl']:.2f} | {seconds[trimmed]:.2f} | {trimmed.split()[1]} "
-            f"| {seconds['lengthwise']:.2f} | {row['ratio_to_trl']:.2f} | {row['ratio_to_best']:.2f} "
-            f"| {tokens['lengthwise']:,} | {tokens['useful'] / tokens['lengthwise']:.0%} "
-            f"| {row['useful_of_peak']['lengthwise']:.0%} |"
+            f"| {name} | {row['tried']['rollouts']} | {row['ratio_to_trl']:.2f} | {best} | {seconds[best]:.2f} "
+            f"| {seconds[OURS]:.2f} | {row['ratio_to_best']:.2f} | {tokens[OURS]:,} "
+            f"| {tokens['useful'] / tokens[OURS]:.0%} | {row['useful_of_peak'][OURS]:.0%} |"
         )
     lines += ["", "Made by `python experiments/benchmarks/optimizer_step.py`."]
     if only is None:

@@ -29,10 +29,10 @@ from rl.evaluation import encode_prompts
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.rollouts import Ask, Sampling, generate, stable_seed
 
-ROLLOUTS, CAP, TURNS = 128, 320, 7
+ROLLOUTS, CAP, TURNS = 128, 320, 5
 PLACES = (ROLLOUTS, 32)
 """Rollouts side by side."""
-ROWS, PROMPT, LONG, LONG_TURNS = 16, 64, 192, 1
+ROWS, PROMPT, LONG, LONG_TURNS = 16, 64, 96, 1
 """Of the larger shape: prompts, tokens of each, tokens written for it, turns."""
 OURS, THEIRS = "lengthwise", "transformers.generate"
 Engine = Callable[[int], list[int]]

@@ -23,9 +23,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from experiments.benchmarks._shared import interleaved, medians, surroundings, write
+from experiments.benchmarks._shared import Shape, interleaved, medians, surroundings, write
 from experiments.benchmarks.engines import Workload, timed, workload
-from experiments.benchmarks.optimizer_step import Shape
 from rl.errors import UserError
 from rl.models import load_tokenizer, resolve_model
 from rl.recipe.rollout_parts import VllmPart

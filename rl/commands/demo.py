@@ -23,10 +23,11 @@ def demo(
     """Train a small reasoning model to think shorter, beside plain GRPO, and show it. Minutes on two cores."""
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for its runs, which are processes of their own
     from rl.demo.demo import demo as run_demo
-    from rl.demo.demo import shortened
 
     require_place(json_file)
     summary = run_demo(out, method, seed, overrides or [], overwrite)
+    from rl.demo.result import shortened
+
     write_summary(json_file, summary)
     if not shortened(summary):
         raise typer.Exit(1)

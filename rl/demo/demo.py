@@ -1,7 +1,7 @@
 """The demo: a small reasoning model learns to think shorter, beside plain GRPO as the control.
 
-Two ordinary `rl.train` processes run side by side, one thread each; this module starts them, shows
-their progress, and reports both. Every part resumes where it stopped.
+Two ordinary `rl.train` processes run side by side, one thread each; this module starts them, shows their progress, and
+has both reported (`result.py`). Every part resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rl.errors import UserError, unknown
 from rl.folders.lock import LOCK, locked
-from rl.folders.run import RunFolder, write_text
+from rl.folders.run import RunFolder
 from rl.folders.written import MARK, Mark
 from rl.recipe.files import load_recipe, shipped_recipes
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
-from rl.report.answers import accuracy_difference
-from rl.report.folder import PAGE, SUMMARY, write_page
-from rl.report.runs import Run, compare_runs, read_run
-from rl.report.tables import print_table
 from rl.run.processes import how_it_ended, start_training
-from rl.run.progress import figures, training_progress
-from rl.terminal import say
+from rl.terminal import figures, training_progress
 
 CONTROL = "demo-grpo"
+RESULT = "rl.demo.result"
+"""Takes seconds to import, which the runs need not wait for."""
 
 
 def demo(
@@ -52,7 +50,7 @@ def demo(
     _require_place(out)
     with locked(out):
         _begin(out, runs, overwrite)
-        return _demo(out, method, recipes, runs, 0.0 if overwrite else _seconds_before(out / "report" / SUMMARY))
+        return _demo(out, method, recipes, runs, 0.0 if overwrite else _seconds_before(RunFolder(out).summary))
 
 
 def arms(method: str, overrides: Sequence[str]) -> dict[str, Recipe]:
@@ -85,63 +83,17 @@ def _begin(out: Path, runs: Mapping[str, RunFolder], overwrite: bool) -> None:
 def _demo(
     out: Path, method: str, recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder], seconds: float
 ) -> dict[str, Any]:
-    summary_file = out / "report" / SUMMARY
     started = time.monotonic()
     waiting = {label: recipe for label, recipe in recipes.items() if runs[label].status(recipe) != "finished"}
     if waiting:
         _train_side_by_side(waiting, runs)
         seconds = time.monotonic() - started
-    comparison = compare_runs([read_run(run, label) for label, run in runs.items()])
-    trained, control = comparison.runs
-    summary = _summary(trained, control, method, seconds)
-    text = verdict(summary)
-    write_page(comparison, out / "report", "Thinking shorter: the demo", text)
-    write_text(summary_file, json.dumps(summary, indent=2))
-    print_table(comparison, f"demo, seed {trained.recipe['seed']}")
-    say(text)
-    say(f"report: {out / 'report' / PAGE}")
+    summary: dict[str, Any] = import_module(RESULT).show(out, method, runs, seconds)
     return summary
 
 
 def _seconds_before(summary: Path) -> float:
     return float(json.loads(summary.read_text())["seconds"]) if summary.is_file() else 0.0
-
-
-def _summary(trained: Run, control: Run, method: str, seconds: float) -> dict[str, Any]:
-    before = trained.before or trained.after
-    difference, error = accuracy_difference(before, trained.after)
-    return {
-        "before": before.summary(),
-        "after": trained.after.summary(),
-        "control": control.after.summary(),
-        "accuracy_difference": {"mean": difference, "standard_error": error},
-        "method": method.removeprefix("demo-"),
-        "steps": trained.steps,
-        "seed": trained.recipe["seed"],
-        "seconds": round(seconds, 1),
-        "n": len(before.problems),
-    }
-
-
-def verdict(summary: Mapping[str, Any]) -> str:
-    """What happened, in one sentence, whichever way it went."""
-    before, after, control = (summary[key] for key in ("before", "after", "control"))
-    change = after["mean_tokens"] / before["mean_tokens"] - 1
-    control_change = control["mean_tokens"] / before["mean_tokens"] - 1
-    points, error = (100 * summary["accuracy_difference"][key] for key in ("mean", "standard_error"))
-    fell = "" if shortened(summary) else "Length did not fall. "
-    return (
-        f"{fell}{summary['method'].upper()}: {after['mean_tokens']:.1f} tokens instead of "
-        f"{before['mean_tokens']:.1f} ({change:+.0%}), accuracy {after['accuracy']:.1%} instead of "
-        f"{before['accuracy']:.1%} ({points:+.1f} ± {error:.1f} points). "
-        f"Plain GRPO, same steps: {control['mean_tokens']:.1f} tokens ({control_change:+.0%}), "
-        f"accuracy {control['accuracy']:.1%}."
-    )
-
-
-def shortened(summary: Mapping[str, Any]) -> bool:
-    """Whether the method's answers are shorter than the untrained model's."""
-    return bool(summary["after"]["mean_tokens"] < summary["before"]["mean_tokens"])
 
 
 def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder]) -> None:
@@ -156,6 +108,8 @@ def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFol
                 for label, task in tasks.items():
                     progress.update(task, **_latest(runs[label]))
                 _stop_on_failure(processes, runs)
+                if any(process.poll() is not None for process in processes.values()):
+                    import_module(RESULT)  # a core is free for it
                 time.sleep(0.5)
             for label, task in tasks.items():
                 progress.update(task, **_latest(runs[label]))

@@ -185,6 +185,7 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
         raise _wrong(line, where)
     verdict = _verdict(line.get("verdict"), line["correct"], where)
     raw = reward_number(line["raw_reward"], where, "raw_reward") if "raw_reward" in line else verdict.worth
+    given = line.get("rewards")
     return Rollout(
         problem_id=problem_id,
         length=length,
@@ -194,7 +195,7 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
         raw_reward=raw,
         text=text or "",
         token_ids=tuple(ids or ()),
-        given=reward_numbers(line.get("rewards") or {}, where),
+        given=reward_numbers(given, where) if given else {},
         weight_version=line.get("weight_version"),
         thinking=thinking,
         thinking_budget=own,
@@ -207,7 +208,9 @@ def _rollout(line: Mapping[str, Any], problem_id: str, where: str) -> Rollout:
 
 
 def _spans(line: Mapping[str, Any], key: str, where: str) -> Spans:
-    written, length = line.get(key) or [], line["length"]
+    written, length = line.get(key), line["length"]
+    if not written:
+        return ()
     try:
         found = tuple((begin, end) for begin, end in written)
         good = all(is_whole(begin, 0) and is_whole(end, begin + 1) and end <= length for begin, end in found)

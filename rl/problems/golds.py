@@ -33,6 +33,8 @@ _SAID = re.compile(
 _FLOAT = re.compile(r"-?[0-9](\.[0-9]+)?e[-+][0-9]{2,3}")
 _FORMULA = re.compile(r"\$[^$]*\$|\\\(.*?\\\)|\\\[.*?\\\]|\\[A-Za-z]+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]{2,}")
+_MAY_MARK = re.compile(r"####|\\[bf]|(?i:answer)")
+"""One of these is in every text that marks an answer."""
 
 
 class NoAnswer(Exception):
@@ -109,6 +111,8 @@ def marked(text: str) -> str | None:
 
     After GSM8K's `####`, in MATH's `\boxed{}`, in `<answer>` tags, or at the end after "the answer is" or "answer:".
     """
+    if not _MAY_MARK.search(text):
+        return None
     text = (_READING.after_thinking(read("", text)) or "").strip()
     _, mark, tail = text.rpartition("####")
     if mark and "\n" not in tail.strip() and _words(tail) < LONG:  # and no heading in Markdown
@@ -125,7 +129,8 @@ def marked(text: str) -> str | None:
 
 def is_prose(value: Any, most: int = LONG) -> bool:
     """Whether a text is sentences in which nothing marks an answer."""
-    return isinstance(value, str) and marked(value) is None and _words(value) >= most
+    # So many words of two letters, apart from one another, take some room.
+    return isinstance(value, str) and len(value) >= 3 * most - 1 and marked(value) is None and _words(value) >= most
 
 
 def _words(text: str) -> int:

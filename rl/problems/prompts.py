@@ -14,6 +14,8 @@ from rl.problems.paths import opened
 from rl.recipe.parts import PromptPart
 
 _JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+_text = json.encoder.encode_basestring
+_USUAL = {"content", "role"}
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 
 
@@ -41,7 +43,15 @@ def require_places(form: PromptPart) -> None:
 
 def problem_id(prompt: Prompt, answer: str) -> str:
     """A hash of the problem's content, so that it survives any reordering of the data."""
-    return blake2b(_JSON.encode([prompt, answer]).encode(), digest_size=8).hexdigest()
+    said = _text(prompt) if isinstance(prompt, str) else f"[{', '.join(map(_turn_text, prompt))}]"
+    return blake2b(f"[{said}, {_text(answer)}]".encode(), digest_size=8).hexdigest()
+
+
+def _turn_text(turn: Mapping[str, str]) -> str:
+    """A turn as JSON, its keys in order; an encoder that is made for each row takes most of the time of a hash."""
+    if turn.keys() == _USUAL and all(isinstance(part, str) for part in turn.values()):
+        return f'{{"content": {_text(turn["content"])}, "role": {_text(turn["role"])}}}'
+    return _JSON.encode(turn)
 
 
 def question_id(asked: Prompt) -> str:

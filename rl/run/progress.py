@@ -1,34 +1,13 @@
-"""The progress bar: steps, reward, accuracy and mean tokens."""
+"""The progress bar of a run, from within it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from transformers import TrainerCallback
 
-from rl.terminal import console
-
-
-def training_progress() -> Progress:
-    """A bar a run, with its latest figures."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=12),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[figures]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console(),
-    )
-
-
-def figures(logs: dict[str, Any]) -> str:
-    """The three numbers to watch, from one line of metrics."""
-    return (
-        f"reward {logs.get('reward') or 0.0:5.2f}  accuracy {logs.get('accuracy') or 0.0:4.0%}  "
-        f"tokens {logs.get('length/mean') or 0.0:5.0f}"
-    )
+from rl.terminal import figures, training_progress
 
 
 class ProgressCallback(TrainerCallback):

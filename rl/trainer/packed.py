@@ -8,17 +8,19 @@ last of its gradient-accumulation steps; those before it do nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedType, gather_object
 from torch import Tensor, nn
 from transformers import PretrainedConfig
 from trl import GRPOTrainer
 
 from rewards import Rollout
+from rewards.compact import Compact, token_ids
+from rewards.types import Prompt
 from rl.errors import UserError
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
@@ -81,7 +83,7 @@ class PackedUpdates:
 
     def begin(self, round_: Round) -> None:
         """Pack all rollouts of a round, which TRL is about to build."""
-        rollouts, prompts = round_.rollouts(), self.trainer.encode(round_.prompts())
+        rollouts, prompts = round_.rollouts(), self._tokenised(round_.prompts())
         columns = zip(rollouts, prompts, round_.advantages.tolist(), round_.each_credit(), strict=True)
         examples = [
             Example(prompt, rollout.token_ids, advantage, self._counts(rollout), rollout.masked, credit)
@@ -93,6 +95,14 @@ class PackedUpdates:
         metrics["packing/padding"].append(packed.padding)
         metrics["packing/shared"].append(packed.shared)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
+
+    def _tokenised(self, prompts: Sequence[Prompt]) -> list[Compact[int]]:
+        """Token ids of each; equal ones are one object. A rank tokenises those of its own rows, which TRL wants too."""
+        own = self.trainer.encode(self.trainer._local(prompts))
+        each = {id(ids): token_ids(ids) for ids in own}
+        ranks: list[list[Compact[int]]] = gather_object([[each[id(ids)] for ids in own]])
+        same: dict[bytes, Compact[int]] = {}
+        return [same.setdefault(bytes(ids.memory), ids) for rank in ranks for ids in rank]
 
     def _counts(self, rollout: Rollout) -> bool:
         """Whether it is in the loss, by TRL's rule: `mask_truncated_completions` takes out what ends with no EOS."""

@@ -84,7 +84,7 @@ class Packer:
     def _layout(self, examples: Sequence[Example], stay: Sequence[int], sizes: Sequence[Size]) -> Layout:
         if not self.shares:
             return PADDED if self.padded else FLAT
-        # Equal prompts of a round are one list, as `rl.prompts.Known` gives them.
+        # Equal prompts of a round are one object.
         prompts = [id(example.prompt_ids) for example in examples]
         shared = Layout(padded=False, prompts=prompts)
         together = sorted(stay, key=prompts.__getitem__)

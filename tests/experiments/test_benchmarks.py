@@ -4,23 +4,26 @@ import json
 from pathlib import Path
 
 from experiments.benchmarks import split_budget
-from experiments.benchmarks._shared import RESULTS
+from experiments.benchmarks._shared import RESULTS, Shape
 from experiments.benchmarks._summary import fallen, page
 from experiments.benchmarks.engines import Workload
-from experiments.benchmarks.optimizer_step import Case, Shape, measure
+from experiments.benchmarks.optimizer_step import RIVALS, Case, measure
 from rl.rollouts import Completion
 from rl.rollouts.course import whole
 
 
-def test_all_sides_of_the_optimiser_step_train_on_the_rollouts_that_were_given() -> None:
+def test_the_best_rival_of_an_optimiser_step_is_found_on_some_rollouts_and_measured_on_all() -> None:
     shape = Shape(hidden=16, layers=1, inner=24, heads=2, key_heads=1, vocabulary=400)
     # Two groups, of which the first has advantages. Its prompt is there once, its last token with each completion.
-    found = measure(Case("small", shape, [9] * 16, 1, words=20, limit=400, turns=1), peak=1e9)
-    tokens = found["tokens"]
+    found = measure(Case("small", shape, [9] * 16, 1, words=20, limit=400, tried=8, turns=1), peak=1e9)
+    tokens, tried = found["tokens"], found["tried"]["tokens"]
     prompt = tokens["useful"] - 8 * 9
-    assert tokens["lengthwise"] == tokens["useful"] + 7
-    assert tokens["trl"] >= tokens["trimmed, 4 rows"] >= tokens["trimmed, 1 row"] >= 16 * (prompt - 2 + 9)
-    assert found["best_rival"] != "lengthwise"
+    assert tokens["lengthwise"] == tried["lengthwise"] == tokens["useful"] + 7
+    assert tried["trl"] >= tried["trimmed, 4 rows"] >= tried["trimmed, 1 row"] >= 8 * (prompt - 2 + 9)
+    best = found["best_rival"]
+    assert best == min(RIVALS, key=found["tried"]["cpu_seconds"].__getitem__)
+    assert found["cpu_seconds"].keys() == {"lengthwise", best}
+    assert tokens[best] >= 16 * (prompt - 2 + 9)
     # 16 hidden, 8 of keys: 3 x 2 x (2 x 16 x 16 + 2 x 16 x 8 + 3 x 16 x 24) a token, 12 x 16 a pair, the head.
     assert shape.flops(1, 0, 0) == 6 * (512 + 256 + 1152)
     assert shape.flops(0, 1, 0) == 192

@@ -1,10 +1,14 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from rl.cli import run_command
-from rl.demo.demo import arms, shortened, verdict
+from rl.demo.demo import arms
+from rl.demo.result import shortened, verdict
 
 SMALL = [
     "trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4",
@@ -35,6 +39,13 @@ def test_the_verdict_says_what_happened_either_way() -> None:
 def test_the_control_starts_from_the_model_of_the_method(method: str, model: str) -> None:
     recipes = arms(method, ["seed=3"])
     assert [(recipe.model, recipe.seed) for recipe in recipes.values()] == [(model, 3)] * 2
+
+
+def test_the_runs_of_a_demo_are_started_before_anything_heavy_is_imported() -> None:
+    heavy = "torch", "transformers", "matplotlib"
+    program = f"import sys, rl.demo.demo; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(

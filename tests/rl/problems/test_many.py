@@ -45,6 +45,26 @@ def test_each_answer_is_searched_and_each_gold_read_once(
     assert read == [problem.answer for problem in problems] == [str(2 * i) for i in range(50)]
 
 
+def test_an_answer_in_which_nothing_can_be_marked_is_not_searched(
+    tmp_path: Path, verifier: MathVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr(golds, "read", lambda lead, text: searched.append(text) or text)
+    monkeypatch.setattr(golds, "_words", lambda text: searched.append(text) or 0)
+    golds.marked.cache_clear()
+    answers = [str(10**i) for i in range(20)] + [r"\sqrt{2}", "(1, 2)", "x^2 + 1", "3 apples"]
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps({"problem": f"{a}?", "answer": a}) + "\n" for a in answers))
+    assert [p.answer for p in load_problems(SourcePart(str(path)), PromptPart(), verifier).problems] == answers
+    assert searched == []
+
+
+@pytest.mark.parametrize("most", [golds.LONG, golds.LONG_SOLUTION])
+def test_the_shortest_sentence_is_one_and_a_word_less_is_none(most: int) -> None:
+    assert golds.is_prose(" ".join(["so"] * most), most)
+    assert not golds.is_prose(" ".join(["so"] * (most - 1)), most)
+
+
 def test_lines_are_read_as_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "p.jsonl"
     source = written(path, 3)

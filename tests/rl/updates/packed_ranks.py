@@ -1,4 +1,7 @@
-"""Run under torchrun: gradients of packed updates on fixed rounds, for the settings in a JSON file; rank 0 writes them."""
+"""Run under torchrun: gradients of packed updates on fixed rounds, for the settings in a JSON file; rank 0 writes them.
+
+Beside them, how many prompts each rank has tokenised for each.
+"""
 
 import json
 import sys
@@ -11,6 +14,8 @@ import torch
 sys.path.append(str(Path(__file__).parents[2]))
 
 import fixed_rounds
+from accelerate.utils import gather_object
+from trl import GRPOTrainer
 
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
@@ -47,9 +52,30 @@ def run(fixed: str, settings: dict[str, Any], folder: Path) -> list[dict[str, to
     return [{name.removeprefix("module."): values for name, values in step.items()} for step in gradients]
 
 
+class Counting:
+    """Stands before TRL's way to tokenise prompts."""
+
+    def __init__(self) -> None:
+        self.theirs, self.prompts = GRPOTrainer._tokenize_prompts, 0
+
+    def __call__(self, trainer: Any, prompts: list[Any]) -> Any:
+        self.prompts += len(prompts)
+        return self.theirs(trainer, prompts)
+
+
+def counted(fixed: str, settings: dict[str, Any], folder: Path) -> tuple[list[dict[str, torch.Tensor]], list[int]]:
+    """What `run` gives, and how many prompts each rank has tokenised."""
+    counting = Counting()
+    GRPOTrainer._tokenize_prompts = lambda self, prompts: counting(self, prompts)
+    try:
+        return run(fixed, settings, folder), gather_object([counting.prompts])
+    finally:
+        GRPOTrainer._tokenize_prompts = counting.theirs
+
+
 if __name__ == "__main__":
     cases, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    found = [run(fixed, settings, out.parent) for fixed, settings in cases]
+    found = [counted(fixed, settings, out.parent) for fixed, settings in cases]
     if torch.distributed.get_rank() == 0:
         assert torch.distributed.get_world_size() == 2
         torch.save(found, out)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fixed_rounds import assert_same
+from fixed_rounds import GROUPS, assert_same
 from places import ROOT
 from processes import PATIENCE
+
+from rl.rollouts.check import WeightCheck
 
 SCRIPT = Path(__file__).with_name("packed_ranks.py")
 HALF = {"gradient_accumulation_steps": 2, "steps_per_generation": 4}
@@ -48,7 +50,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-def test_two_ranks_with_half_the_accumulation_give_the_gradient_of_one(tmp_path: Path) -> None:
+def test_two_ranks_give_the_gradient_of_one_and_each_tokenises_its_own_prompts(tmp_path: Path) -> None:
     (tmp_path / "cases.json").write_text(json.dumps([(fixed, two) for fixed, two, _ in CASES]))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
     result = subprocess.run(
@@ -63,5 +65,7 @@ def test_two_ranks_with_half_the_accumulation_give_the_gradient_of_one(tmp_path:
     sys.path.append(str(SCRIPT.parent))
     import packed_ranks
 
-    for (fixed, _, one), two in zip(CASES, torch.load(tmp_path / "gradients.pt"), strict=True):
+    for (fixed, _, one), (two, tokenised) in zip(CASES, torch.load(tmp_path / "gradients.pt"), strict=True):
         assert_same(two, packed_ranks.run(fixed, one, tmp_path))
+        # Of the second, what the check of the engine's weights asks for, too, which are the first one's own.
+        assert tokenised == [GROUPS // 2, GROUPS // 2 + WeightCheck.PROMPTS]
