@@ -27,6 +27,9 @@ def release(
         list[Path] | None, typer.Option(help="Figures for the card, from evaluate --json; repeatable.")
     ] = None,
     caps: Annotated[str | None, typer.Option(help="Caps for the run's own figures, as 2048,4096.")] = None,
+    budgets: Annotated[
+        Path | None, typer.Option(help="What it gives at which budget of thinking, from evaluate --force-at --json.")
+    ] = None,
     repository: Annotated[
         str | None,
         typer.Option("--push", metavar="REPO", help="Upload to this repository; only told without --yes."),
@@ -63,6 +66,7 @@ def release(
             evaluation or (),
             token_counts(caps),
             (repository or out.name).split("/")[-1],
+            budgets,
             dtype,
         )
         result = releasing.release(RunFolder(run), wanted, out)

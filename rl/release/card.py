@@ -12,6 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rl.evaluation import Protocol
 from rl.release.choice import Chosen
+from rl.release.dial import serving
+from rl.release.dial.budgets import Budgets
 from rl.release.figures import Figures, Json
 from rl.release.wanted import Wanted
 from rl.release.weights import Weights
@@ -42,6 +44,7 @@ def card(
     logged: Sequence[Json],
     pictures: Sequence[str],
     weights: Weights,
+    dial: Budgets | None = None,
 ) -> str:
     """README.md in the hub's form. `base` and `recipe` are already fit to be seen, and `figures` are."""
     environment = Environment(
@@ -53,6 +56,7 @@ def card(
     )
     environment.filters["inline"] = inline
     commands = _commands(name, base, recipe, figures, wanted.adapter)
+    middle = list(dial.points)[len(dial.points) // 2] if dial else 0
     return environment.get_template("card.md").render(
         metadata=_metadata(name, license_, base, recipe, figures, wanted.adapter).to_yaml(),
         name=name,
@@ -74,6 +78,9 @@ def card(
         pictures=pictures,
         adapter=wanted.adapter,
         weights=weights,
+        dial=dial,
+        middle=middle,
+        servers=serving.settings(name, dial, middle) if dial else [],
     )
 
 

@@ -59,7 +59,7 @@ def _answer(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def write_generation_config(folder: Path, base: str | None, protocol: Protocol) -> None:
-    """How to sample by default: as the card's figures were, ending at every id that ends a completion there."""
+    """How to sample by default: as the card's figures were, up to their cap, ending at every id that ends one."""
     tokenizer = load_tokenizer(str(folder))
     config = load_generation_config(base or str(folder))
     declared = config.eos_token_id
@@ -72,5 +72,6 @@ def write_generation_config(folder: Path, base: str | None, protocol: Protocol) 
     config.do_sample = sampled
     config.temperature, config.top_p = (protocol.temperature, protocol.top_p) if sampled else (None, None)
     config.top_k = 0 if sampled else None
+    config.max_new_tokens = protocol.cap
     config._from_model_config = False
     config.save_pretrained(folder)

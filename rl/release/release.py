@@ -21,6 +21,7 @@ from rl.recipe.parts import Recipe
 from rl.release.card import card
 from rl.release.check import require_loads, write_generation_config
 from rl.release.choice import Chosen, choose
+from rl.release.dial import budgets as dial
 from rl.release.figures import Figures, of_file, of_run
 from rl.release.lock import LOCK, lock
 from rl.release.plots import draw
@@ -41,6 +42,7 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
     require_new(out)
     license_ = _license(wanted.license)
     recipe = recipe_of(run)
+    budgets = dial.of_file(wanted.budgets) if wanted.budgets else None
     chosen = choose(run, wanted.checkpoint)
     base = _base(chosen, wanted)
     figures = _figures(run, recipe, chosen, wanted)
@@ -60,8 +62,10 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         (folder / LOCK).write_text(lock())
         shown_base = public_text(wanted.base or (base.name if base and base.stands_for(recipe.model) else recipe.model))
         name = wanted.name or out.name
-        text = card(name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights)
+        text = card(name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights, budgets)
         (folder / "README.md").write_text(text)
+        if budgets:
+            dial.write(folder, budgets)
         require_loads(folder, needs)
         require_nothing_secret(folder)
         write_sums(folder)

@@ -25,5 +25,7 @@ class Wanted:
     """Tokens at which the run's own answers are scored."""
     name: str | None = None
     """What the model is called; by default as its folder."""
+    budgets: Path | None = None
+    """What `lengthwise evaluate --force-at … --json` wrote: what the model gives at which budget of thinking."""
     dtype: str | None = None
     """Of the weights: `bfloat16`, `float16` or `float32`; by default that of the model that was trained."""

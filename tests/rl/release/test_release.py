@@ -290,6 +290,7 @@ def test_the_generation_config_samples_as_the_figures_did_and_ends_where_they_en
     release(run, wanted(), tmp_path / "model")
     config = GenerationConfig.from_pretrained(tmp_path / "model")
     assert (config.do_sample, config.temperature, config.top_p, config.eos_token_id) == (True, 1.0, 1.0, 2)
+    assert config.max_new_tokens == 160
 
 
 def test_a_released_folder_loads_with_vllm(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
