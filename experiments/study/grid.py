@@ -81,6 +81,8 @@ class Grid:
     """Of the base, for every arm."""
     only: list[str] = field(default_factory=list)
     """The arms to run; all by default."""
+    claims: str = "claims.yaml"
+    """What its report holds against the results."""
 
     def all_arms(self) -> dict[str, Arm]:
         """Every arm by name, those of the crosses included."""

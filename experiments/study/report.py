@@ -44,7 +44,7 @@ def write_report(grid: Grid, folder: Path) -> None:
         results=results_table(measured),
         compute=compute_table(measured),
         separation=separation(measured),
-        findings=[claim.found(measured) for claim in read_claims(HERE / "claims.yaml")],
+        findings=[claim.found(measured) for claim in read_claims(HERE / grid.claims)],
         hours=sum(r.cpu_seconds or 0.0 for runs in measured.results.values() for r in runs) / 3600,
     )
     write_text(folder / "results.md", f"{heading}\n{results_table(measured)}\n")

@@ -57,9 +57,11 @@ def test_runs_begin_with_every_arms_first_seed() -> None:
     assert sum(arm == "grpo" for arm, _ in runs) == 5
 
 
-def test_the_claims_compare_arms_that_the_grid_has() -> None:
-    arms = set(load_grid(HERE).all_arms())
-    for claim in read_claims(HERE / "claims.yaml"):
+@pytest.mark.parametrize("study", [HERE, HERE / "outliers"], ids=["study", "outliers"])
+def test_the_claims_compare_arms_that_the_grid_has(study: Path) -> None:
+    grid = load_grid(study)
+    arms = set(grid.all_arms())
+    for claim in read_claims(HERE / grid.claims):
         assert claim.tests
         for test in claim.tests:
             assert {*test.plus, *test.minus} <= arms
