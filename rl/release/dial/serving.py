@@ -29,7 +29,10 @@ def settings(name: str, budgets: Budgets, budget: int) -> list[Setting]:
     most = budget + budgets.answer
     marks = _quoted(json.dumps({"reasoning_start_str": begin, "reasoning_end_str": end}))
     own = "" if closing == end else f" It closes thinking by `{_shown(end)}`, the figures by {_shown(closing)!r}."
-    before = closing.partition(end)[0]
+    before, _, after = closing.partition(end)
+    lost = (
+        f" It does not force what the figures' closing has after its end, {_shown(after)!r}." if after.strip() else ""
+    )
     message = f" --reasoning-budget-message {_quoted(before)}" if before else ""
     return [
         Setting(
@@ -51,7 +54,7 @@ def settings(name: str, budgets: Budgets, budget: int) -> list[Setting]:
             f"llama-server -m {shlex.quote(name + '.gguf')} --jinja --reasoning-budget {budget}{message}",
             json.dumps({"thinking_budget_tokens": budget, "max_tokens": most}),
             "as of build 9960, not tried here. The message stands before the end of thinking. A request may ask for a "
-            "budget of its own where the server was started without one.",
+            f"budget of its own where the server was started without one.{lost}",
         ),
         Setting(
             "Ollama",

@@ -116,6 +116,7 @@ def test_a_release_has_its_figures_its_settings_and_what_turns_the_dial_from_its
     assert "| 80 | 75.0 [65.0, 85.0] | 20.0 [19.9, 20.1] | 9.5 [9.4, 9.6] | 30.5 [30.4, 30.6] | 50.0 | 25.0 |" in card
     assert {"budgets.json", "thinking_budget.py"} <= {line.split()[-1] for line in sums.splitlines()}
     assert "/home/me" not in card + json.dumps(found)
+    assert r"closed by `\nTime is up.\n</think>\n` (custom)" in card
     for product in ("vLLM", "SGLang", "llama.cpp", "Ollama"):
         assert f"| {product} | `" in card
     Path("elsewhere").mkdir()
