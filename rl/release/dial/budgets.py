@@ -8,6 +8,7 @@
 | `end` | the text that ends thinking |
 | `closing` | `name` and `text` of what is forced where thinking has used up its budget, and `fresh_line` |
 | `answer_tokens` | the most tokens after the end of thinking, or after the closing |
+| `stated` | where prompts state the budget: how thinking that nothing closes keeps to it, as an evaluation has it |
 | `budgets` | by tokens of thinking: `accuracy`, `tokens` (`thinking`, `answer`, `all`), `forced`, `unfinished` |
 
 Accuracy and tokens have `mean`, `low` and `high`, the bounds those of a 95 % interval over problems. `forced` is the
@@ -45,6 +46,14 @@ class Budgets:
     answer: int
     points: Mapping[int, Mapping[str, Any]]
     """By tokens of thinking, ascending."""
+    kept: Mapping[str, Any] | None = None
+    """How thinking keeps to a stated budget, where prompts state one."""
+
+    @property
+    def stated(self) -> str | None:
+        """The user's turn with `{budget}` in it, where prompts state the budget."""
+        text = self.protocol.get("budget_text")
+        return text if text and "{budget}" in text else None
 
     def written(self, folder: Path) -> dict[str, Any]:
         """As JSON, for the weights that lie in `folder`."""
@@ -57,6 +66,7 @@ class Budgets:
             "end": self.end,
             "closing": dict(self.closing),
             "answer_tokens": self.answer,
+            **({"stated": dict(self.kept)} if self.kept else {}),
             "budgets": {str(budget): dict(point) for budget, point in self.points.items()},
         }
 
@@ -106,6 +116,7 @@ def _read(found: Mapping[str, Any]) -> Budgets:
         closing={**{name: str(closing[name]) for name in ("name", "text")}, "fresh_line": bool(closing["fresh_line"])},
         answer=int(forced["answer"]),
         points=dict(sorted(points.items())),
+        kept=forced.get("stated"),
     )
 
 

@@ -26,7 +26,7 @@ def settings(name: str, budgets: Budgets, budget: int) -> list[Setting]:
     """For the model folder `name` in the present folder, at a `budget` of thinking in tokens."""
     end, closing, place = budgets.end, budgets.closing["text"], shlex.quote(f"./{name}")
     begin = next((marks.begin for marks in MARKS if marks.end == end), "")
-    most = budget + budgets.answer
+    most = budget + len(closing.encode()) + budgets.answer  # a closing has at most a token a byte
     marks = _quoted(json.dumps({"reasoning_start_str": begin, "reasoning_end_str": end}))
     own = "" if closing == end else f" It closes thinking by `{_shown(end)}`, the figures by {_shown(closing)!r}."
     before, _, after = closing.partition(end)

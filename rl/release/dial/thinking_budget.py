@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +101,20 @@ def generate(
     closing: str | None = None,
     end: str = END,
     fresh_line: bool = False,
+    chat_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> list[list[int]]:
     """Each prompt's completion as token ids, the forced ones and an EOS of its own included.
 
-    Prompts are chats for the chat template, or plain texts; `options` go to `model.generate`.
+    Prompts are chats for the chat template and its `chat_options`, or plain texts; `options` go to `model.generate`.
     """
     width = {"padding": True, "padding_side": "left", "return_tensors": "pt"}
     if isinstance(prompts[0], str):
         inputs = tokenizer(list(prompts), **width)
     else:
-        inputs = tokenizer.apply_chat_template(list(prompts), add_generation_prompt=True, return_dict=True, **width)
+        inputs = tokenizer.apply_chat_template(
+            list(prompts), add_generation_prompt=True, return_dict=True, **width, **(chat_options or {})
+        )
     inputs = inputs.to(model.device)
     start = inputs["input_ids"].shape[1]
     budget = ThinkingBudget(tokenizer, start, thinking, answer, closing, end, fresh_line)
@@ -130,17 +133,32 @@ def generate(
 
 def settings() -> dict[str, Any]:
     """What the figures in `budgets.json` were taken with, as arguments of `generate`."""
-    file = HERE / "budgets.json"
-    if not file.is_file():
+    told = _told()
+    if not told:
         return {}
-    told = json.loads(file.read_text(encoding="utf-8"))
     closing = told["closing"]
     return {
         "answer": told["answer_tokens"],
         "closing": closing["text"],
         "fresh_line": closing["fresh_line"],
         "end": told["end"],
+        "chat_options": told["protocol"].get("chat_options") or {},
     }
+
+
+def asked(question: str, thinking: int) -> list[dict[str, str]]:
+    """The question as those were put that the figures are of: with their instruction, and the budget if stated."""
+    protocol = _told().get("protocol", {})
+    turn = protocol.get("prompt", "{problem}").replace("{problem}", question)
+    stated = protocol.get("budget_text") or "{prompt}"
+    system = [{"role": "system", "content": protocol["system"]}] if protocol.get("system") else []
+    said = stated.replace("{budget}", str(thinking)).replace("{prompt}", turn)
+    return [*system, {"role": "user", "content": said}]
+
+
+def _told() -> dict[str, Any]:
+    file = HERE / "budgets.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def main() -> None:
@@ -153,8 +171,9 @@ def main() -> None:
     given = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(given.model)
     model = AutoModelForCausalLM.from_pretrained(given.model, dtype="auto").eval()
-    asked = [{"role": "user", "content": given.question}] if tokenizer.chat_template else given.question
-    (ids,) = generate(model, tokenizer, [asked], given.thinking, **{**known, "answer": given.answer})
+    chat = asked(given.question, given.thinking)
+    prompt = chat if tokenizer.chat_template else chat[-1]["content"]
+    (ids,) = generate(model, tokenizer, [prompt], given.thinking, **{**known, "answer": given.answer})
     print(tokenizer.decode(ids, skip_special_tokens=False))
 
 

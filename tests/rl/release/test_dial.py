@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 import shlex
 import subprocess
 import sys
@@ -85,7 +86,9 @@ def point(accuracy: float) -> dict[str, Any]:
 
 def measured(**changed: Any) -> dict[str, Any]:
     """What an evaluation with forced answers writes, as far as a release reads it."""
-    protocol = Protocol("demo", cap=400, samples=2, data=data_of("demo", "/home/me/demo", ["a", "b"]))
+    data = data_of("demo", "/home/me/demo", ["a", "b"])
+    said = {"prompt": "{problem} Box it.", "system": "Be brief.", "budget_text": "{prompt} ({budget} tokens)"}
+    protocol = Protocol("demo", cap=400, samples=2, data=data, **said)
     forced = {
         "closing": {"name": "custom", "text": CLOSING, "fresh_line": False},
         "end": "</think>",
@@ -119,6 +122,12 @@ def test_a_release_has_its_figures_its_settings_and_what_turns_the_dial_from_its
     assert r"closed by `\nTime is up.\n</think>\n` (custom)" in card
     for product in ("vLLM", "SGLang", "llama.cpp", "Ollama"):
         assert f"| {product} | `" in card
+    assert "as\n`{prompt} ({budget} tokens)`; write it into yours" in card
+    asked = runpy.run_path("short/thinking_budget.py")["asked"]
+    assert asked("1+{budget}=?", 20) == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "1+{budget}=? Box it. (20 tokens)"},
+    ]
     Path("elsewhere").mkdir()
     alone = "import sys, runpy; sys.modules |= dict.fromkeys(('rl', 'rewards', 'curricula', 'trl')); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     done = subprocess.run(
@@ -163,9 +172,10 @@ def test_settings_are_words_of_a_shell_and_json(tmp_path: Path) -> None:
     (tmp_path / "figures.json").write_text(json.dumps(measured()))
     found = {each.product: each for each in serving.settings("short", dial.of_file(tmp_path / "figures.json"), 80)}
     requests = {name: json.loads(each.request) for name, each in found.items()}
-    assert requests["vLLM"] == {"thinking_token_budget": 80, "max_tokens": 128}
-    assert requests["SGLang"] == {"custom_params": {"thinking_budget": 80}, "max_tokens": 128}
-    assert requests["llama.cpp"] == {"thinking_budget_tokens": 80, "max_tokens": 128}
+    # 80 of thinking, 48 of the answer, and at most the 22 bytes of the closing between them
+    assert requests["vLLM"] == {"thinking_token_budget": 80, "max_tokens": 150}
+    assert requests["SGLang"] == {"custom_params": {"thinking_budget": 80}, "max_tokens": 150}
+    assert requests["llama.cpp"] == {"thinking_budget_tokens": 80, "max_tokens": 150}
     words = shlex.split(found["vLLM"].start)
     assert json.loads(words[-1]) == {"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}
     read = subprocess.run(
