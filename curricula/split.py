@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from curricula.constant import Constant
 from curricula.schedule import BudgetSchedule, Parts, ProblemBudget
 
@@ -28,6 +30,11 @@ class Split:
         self.thinking, self.answer = _schedule("thinking", thinking), _schedule("answer", answer)
         self.closing, self.end, self.trains_closing = closing, end, trains_closing
         self.maximum = self.thinking.maximum + self.answer.maximum
+
+    @property
+    def efforts(self) -> Mapping[int, str]:
+        """What budgets of thinking are called, where they have names."""
+        return getattr(self.thinking, "efforts", {})
 
     def at(self, step: int) -> int:
         return self.thinking.at(step) + self.answer.at(step)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rl.commands.options import AllowedHosts, Columns, Json, KeyVariable, Settings, mapped, spread, token_counts
+from rl.commands.options import (
+    AllowedHosts,
+    Columns,
+    Json,
+    KeyVariable,
+    Settings,
+    mapped,
+    named_counts,
+    spread,
+    token_counts,
+)
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 from rl.secrecy import Granted, require_no_secrets
@@ -30,7 +40,9 @@ class Forcing:
     ] = None
     force_at: Annotated[
         str | None,
-        typer.Option(help="Close thinking at these budgets, too, and have it answer then, as 512,1024 tokens."),
+        typer.Option(
+            help="Close thinking at these budgets, too, and have it answer then: 512,1024 tokens, or low=512,high=1024."
+        ),
     ] = None
     closing: Annotated[
         str | None, typer.Option(help="What closes it: plain, s1, qwen3, no-thinking, or a text. plain by default.")
@@ -50,7 +62,8 @@ class Forcing:
 
     def changes(self) -> dict[str, Any]:
         """As `rl.evaluation.forcing.changes` takes them. Errors: UserError."""
-        return {**vars(self), "force_at": token_counts(self.force_at, "--force-at")}
+        budgets, efforts = named_counts(self.force_at, "--force-at")
+        return {**vars(self), "force_at": budgets, "efforts": efforts}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,15 @@ def token_counts(counts: str | None, option: str = "--caps") -> tuple[int, ...] 
         raise UserError(f"{option} must be numbers of tokens as 2048,4096, not {counts!r}") from None
 
 
+def named_counts(counts: str | None, option: str) -> tuple[tuple[int, ...] | None, tuple[str, ...] | None]:
+    """Counts as of `token_counts`, and their names where some have one: `low=512,high=2048`. Errors: UserError."""
+    if counts is None:
+        return None, None
+    pairs = [part.rpartition("=") for part in counts.split(",")]
+    names = tuple(name.strip() for name, _, _ in pairs)
+    return token_counts(",".join(count for _, _, count in pairs), option), names if any(names) else None
+
+
 def mapped(columns: list[str]) -> dict[str, str]:
     """The values of an option `--column`. Errors: UserError."""
     found = {}

@@ -114,6 +114,8 @@ class Protocol:
             raise UserError(f"truncated must be 'judge' or 'wrong', not {self.truncated!r}")
         if self.budget_text is not None and "{prompt}" not in self.budget_text:
             raise UserError(f"budget text must hold {{prompt}}, not {self.budget_text!r}")
+        if self.budget_text and "{effort}" in self.budget_text and not (self.forced and self.forced.efforts):
+            raise UserError("{effort} in a budget text is a budget's name: close thinking at named ones, as low=512")
         if self.forced and self.forced.cap > self.cap:
             raise UserError(
                 f"thinking of {self.forced.budgets[-1]} tokens and an answer of {self.forced.answer} need a cap of at "
@@ -161,12 +163,14 @@ class Protocol:
     @property
     def stated(self) -> tuple[int, ...]:
         """The budgets at which thinking is closed, where each has its own prompt that states it; else none."""
-        return self.forced.budgets if self.forced and self.budget_text and "{budget}" in self.budget_text else ()
+        return self.forced.budgets if self.forced and _states(self.budget_text) else ()
 
     def stating(self, budget: int) -> Protocol:
         """Of the evaluation that states one of the budgets, and closes thinking at it."""
-        text = (self.budget_text or "{prompt}").replace("{budget}", str(budget))
-        return replace(self.closed_at(budget), budget_text=text)
+        one = self.closed_at(budget)
+        name = one.forced.effort(budget) if one.forced else ""
+        text = (self.budget_text or "{prompt}").replace("{budget}", str(budget)).replace("{effort}", name)
+        return replace(one, budget_text=text)
 
     def plain(self) -> Protocol:
         """Of the evaluation whose thinking is not closed by force."""
@@ -176,7 +180,7 @@ class Protocol:
         """Of the evaluation whose thinking is closed at one of the budgets. Errors: ValueError where none is."""
         if self.forced is None:
             raise ValueError("nothing is forced")
-        return replace(self, forced=replace(self.forced, budgets=(budget,)))
+        return replace(self, forced=self.forced.only(budget))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it: the verifier's options beside its name."""
@@ -202,7 +206,8 @@ class Protocol:
         """Where the two would sample or judge differently: the first such field, and both values; None: nowhere."""
         mine, theirs = self.to_dict(), other.to_dict()
         for values in (mine, theirs):
-            # What a file is called says nothing of what is in it.
+            # What a file or a budget is called says nothing of what is in it.
+            values["forced"] = values["forced"] and {**values["forced"], "efforts": None}
             values["data"] = (
                 values["data"] and f"{values['data']['problems']} problems ({values['data']['fingerprint']})"
             )
@@ -237,6 +242,10 @@ def versions(engine: str) -> dict[str, str]:
             if package == "lengthwise":
                 found[package] = "source"
     return found
+
+
+def _states(text: str | None) -> bool:
+    return text is not None and ("{budget}" in text or "{effort}" in text)
 
 
 def _digest(text: str) -> str:

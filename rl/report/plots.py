@@ -75,7 +75,7 @@ def _draw_panel(axes: Axes, figure: Figure, panel: Panel) -> None:
     if figure.log_x:
         axes.set_xscale("log")
         if figure.ticks:
-            axes.set_xticks(figure.ticks, [f"{tick:g}" for tick in figure.ticks])
+            axes.set_xticks(figure.ticks, figure.tick_names or [f"{tick:g}" for tick in figure.ticks])
             axes.minorticks_off()
     elif figure.x_from_zero:
         axes.set_xlim(left=0)

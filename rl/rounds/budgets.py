@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from curricula import BudgetSchedule, GroupBudget, ProblemBudget
@@ -20,7 +21,7 @@ from rl.rounds.round import Sampled
 MOST = 2**31 - 1
 """Tokens of a rollout that a file of rollouts can count."""
 
-_PLACES = re.compile(r"\{(prompt|budget|thinking)\}")
+_PLACES = re.compile(r"\{(prompt|budget|thinking|effort)\}")
 PLAIN = Variant("")
 """As any rollout is asked."""
 
@@ -31,8 +32,8 @@ class Budgets:
 
     A rollout is stopped at its budget, unless `cap` (tokens) or `cap_factor` say otherwise. Where
     `in_prompt` is given, the budget is written into the user's turn, anew each round: `{budget}` in it is the
-    whole, `{thinking}` that of thinking, where it has one of its own. `asking` says what differs within a group.
-    `extra` tokens are what edits may add to a rollout beyond its budget.
+    whole, `{thinking}` that of thinking, where it has one of its own, `{effort}` its name. `asking` says what
+    differs within a group. `extra` tokens are what edits may add to a rollout beyond its budget.
     """
 
     schedule: BudgetSchedule
@@ -50,6 +51,11 @@ class Budgets:
                 raise UserError(f"budget.in_prompt must hold {{prompt}} and {{budget}}{own}, not {self.in_prompt!r}")
             if "thinking" in places and not self.splits:
                 raise UserError("budget.in_prompt: {thinking} goes with budget `split`; else write {budget}")
+            if "effort" in places and not self._efforts:
+                raise UserError(
+                    "budget.in_prompt: {effort} is a budget's name; give budget `sampled` choices that have some, as "
+                    "{low: 512, high: 2048}, or write {budget}"
+                )
         if self.cap is not None and self.cap_factor != 1.0:
             raise UserError("budget.cap and budget.cap_factor exclude one another; remove one")
         if self.cap is not None and self.cap < self.schedule.maximum:
@@ -72,6 +78,11 @@ class Budgets:
     def splits(self) -> bool:
         """Whether thinking has a budget of its own."""
         return isinstance(self.schedule, SplitBudget)
+
+    @property
+    def _efforts(self) -> Mapping[int, str]:
+        """The names of budgets, of thinking's where it has some of its own."""
+        return getattr(self.schedule, "efforts", {})
 
     @property
     def closing_room(self) -> int:
@@ -148,7 +159,9 @@ class Budgets:
         """The problem with the budget in its prompt, where there is one to write; its id stays."""
         if self.in_prompt is None or budget is None:
             return problem
-        return replace(problem, prompt=_write(self.in_prompt, problem.prompt, budget, parts))
+        named = parts.thinking if parts else budget
+        text = self.in_prompt.replace("{effort}", self._efforts.get(named, str(named)))
+        return replace(problem, prompt=_write(text, problem.prompt, budget, parts))
 
     def varied(self, problem: Problem, variant: Variant, budget: int) -> Problem:
         """The problem as a variant of its group is asked it, where its rollouts have this budget."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from curricula import BudgetSchedule, ProblemBudget
 from curricula.sampled import Sampled
+from curricula.split import Split
 
 
 def test_the_papers_range_is_100_to_4000() -> None:
@@ -64,6 +65,9 @@ def test_a_dial_of_few_settings_draws_each_of_them() -> None:
     schedule = Sampled(choices=[60, 30, 100])
     assert {schedule.for_problem(0, str(i)) for i in range(50)} == {30, 60, 100}
     assert (schedule.maximum, schedule.at(7)) == (100, 100)
+    named = Sampled(choices={"high": 100, "low": 30, "medium": 60})
+    assert [named.for_problem(0, str(i)) for i in range(50)] == [schedule.for_problem(0, str(i)) for i in range(50)]
+    assert Split(named, 8).efforts == {100: "high", 30: "low", 60: "medium"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +76,9 @@ def test_a_dial_of_few_settings_draws_each_of_them() -> None:
         ({"minimum": 0}, "minimum must be a whole number"),
         ({"maximum": 10.5}, "maximum must be a whole number"),
         ({"choices": [30, 0]}, "choice 2 must be a whole number"),
-        ({"choices": []}, "choices must be a list of tokens"),
+        ({"choices": []}, "choices must be different tokens"),
+        ({"choices": [30, 30]}, "choices must be different tokens"),
+        ({"choices": {"low": 30, "high": 1.5}}, "choice 2 must be a whole number"),
         ({"minimum": 11, "maximum": 10}, "minimum \\(11\\) must not exceed maximum \\(10\\)"),
     ],
 )

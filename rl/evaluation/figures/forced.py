@@ -29,7 +29,10 @@ def forced_numbers(points: Mapping[int, Evaluation], protocol: Protocol, verifie
         "end": protocol.end,
         "answer": forced.answer,
         "area": finite(area(*accuracies(points))),
-        "budgets": {str(budget): point_numbers(points[budget].rows, protocol, verifier) for budget in sorted(points)},
+        "budgets": {
+            str(budget): _named(forced.effort(budget)) | point_numbers(points[budget].rows, protocol, verifier)
+            for budget in sorted(points)
+        },
     }
 
 
@@ -62,6 +65,10 @@ def curve_numbers(evaluation: Evaluation) -> dict[str, Any]:
         "unfinished": fmean(row["stop"] == "length" for row in rows),
         "unjudged": len(rows) - len(evaluation.judged()),
     }
+
+
+def _named(effort: str) -> dict[str, Any]:
+    return {"effort": effort} if effort else {}
 
 
 def accuracies(points: Mapping[int, Evaluation]) -> tuple[Values, list[int]]:

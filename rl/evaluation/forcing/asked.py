@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rl.errors import UserError
@@ -12,7 +12,8 @@ from rl.errors import UserError
 class Forced:
     """Thinking that is closed at each of several budgets.
 
-    Errors: UserError for budgets that are not positive or do not rise, and for an answer without tokens.
+    Errors: UserError for budgets that are not positive or do not rise, names that are not one each, and for an answer
+    without tokens.
     """
 
     budgets: tuple[int, ...]
@@ -25,6 +26,8 @@ class Forced:
     """The text that is forced, the end of thinking in it; until the model is known as `{end}`."""
     fresh_line: bool = False
     """Whether a newline that it begins with is left out where the thought ends with one."""
+    efforts: tuple[str, ...] = ()
+    """What the budgets are called, low, medium and high, say; empty where they have no names."""
 
     def __post_init__(self) -> None:
         if not self.budgets or self.budgets[0] < 1:
@@ -32,8 +35,20 @@ class Forced:
         for one, other in pairwise(self.budgets):
             if other <= one:
                 raise UserError(f"the budgets of thinking must rise, and after {one} comes {other}")
+        if self.efforts and len({*self.efforts} - {""}) < len(self.budgets):
+            raise UserError(
+                f"give each budget a name of its own, as low=512,high=2048, or none, not {list(self.efforts)}"
+            )
         if self.answer < 1:
             raise UserError(f"an answer needs a budget of at least 1 token, not {self.answer}")
+
+    def effort(self, budget: int) -> str:
+        """What a budget is called; "" where it has no name."""
+        return self.efforts[self.budgets.index(budget)] if self.efforts else ""
+
+    def only(self, budget: int) -> Forced:
+        """The same at one of the budgets."""
+        return replace(self, budgets=(budget,), efforts=(self.effort(budget),) if self.efforts else ())
 
     @property
     def cap(self) -> int:

@@ -13,8 +13,9 @@ from rl.evaluation.forcing.rivals import rival
 
 
 def forcing(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes with fields of a protocol in place of `rival`, `force_at`, `closing`, `answer`, `min_thinking`, `waits`.
+    """Changes with fields of a protocol in place of those that say what is forced.
 
+    These are `rival`, `force_at`, `efforts`, `closing`, `answer`, `min_thinking` and `waits`.
     What else is given goes before what the rival changes. Errors: UserError for what does not go together.
     """
     values = dict(given)
@@ -29,7 +30,7 @@ def forcing(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _forced(values: dict[str, Any], name: str | None, default: str | None) -> Forced | None:
-    budgets, said, answer = (values.pop(key, None) for key in ("force_at", "closing", "answer"))
+    budgets, efforts, said, answer = (values.pop(key, None) for key in ("force_at", "efforts", "closing", "answer"))
     if budgets is None:
         if said is not None or answer is not None:
             raise UserError(
@@ -39,7 +40,7 @@ def _forced(values: dict[str, Any], name: str | None, default: str | None) -> Fo
             raise UserError(f"--rival {name} closes thinking at budgets: give --force-at, as 512,1024, with it")
         return None
     known, (text, fresh_line) = closing(default or "plain" if said is None else said)
-    forced = Forced(budgets, name=known, closing=text, fresh_line=fresh_line)
+    forced = Forced(budgets, efforts=efforts or (), name=known, closing=text, fresh_line=fresh_line)
     return forced if answer is None else replace(forced, answer=answer)
 
 

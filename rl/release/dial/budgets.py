@@ -9,10 +9,11 @@
 | `closing` | `name` and `text` of what is forced where thinking has used up its budget, and `fresh_line` |
 | `answer_tokens` | the most tokens after the end of thinking, or after the closing |
 | `stated` | where prompts state the budget: how thinking that nothing closes keeps to it, as an evaluation has it |
-| `budgets` | by tokens of thinking: `accuracy`, `tokens` (`thinking`, `answer`, `all`), `forced`, `unfinished` |
+| `budgets` | by tokens: `accuracy`, `tokens` (`thinking`, `answer`, `all`), `forced`, `unfinished`, `effort` |
 
 Accuracy and tokens have `mean`, `low` and `high`, the bounds those of a 95 % interval over problems. `forced` is the
-share of answers whose thinking was closed, `unfinished` that of answers that were cut. With `fresh_line`, a newline
+share of answers whose thinking was closed, `unfinished` that of answers that were cut, `effort` the budget's name, if
+it has one. With `fresh_line`, a newline
 that a closing begins with is left out after a thought that ends with one.
 """
 
@@ -53,7 +54,7 @@ class Budgets:
     def stated(self) -> str | None:
         """The user's turn with `{budget}` in it, where prompts state the budget."""
         text = self.protocol.get("budget_text")
-        return text if text and "{budget}" in text else None
+        return text if text and ("{budget}" in text or "{effort}" in text) else None
 
     def written(self, folder: Path) -> dict[str, Any]:
         """As JSON, for the weights that lie in `folder`."""
@@ -74,7 +75,7 @@ class Budgets:
         """For the card: budget, accuracy and tokens with their intervals, shares, all as text."""
         return [
             (
-                f"{budget}",
+                f"{budget} ({point['effort']})" if point.get("effort") else f"{budget}",
                 _interval(point["accuracy"], 100),
                 *(_interval(point["tokens"][part], 1) for part in PARTS),
                 f"{100 * point['forced']:.1f}",
@@ -121,7 +122,8 @@ def _read(found: Mapping[str, Any]) -> Budgets:
 
 
 def _point(point: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    named = {"effort": str(point["effort"])} if point.get("effort") else {}
+    return named | {
         "accuracy": _bounds(point["accuracy"]),
         "tokens": {part: _bounds(point["tokens"][part]) for part in PARTS},
         "forced": _share(point["forced"]),

@@ -147,12 +147,17 @@ def settings() -> dict[str, Any]:
 
 
 def asked(question: str, thinking: int) -> list[dict[str, str]]:
-    """The question as those were put that the figures are of: with their instruction, and the budget if stated."""
-    protocol = _told().get("protocol", {})
+    """The question as those were put that the figures are of: with their instruction, and the budget, or the
+    name of the nearest one, where that is stated."""
+    told = _told()
+    protocol = told.get("protocol", {})
+    efforts = {int(budget): point.get("effort", "") for budget, point in told.get("budgets", {}).items()}
+    nearest = min(efforts, key=lambda budget: abs(budget - thinking)) if efforts else 0
     turn = protocol.get("prompt", "{problem}").replace("{problem}", question)
     stated = protocol.get("budget_text") or "{prompt}"
     system = [{"role": "system", "content": protocol["system"]}] if protocol.get("system") else []
-    said = stated.replace("{budget}", str(thinking)).replace("{prompt}", turn)
+    stated = stated.replace("{budget}", str(thinking)).replace("{effort}", efforts.get(nearest, ""))
+    said = stated.replace("{prompt}", turn)
     return [*system, {"role": "user", "content": said}]
 
 

@@ -86,7 +86,7 @@ function drawPanel(figure, panel, place, hidden) {
   }
   const floor = height - EDGE.bottom;
   const names = figure.categories.map((name, i) => [i, name]);
-  const ticks = names.length ? names : figure.ticks.length ? figure.ticks.map((t) => [t, short(t)]) : (figure.log_x ? logTicks(x0, x1) : linearTicks(x0, x1, width / 90)).map((t) => [t, short(t)]);
+  const ticks = names.length ? names : figure.ticks.length ? figure.ticks.map((t, i) => [t, figure.tick_names[i] ?? short(t)]) : (figure.log_x ? logTicks(x0, x1) : linearTicks(x0, x1, width / 90)).map((t) => [t, short(t)]);
   for (const [tick, name] of ticks) {
     if (!names.length) make("line", { class: "grid", x1: x(tick), x2: x(tick), y1: EDGE.top, y2: floor }, svg);
     make("text", { x: x(tick), y: floor + 16, "text-anchor": "middle" }, svg, name);

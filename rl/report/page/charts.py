@@ -62,5 +62,7 @@ class Figure:
     """What nobody may overlook, also on the picture for papers."""
     ticks: list[float] = field(default_factory=list)
     """Where the x axis is marked, if not at round numbers."""
+    tick_names: list[str] = field(default_factory=list)
+    """What is written there, if not the numbers."""
     log_x: bool = False
     x_from_zero: bool = False

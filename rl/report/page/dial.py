@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rl.evaluation.figures.forced import curve_numbers
@@ -21,6 +21,7 @@ Numbers = Mapping[str, Any]
 def dial(comparison: Comparison) -> Figure:
     """Accuracy and tokens against the budget at which thinking was closed; no panels where none was."""
     found = points(comparison)
+    budgets = sorted({budget for _, own in found for budget in own})
     panels = []
     if found:
         sides: list[tuple[str, float, Callable[[Numbers], Numbers]]] = [
@@ -40,7 +41,8 @@ def dial(comparison: Comparison) -> Figure:
         "bootstrap intervals over problems.",
         "budget of thinking (tokens)",
         panels,
-        ticks=sorted({float(budget) for _, own in found for budget in own}),
+        ticks=[float(budget) for budget in budgets],
+        tick_names=[_tick(budget, [model for model, _ in found]) for budget in budgets],
         log_x=True,
     )
 
@@ -67,6 +69,14 @@ def table(comparison: Comparison) -> str:
                 ]
             )
     return said.getvalue()
+
+
+def _tick(budget: int, models: Sequence[Model]) -> str:
+    """A budget, and what some model's evaluation calls it."""
+    protocols = [model.points[budget].protocol for model in models if budget in model.points]
+    forced = [protocol.forced for protocol in protocols if protocol and protocol.forced]
+    names = dict.fromkeys(name for name in (one.effort(budget) for one in forced) if name)
+    return f"{budget} {'/'.join(names)}".strip()
 
 
 def _three(estimate: Numbers) -> list[float | None]:

@@ -84,6 +84,16 @@ def test_a_stated_budget_is_asked_for_in_prompts_of_its_own_and_held_against_wha
     assert found["area"]["mean"] == pytest.approx(sum(p["accuracy"]["mean"] for p in found["budgets"].values()) / 2)
     monkeypatch.setattr("rl.evaluation.engines.load_model", lambda *_, **__: pytest.fail("the answers are there"))
     assert run(*asked)["forced"] == found
+    named = run(*asked, "--force-at", "low=20,high=60")["forced"]
+    assert {budget: point.pop("effort") for budget, point in named["budgets"].items()} == {"20": "low", "60": "high"}
+    assert named == found
+
+
+def test_a_budget_s_name_is_stated_in_the_place_of_its_tokens() -> None:
+    told = ["--budget-text", "{prompt} ({effort} effort)", "--force-at", "low=20,high=60", "--answer", "40"]
+    run(*FILE, *told, "--out", "a.parquet")
+    for effort, name in (("low", "a-stating-20.parquet"), ("high", "a.parquet"), ("high", "a-at-60.parquet")):
+        assert all(f"({effort} effort)" in row["prompt"] for row in Evaluation.load(Path(name)).rows)
 
 
 def test_workers_give_what_the_engine_in_this_process_gives() -> None:
@@ -172,6 +182,9 @@ def test_what_stands_beside_must_say_its_protocol(capsys: pytest.CaptureFixture[
         (["--force-at", "many"], "--force-at must be numbers of tokens as 2048,4096, not 'many'"),
         ([*CLOSED, "--cap", "70"], "need a cap of at least 100, not 70; raise the cap"),
         (["--force-at", "20", "--answer", "0"], "an answer needs a budget of at least 1 token, not 0"),
+        (["--force-at", "low=20,60"], "give each budget a name of its own, as low=512,high=2048, or none"),
+        (["--force-at", "low=20,low=60"], "give each budget a name of its own"),
+        ([*CLOSED, "--budget-text", "{prompt} {effort}"], "close thinking at named ones"),
         (["--answer", "20"], "--closing and --answer say how thinking is closed: give --force-at"),
         (["--closing", "s1"], "give --force-at"),
         ([*CLOSED, "--closing", "qwen"], "unknown closing 'qwen'; did you mean 'qwen3'"),

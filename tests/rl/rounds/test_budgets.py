@@ -39,6 +39,11 @@ def test_the_budget_of_thinking_is_written_where_it_has_one_of_its_own() -> None
     budgets = Budgets(Split(Sampled(choices=[30, 100]), 8), in_prompt="{prompt} ({thinking} of {budget})")
     assert budgets.longest(Problem("q", "2+2=?", "4"), 1)[0].prompt == "2+2=? (100 of 108)"
     assert budgets.written(Problem("q", "2+2=?", "4"), 38, Parts(30, 8)).prompt == "2+2=? (30 of 38)"
+    names = Budgets(Split(Sampled(choices={"low": 30, "high": 100}), 8), in_prompt="{effort}: {prompt} {effort}")
+    assert names.written(Problem("q", "{effort}=?", "4"), 38, Parts(30, 8)).prompt == "low: {effort}=? low"
+    assert names.longest(Problem("q", "2+2=?", "4"), 1)[0].prompt == "high: 2+2=? high"
+    with pytest.raises(UserError, match="give budget `sampled` choices that have some"):
+        Budgets(Split(30, 8), in_prompt="{effort}: {prompt}")
     with pytest.raises(UserError, match=r"\{thinking\} goes with budget `split`"):
         Budgets(Constant(38), in_prompt="{prompt} ({thinking})")
 
