@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rl.evaluation import Evaluation
-from rl.evaluation.figures.forced import curve_numbers
+from rl.evaluation.figures.curve import Values, efficiency, frontier_of, regret
+from rl.evaluation.figures.forced import accuracies, curve_numbers
+from rl.evaluation.rows import means
 from rl.report.answers import accuracy_difference, tokens_where
 from rl.report.runs import Comparison, Model
-from rl.statistics import Estimate
+from rl.statistics import Estimate, finite
 from rl.terminal import console, say
 
 HEADINGS = (
@@ -89,6 +93,7 @@ def print_table(comparison: Comparison, title: str) -> None:
 
 def numbers(comparison: Comparison) -> dict[str, Any]:
     """What `summary.json` holds: every model's figures, the front, the hypervolumes and by what protocol."""
+    best = frontier_of([(budgets, accuracy) for accuracy, budgets in map(_curve, comparison.models) if budgets])
     return {
         "schema": 1,
         "protocol": comparison.runs[0].protocol.to_dict(),
@@ -99,7 +104,9 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
                 "run": None if model.run is None else comparison.runs[model.run].label,
                 "step": model.step,
                 **model.answers.summary(),
+                "efficiency": _efficiency(model.answers, base_of(model, comparison)),
                 "forced": forced_points(model),
+                "regret": _regret(model, best),
                 "on_front": i in comparison.front,
                 "on_front_share": share,
             }
@@ -113,6 +120,27 @@ def numbers(comparison: Comparison) -> dict[str, Any]:
             },
         },
     }
+
+
+def _curve(model: Model) -> tuple[Values, list[int]]:
+    return accuracies(model.points) if model.points else (np.empty((0, 0)), [])
+
+
+def _regret(model: Model, best: Mapping[int, float]) -> dict[str, float | None] | None:
+    """REG against the best of the compared models at each of its budgets; None where it has none."""
+    accuracy, budgets = _curve(model)
+    return finite(regret(accuracy, budgets, best)) if budgets else None
+
+
+def _efficiency(answers: Evaluation, base: Evaluation) -> dict[str, float | None] | None:
+    """AES against what a model is measured against, over the problems that both have judged; None for that itself."""
+    if answers is base:
+        return None
+    right = [means(each.judged(), lambda row: row["correct"]) for each in (answers, base)]
+    tokens = [means(each.rows, lambda row: row["length"]) for each in (answers, base)]
+    shared = [problem for problem in right[0] if problem in right[1]]
+    columns = [[values[problem] for problem in shared] for pair in zip(right, tokens, strict=True) for values in pair]
+    return finite(efficiency(*columns))
 
 
 def forced_points(model: Model) -> dict[str, Any]:

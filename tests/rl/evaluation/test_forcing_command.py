@@ -148,6 +148,14 @@ def test_rivals_and_points_stand_beside_runs_in_a_comparison() -> None:
     assert trained["forced"]["30"]["tokens"]["thinking"]["mean"] == 9
     assert trained["forced"]["30"]["protocol"]["forced"]["budgets"] == [30]
     assert alone["accuracy"] == trained["accuracy"]
+    # REG at one budget is what the best of the three curves has more there; AES by the definition's own words.
+    most = max(model["forced"]["30"]["accuracy"]["mean"] for model in found["models"] if model["forced"])
+    assert trained["regret"]["mean"] == pytest.approx(most - trained["forced"]["30"]["accuracy"]["mean"])
+    before = found["models"][0]
+    assert (before["efficiency"], before["regret"]) == (None, None)
+    gain = trained["accuracy"] / before["accuracy"] - 1
+    saved = 1 - trained["mean_tokens"] / before["mean_tokens"]
+    assert trained["efficiency"]["mean"] == pytest.approx(saved + (3 if gain >= 0 else 5) * gain)
     with Path("page/plots/dial.csv").open() as file:
         drawn = list(csv.DictReader(file))
     assert [line["model"] for line in drawn] == ["trained at 4", "trained", "no-thinking"]
