@@ -14,8 +14,10 @@ from rl.terminal import say
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     out: Annotated[Path, typer.Option(help="The folder to write: index.html, plots/, summary.json.")],
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of finished runs; none, where --beside names answers.")
+    ] = None,
     published: Annotated[
         str | None,
         typer.Option(help="Draw what papers print for this benchmark beside the runs, in grey: aime24, say."),
@@ -24,6 +26,14 @@ def compare(
         list[Path] | None,
         typer.Option(
             metavar="FILE", help="Answers of no run, as `lengthwise evaluate --out` keeps them; once for each."
+        ),
+    ] = None,
+    frontier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Measure regret from these accuracies instead of the best here: {"512": 0.41, …} in JSON, or the '
+            "summary.json of an earlier comparison.",
         ),
     ] = None,
     checkpoints: Annotated[bool, typer.Option(help="Show the checkpoints that were evaluated, too.")] = True,
@@ -39,23 +49,31 @@ def compare(
     ] = False,
     json_file: Json = None,
 ) -> None:
-    """Put finished runs side by side: accuracy against tokens, training curves, settings, answers."""
+    """Put finished runs, or files of answers, side by side: accuracy against tokens, curves, settings, answers."""
     from rl.folders.run import RunFolder
     from rl.report.folder import check_out, write_comparison
+    from rl.report.frontier import read_frontier
     from rl.report.page.page import finite
     from rl.report.published import load_published
     from rl.report.runs import compare_runs, labels, read_beside, read_run
     from rl.report.tables import numbers, print_table
 
     check_out(out)
+    if not runs and not beside:
+        raise UserError("nothing to compare: name folders of finished runs, or files of answers by --beside")
     if reference is not None and not reference > 0:
         raise UserError(f"--reference must be a positive number of tokens, not {reference:g}")
     require_place(json_file)
     quoted = load_published(published) if published else None
-    read = [read_run(RunFolder(p), label, checkpoints, rollouts) for p, label in zip(runs, labels(runs), strict=True)]
-    named = labels([path.with_suffix("") for path in beside]) if beside else []
-    others = [read_beside(path, label) for path, label in zip(beside or [], named, strict=True)]
-    comparison = compare_runs(read, mixed, reference, others)
+    best = read_frontier(frontier) if frontier else None
+    folders, files = runs or [], beside or []
+    read = [
+        read_run(RunFolder(path), label, checkpoints, rollouts)
+        for path, label in zip(folders, labels(folders), strict=True)
+    ]
+    named = labels([path.with_suffix("") for path in files])
+    others = [read_beside(path, label) for path, label in zip(files, named, strict=True)]
+    comparison = compare_runs(read, mixed, reference, others, best)
     write_comparison(comparison, out, problems, quoted)
     print_table(comparison, "comparison of runs")
     say(f"report: {out / 'index.html'}")

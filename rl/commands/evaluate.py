@@ -247,8 +247,9 @@ def _run(
     if plot is not None and len(models) > 1:
         raise UserError("--plot draws one checkpoint: give --checkpoint last, or a step")
     asked = runs.asked_of(run, recipe, choice.name, limit, lambda protocol: changed(protocol, changes))
+    places = {m.step: m.evaluation(run, changes.get("rival")) for m in models}
     measured = {
-        m.step: _one(asked, f"{path.name}, step {m.step}", choice, m.evaluation(run), plot, str(m.path)) for m in models
+        m.step: _one(asked, f"{path.name}, step {m.step}", choice, places[m.step], plot, str(m.path)) for m in models
     }
     if which == "all":
         return {"schema": 1, "run": str(path), "checkpoints": {str(s): m.numbers for s, m in measured.items()}}

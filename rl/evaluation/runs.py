@@ -29,9 +29,10 @@ class Trained:
     step: int
     path: Path
 
-    def evaluation(self, run: RunFolder) -> Path:
-        """Where its answers are kept."""
-        return run.path / "evaluation" / f"checkpoint-{self.step}.parquet"
+    def evaluation(self, run: RunFolder, rival: str | None = None) -> Path:
+        """Where its answers are kept; as a training-free rival gives them, beside its own."""
+        name = f"checkpoint-{self.step}-{rival}" if rival else f"checkpoint-{self.step}"
+        return run.path / "evaluation" / f"{name}.parquet"
 
     def require_intact(self) -> None:
         """Errors, on every rank: UserError where its files are not the bits that were written."""

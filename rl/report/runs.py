@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +80,18 @@ class Comparison:
     """Tokens of the hypervolume's reference point."""
     beside: Sequence[Model] = ()
     """Answers of no run, such as those of a rival."""
+    frontier: Mapping[int, float] | None = None
+    """By budget, the accuracy that regret is measured from; None: the best of these models."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """The first run's, or where there is none that of the first answers."""
+        return self.runs[0].protocol if self.runs else protocol_of(self.beside[0])
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """The held-out problems that the first of them answered."""
+        return (self.runs[0].after if self.runs else self.beside[0].answers).problems
 
     @cached_property
     def models(self) -> list[Model]:
@@ -121,7 +133,7 @@ class Comparison:
 
     @property
     def protocol_line(self) -> str:
-        return self.runs[0].protocol.line()
+        return self.protocol.line()
 
 
 def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: bool | None = None) -> Run:
@@ -165,42 +177,59 @@ def read_rounds(folder: RunFolder) -> list[RoundNumbers]:
 
 def read_beside(path: Path, label: str) -> Model:
     """The answers in a file that `lengthwise evaluate --out` wrote. Errors: UserError where it says no protocol."""
-    answers = read_answers(path)
-    if answers.protocol is None:
-        raise UserError(f"{path} does not say by which protocol it was evaluated; evaluate it again")
-    return Model(label, None, 0, answers)
+    model = Model(label, None, 0, read_answers(path))
+    protocol_of(model)
+    return model
+
+
+def protocol_of(model: Model) -> Protocol:
+    """By what answers of no run were evaluated. Errors: UserError where they do not say."""
+    if model.answers.protocol is None:
+        raise UserError(f"{model.answers.path} does not say by which protocol it was evaluated; evaluate it again")
+    return model.answers.protocol
 
 
 def compare_runs(
-    runs: Sequence[Run], mixed: bool = False, reference: float | None = None, beside: Sequence[Model] = ()
+    runs: Sequence[Run],
+    mixed: bool = False,
+    reference: float | None = None,
+    beside: Sequence[Model] = (),
+    frontier: Mapping[int, float] | None = None,
 ) -> Comparison:
     """Put runs side by side. Errors: UserError where their figures may not be compared, unless `mixed` lets them.
 
-    `beside` are answers of no run. `reference`: tokens of the hypervolume's reference point; the cap of the evaluation
-    by default.
+    `beside` are answers of no run; there may be no run at all. `reference`: tokens of the hypervolume's reference
+    point; the cap of the evaluation by default. `frontier`: by budget, the accuracy that regret is measured from.
     """
-    first = runs[0]
     flaws, notes = [], []
     given = [(run.label, answers, answers.protocol or run.protocol) for run in runs for answers in run.answers]
-    given += [(one.label, one.answers, one.answers.protocol or first.protocol) for one in beside]
+    given += [(one.label, one.answers, protocol_of(one)) for one in beside]
+    ends = [*((run.label, run.after, run.protocol) for run in runs), *given]
+    first, reference_answers, protocol = ends[0]
     for label, answers, own in given:
-        found = differences(first.protocol, own, DECISIVE)
+        found = differences(protocol, own, DECISIVE)
         if found:
-            flaws.append(f"{first.label} and {label} were evaluated differently: {'; '.join(found)}")
-        noted = differences(first.protocol, own, NOTED)
+            flaws.append(f"{first} and {label} were evaluated differently: {'; '.join(found)}")
+        noted = differences(protocol, own, NOTED)
         if noted:
             notes.append(f"{label} was evaluated with another {'; '.join(noted)}.")
-        if answers.problems != first.after.problems:
-            shared = len(set(answers.problems) & set(first.after.problems))
+        if answers.problems != reference_answers.problems:
+            shared = len(set(answers.problems) & set(reference_answers.problems))
             flaws.append(
-                f"{first.label} and {label} answered different held-out problems: {shared} shared, of "
-                f"{len(first.after.problems)} and {len(answers.problems)}"
+                f"{first} and {label} answered different held-out problems: {shared} shared, of "
+                f"{len(reference_answers.problems)} and {len(answers.problems)}"
             )
     if flaws and not mixed:
         raise UserError(f"{flaws[0]}; evaluate them alike, or give --mixed to draw them all the same")
+    if frontier is not None:
+        for model in [*beside, *(Model(run.label, place, run.steps, run.after) for place, run in enumerate(runs))]:
+            if missing := sorted(set(model.points) - set(frontier)):
+                raise UserError(
+                    f"the frontier has no accuracy at {missing[0]} tokens, at which {model.label} was closed"
+                )
     flagged = [f"{flaw}: their figures cannot be compared." for flaw in flaws]
     warnings = list(dict.fromkeys(flagged + notes))
-    return Comparison(list(runs), warnings, reference or float(first.protocol.cap), beside)
+    return Comparison(list(runs), warnings, reference or float(protocol.cap), beside, frontier)
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
@@ -209,7 +238,7 @@ def labels(paths: Sequence[Path]) -> list[str]:
     twice = next((path for i, path in enumerate(whole) if path in whole[:i]), None)
     if twice:
         raise UserError(f"{twice} is named twice; name each run once")
-    for parts in range(1, max(len(path.parts) for path in whole) + 1):
+    for parts in range(1, max((len(path.parts) for path in whole), default=1) + 1):
         short = ["/".join(path.parts[-parts:]) for path in whole]
         if len(set(short)) == len(short):
             return short

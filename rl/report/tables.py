@@ -87,17 +87,19 @@ def print_table(comparison: Comparison, title: str) -> None:
         table.add_row(*(row[place] for place in shown))
     console().print(table)
     volumes = zip(comparison.runs, comparison.resampled.volumes, strict=True)
-    told = ", ".join(f"{run.label} {_interval(volume, 100, '%')}" for run, volume in volumes)
-    say(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
+    if told := ", ".join(f"{run.label} {_interval(volume, 100, '%')}" for run, volume in volumes):
+        say(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:
     """What `summary.json` holds: every model's figures, the front, the hypervolumes and by what protocol."""
-    best = frontier_of([(budgets, accuracy) for accuracy, budgets in map(_curve, comparison.models) if budgets])
+    curves = [(budgets, accuracy) for accuracy, budgets in map(_curve, comparison.models) if budgets]
+    best = frontier_of(curves) if comparison.frontier is None else comparison.frontier
     return {
         "schema": 1,
-        "protocol": comparison.runs[0].protocol.to_dict(),
+        "protocol": comparison.protocol.to_dict(),
         "warnings": comparison.warnings,
+        "frontier": {str(budget): accuracy for budget, accuracy in best.items()},
         "models": [
             {
                 "label": model.label,
@@ -127,7 +129,7 @@ def _curve(model: Model) -> tuple[Values, list[int]]:
 
 
 def _regret(model: Model, best: Mapping[int, float]) -> dict[str, float | None] | None:
-    """REG against the best of the compared models at each of its budgets; None where it has none."""
+    """REG against the frontier at each of a model's budgets; None where it has none."""
     accuracy, budgets = _curve(model)
     return finite(regret(accuracy, budgets, best)) if budgets else None
 

@@ -29,7 +29,7 @@ Example = dict[str, Any]
 def examples(comparison: Comparison, problems: int) -> list[Example]:
     """So many held-out problems, half as many training problems where rollouts were read; texts cut to fit."""
     found = held_out(comparison, problems)
-    if all(run.rounds for run in comparison.runs):
+    if comparison.runs and all(run.rounds for run in comparison.runs):
         found += trained_on(comparison.runs, problems // 2)
     cards = [card for example in found for column in example["columns"] for card in column["cards"]]
     allowed = min(LONGEST, TEXT // max(1, len(cards)))

@@ -56,7 +56,7 @@ def render(
         verdict=verdict,
         nav={key: name for key, name in NAV.items() if key != "answers" or found}.items(),
         ends=comparison.ends(),
-        problems=len(runs[0].after.problems),
+        problems=len(comparison.problems),
         protocol=comparison.protocol_line,
         warnings=comparison.warnings,
         headings=HEADINGS,
@@ -69,7 +69,7 @@ def render(
         same=len(rows) - len(differing),
         shown=_shown(comparison, found),
         protocol_rows=[
-            (key, settings.shown(value)) for key, value in settings.flatten(runs[0].protocol.to_dict()).items()
+            (key, settings.shown(value)) for key, value in settings.flatten(comparison.protocol.to_dict()).items()
         ],
         version=_version(),
     )
@@ -94,7 +94,7 @@ def _shown(comparison: Comparison, found: list[Example]) -> str:
     held_out = sum(example["where"] == "held-out" for example in found)
     trained = len(found) - held_out
     told = (
-        f"{held_out} of the {len(comparison.runs[0].after.problems)} held-out problems, at even steps through all of "
+        f"{held_out} of the {len(comparison.problems)} held-out problems, at even steps through all of "
         "them sorted by how much the length changed, so nobody picked them; of each model the first sample. "
     )
     if trained:

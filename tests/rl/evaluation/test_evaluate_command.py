@@ -208,6 +208,11 @@ def test_a_run_is_evaluated_checkpoint_by_checkpoint_as_it_evaluates_itself() ->
     chosen = best_checkpoint(folder).step
     assert best["caps"]["40"] == every["checkpoints"][str(chosen)]["caps"]["40"]
     assert run("evaluate", "--run", "run", "--checkpoint", "2")["model"] == "run, step 2"
+    # As a rival it answers by another protocol, so into a file of its own.
+    own = Path("run/evaluation/checkpoint-2.parquet").read_bytes()
+    assert run("evaluate", "--run", "run", "--checkpoint", "2", "--rival", "concise")["protocol"]["system"]
+    assert Path("run/evaluation/checkpoint-2-concise.parquet").is_file()
+    assert Path("run/evaluation/checkpoint-2.parquet").read_bytes() == own
 
 
 def test_the_best_is_the_most_accurate_then_the_shortest_then_the_latest() -> None:

@@ -167,6 +167,45 @@ def test_rivals_and_points_stand_beside_runs_in_a_comparison() -> None:
     compared("trained", "--beside", "no-thinking.parquet")  # takes the place of its own page, the CSV file included
     noted = [line for line in found["warnings"] if line.startswith("no-thinking was evaluated with another")]
     assert "prefix None against 'Okay.</think>'" in noted[0]
+    # Without any run, and from where this comparison measured, or from a frontier of one's own: 1 - accuracy.
+    Path("earlier.json").write_text(json.dumps(found))
+    files = ["--beside", "no-thinking.parquet", "--beside", "no-thinking-at-30.parquet"]
+    again = compared(*files, "--frontier", "earlier.json")
+    assert again["frontier"] == found["frontier"] == {"30": most}
+    assert [(model["label"], model["run"]) for model in again["models"]] == [(name, None) for name in labels_of(files)]
+    assert again["models"][0]["regret"] == found["models"][3]["regret"]
+    Path("mine.json").write_text('{"30": 1, "60": 1}')
+    (closed, _) = compared(*files, "--frontier", "mine.json")["models"]
+    assert closed["regret"]["mean"] == pytest.approx(1 - closed["forced"]["30"]["accuracy"]["mean"])
+
+
+def labels_of(files: list[str]) -> list[str]:
+    return [name.removesuffix(".parquet") for name in files if not name.startswith("--")]
+
+
+@pytest.mark.parametrize(
+    ("frontier", "words"),
+    [
+        ('{"60": 0.5}', "the frontier has no accuracy at 30 tokens, at which trained was closed"),
+        ('{"30": 1.5}', "a frontier has an accuracy in [0, 1] for each budget in tokens"),
+        ('{"30": true}', "a frontier has an accuracy in [0, 1]"),
+        ('{"low": 0.5}', "a frontier has an accuracy in [0, 1]"),
+        ("{}", "a frontier has an accuracy in [0, 1]"),
+        ('{"frontier": 3}', "a frontier has an accuracy in [0, 1]"),
+    ],
+)
+def test_a_frontier_is_refused_where_it_is_none(frontier: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(Path("trained"), 40)
+    after = Evaluation.load(Path("trained/evaluation/after.parquet"))
+    closed_at(
+        Path("trained/evaluation/after-at-30.parquet"), after, recipe_protocol(load_recipe("trained/recipe.yaml"))
+    )
+    Path("frontier.json").write_text(frontier)
+    assert words in refused(capsys, "compare", "trained", "--out", "page", "--frontier", "frontier.json")
+
+
+def test_nothing_to_compare_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nothing to compare: name folders of finished runs" in refused(capsys, "compare", "--out", "page")
 
 
 def test_what_stands_beside_must_say_its_protocol(capsys: pytest.CaptureFixture[str]) -> None:
