@@ -9,8 +9,10 @@ Everything here is a pure function of its seed.
 
 from __future__ import annotations
 
+import math
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from data_synth.arithmetic import Habits, Sum, think, work
@@ -44,6 +46,17 @@ def solve(problem: Sum, rng: random.Random, manner: Manner | None = None) -> str
     stated = f"({rng.randint(10, 250)} tokens)\n" if rng.random() < manner.stated else ""
     thought = _thought(problem, rng, manner)
     return f"{THINK}\n{stated}{thought}{END}\n{_answer(problem, rng, manner, thought)}"
+
+
+def asked(problem: Sum, rng: random.Random, count: Callable[[str], int]) -> tuple[int, str]:
+    """A trace that thinks, and the tokens that its prompt may say it was asked for: its own, to the next ten.
+
+    `count` gives the tokens of a text. Nobody aims at a number here: the trace comes first, and what it took is said of
+    it in hindsight.
+    """
+    manner = Manner(early=0.4)  # so that every length is seen of every problem
+    thought = f"{THINK}\n{_thought(problem, rng, manner)}"
+    return 10 * math.ceil(count(thought) / 10), f"{thought}{END}\n{_answer(problem, rng, manner, thought)}"
 
 
 def _thought(problem: Sum, rng: random.Random, manner: Manner) -> str:

@@ -29,6 +29,7 @@ ONE_HOUR = {
     "one-gpu-24gb-lora": "RTX 4090",
     "one-gpu-80gb": "H100",
     "one-gpu-80gb-lora": "H100",
+    "one-gpu-80gb-dial": "H100",
 }
 """What to run first, and the card that it is for."""
 HEAD = """# Plans

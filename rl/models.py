@@ -31,7 +31,12 @@ from transformers.utils import logging as transformers_logging
 
 from rl.errors import OutOfReach, UserError, first_line
 
-EMBEDDED = {"demo": "demo_model", "keychain-demo": "keychain_model", "modes-demo": "modes_model"}
+EMBEDDED = {
+    "demo": "demo_model",
+    "keychain-demo": "keychain_model",
+    "modes-demo": "modes_model",
+    "dial-demo": "dial_model",
+}
 ADAPTER_CONFIG = "adapter_config.json"
 
 

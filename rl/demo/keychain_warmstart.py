@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from data_synth.keychain_demo import excerpt, hurry, keychain_rows, solve
-from rl.demo.supervised import build_model, build_tokenizer, fit, save
+from rl.demo.supervised import Ids, build_model, build_tokenizer, fit, save
 from rl.demo.wired import wire_for_copying
 from rl.models import load_tokenizer
 
@@ -28,10 +28,6 @@ DRILLS = 150
 """Steps."""
 HASTY = 0.5
 """Share of the last demonstrations that answer too early: what RL is to mend."""
-
-
-Ids = tuple[list[int], list[int]]
-"""Token ids of a prompt and of what is learned after it."""
 
 
 def drills(steps: int, batch: int, vocabulary: int, seed: int) -> list[Ids]:

@@ -20,6 +20,8 @@ WARM_UP = 50
 """Steps in which `fit` raises its learning rate."""
 Example = dict[str, list[dict[str, str]]]
 """A conversational `prompt` and `completion`, as TRL's SFT trainer takes them."""
+Ids = tuple[list[int], list[int]]
+"""Token ids of a prompt and of what is learned after it."""
 
 
 def build_tokenizer(  # type: ignore[no-untyped-def]
@@ -121,9 +123,9 @@ def fine_tune(  # type: ignore[no-untyped-def]
 
 
 def fit(  # type: ignore[no-untyped-def]
-    model, examples: Sequence[tuple[list[int], list[int]]], batch: int, learning_rate: float, fall: bool = True
+    model, examples: Sequence[Ids], batch: int, learning_rate: float, fall: bool = True
 ) -> None:
-    """Train `model` on (prompt ids, completion ids) in the order given, a few at a time and nothing kept.
+    """Train `model` on examples in the order given, a few at a time and nothing kept.
 
     The least that training takes: on prompts of hundreds of tokens and completions of tens, heads for the
     completions only, and no measuring, make a step three times as fast as `fine_tune`'s. `fall`: the learning rate

@@ -216,7 +216,7 @@ class Recipe:
     __pydantic_config__ = _STRICT
     name: str
     model: str
-    """A path, a hub name, `demo`, `modes-demo` or `keychain-demo`."""
+    """A path, a hub name, `demo`, `modes-demo`, `dial-demo` or `keychain-demo`."""
     data: DataPart
     rewards: list[Reward]
     budget: Budget

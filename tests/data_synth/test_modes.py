@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_synth.arithmetic import Habits, draw_sum, sums
-from data_synth.modes import END, MARKS, SHORT, THINK, Manner, solve
+from data_synth.modes import END, MARKS, SHORT, THINK, Manner, asked, solve
 from rewards.verifier import boxed_answer
 
 
@@ -68,3 +68,15 @@ def test_thinking_pays_and_less_where_it_ends_early() -> None:
 
     short, early, whole = (accuracy(Manner(*shares)) for shares in ((1, 0, 0), (0, 0, 1), (0, 0, 0)))
     assert short + 0.1 < early < whole - 0.05
+
+
+@given(st.integers())
+def test_what_a_thought_took_is_what_it_may_have_been_asked_for(seed: int) -> None:
+    rng = random.Random(seed)
+    budget, trace = asked(draw_sum(rng), rng, len)
+    thought, _, answer = trace.partition(END)
+    assert budget % 10 == 0
+    assert budget - 10 < len(thought) <= budget
+    assert thought.startswith(f"{THINK}\n")
+    assert answer.startswith("\nSo ")
+    assert not re.search("tokens", trace)
