@@ -50,13 +50,13 @@ class Arm:
 
 ARMS = {
     "dial": Arm("demo-dial", (*CLOSED, *TOLD)),
-    "L1-Exact": Arm("demo-dial-l1", (*CLOSED, *TOLD)),
-    "Train Long, Think Short": Arm("demo-dial-train-long", (*CLOSED, *TOLD)),
-    "Elastic": Arm("demo-dial-elastic"),
     "DLER": Arm("demo-dial-dler"),
+    "L1-Exact": Arm("demo-dial-l1", (*CLOSED, *TOLD)),
+    "Elastic": Arm("demo-dial-elastic"),
     "untrained, told": Arm(None, (*CLOSED, *TOLD)),
     "budget forcing (s1)": Arm(None, ("--rival", "budget-forcing", *CLOSED)),
     "no thinking, majority": Arm(None, ("--rival", "no-thinking", "--samples", "16")),
+    "Train Long, Think Short": Arm("demo-dial-train-long", (*CLOSED, *TOLD)),
 }
 
 
