@@ -204,21 +204,6 @@ def test_a_frontier_is_refused_where_it_is_none(frontier: str, words: str, capsy
     assert words in refused(capsys, "compare", "trained", "--out", "page", "--frontier", "frontier.json")
 
 
-def test_nothing_to_compare_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nothing to compare: name folders of finished runs" in refused(capsys, "compare", "--out", "page")
-
-
-def test_what_stands_beside_must_say_its_protocol(capsys: pytest.CaptureFixture[str]) -> None:
-    make_run(Path("trained"), 40)
-    after = Evaluation.load(Path("trained/evaluation/after.parquet"))
-    Evaluation(after.rows).save(Path("old.parquet"))
-    asked = ["compare", "trained", "--out", "page", "--beside"]
-    assert "does not say by which protocol" in refused(capsys, *asked, "old.parquet")
-    assert "absent.parquet" in refused(capsys, *asked, "absent.parquet")
-    Evaluation(after.rows, Protocol(cap=7)).save(Path("old.parquet"))
-    assert "trained and old were evaluated differently: cap 320 against 7" in refused(capsys, *asked, "old.parquet")
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -164,7 +164,7 @@ def test_different_untrained_models_each_have_a_row() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "page"], "Missing argument"),
+        (["--out", "page"], "nothing to compare: name folders of finished runs, or files of answers by --beside"),
         (["absent", "--out", "page"], "absent is not a run: it has no recipe.yaml"),
         (["unfinished", "--out", "page"], "unfinished holds no finished evaluation; train it to its end"),
         (["a", "a", "--out", "page"], "is named twice; name each run once"),
