@@ -68,6 +68,15 @@ def end_of(tokenizer: PreTrainedTokenizerBase, text: str | None) -> End:
     return tuple(places)
 
 
+def own_end(tokenizer: PreTrainedTokenizerBase) -> End:
+    """What ends thinking by the tokenizer's own mark, or as it spells one; empty where it cannot write any."""
+    marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
+    try:
+        return end_of(tokenizer, None if marked else THINK.end)
+    except UserError:  # its model cannot end thinking
+        return ()
+
+
 def closing_of(tokenizer: PreTrainedTokenizerBase, text: str | None, end: End) -> tuple[int, ...]:
     """The token ids of a text that closes thinking, by default of what ends it.
 

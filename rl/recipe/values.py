@@ -6,7 +6,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,16 +15,14 @@ from rl.errors import UserError, unknown
 from rl.plugins.typed import explained, path_of, read
 from rl.recipe.parts import Recipe
 
+T = TypeVar("T")
 _NAME = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f-\x9f]{1,200}")
 """Runs are written into a folder of this name."""
 
 
 def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """Check `values` and give the recipe; the error names the key, the place and the nearest key."""
-    try:
-        recipe: Recipe = read(TypeAdapter(Recipe), values, where)
-    except ValidationError as error:
-        raise _explain(error.errors(), where) from error
+    recipe = read_part(Recipe, values, where)
     if not _NAME.fullmatch(recipe.name):
         raise UserError(
             f"{where}: name: {recipe.name[:60]!r} cannot be a folder's name; write at most 200 letters, digits, - and _"
@@ -32,19 +30,28 @@ def parse_recipe(values: Mapping[str, Any], where: str = "recipe") -> Recipe:
     return recipe
 
 
-def _explain(errors: list[ErrorDetails], where: str) -> UserError:
-    kind, loc = errors[0]["type"], path_of(errors[0])
+def read_part(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Values as a dataclass of recipes' kind. Errors: UserError, as of `parse_recipe`."""
+    try:
+        part: T = read(TypeAdapter(kind), values, where)
+    except ValidationError as error:
+        raise _explain(kind, error.errors(), where) from error
+    return part
+
+
+def _explain(kind: type, errors: list[ErrorDetails], where: str) -> UserError:
+    wrong, loc = errors[0]["type"], path_of(errors[0])
     place = ".".join(map(str, loc))
-    if kind == "unexpected_keyword_argument":
-        return unknown("key", place, _siblings(loc), where)
-    if kind in ("missing", "missing_argument"):
+    if wrong == "unexpected_keyword_argument":
+        return unknown("key", place, _siblings(kind, loc), where)
+    if wrong in ("missing", "missing_argument"):
         return UserError(f"{where}: key {place!r} is missing; add it")
-    return UserError(f"{where}: {place or 'a recipe'}: {explained(errors)}")
+    return UserError(f"{where}: {place or f'a {kind.__name__.lower()}'}: {explained(errors)}")
 
 
-def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+def _siblings(kind: type, loc: tuple[int | str, ...]) -> list[str]:
     """The keys known where `loc` points, each with its path."""
-    part: Any = Recipe
+    part: Any = kind
     for step in loc[:-1]:
         hint = typing.get_type_hints(part).get(str(step))
         choices = [hint, *typing.get_args(hint)]

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from curricula import BudgetSchedule
 from curricula.schedule import SplitBudget
-from rewards.thinking import MARKS, THINK
+from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.ranks import launched
@@ -20,7 +20,7 @@ from rl.rollouts.ask import Thinking
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, Row, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
-from rl.thinking import End, closing_of, end_of, leads
+from rl.thinking import End, closing_of, end_of, leads, own_end
 
 Encode = Callable[[Sequence[Prompt]], Sequence[Sequence[int]]]
 """Prompts to token ids."""
@@ -54,11 +54,7 @@ def forcing_of(tokenizer: PreTrainedTokenizerBase, schedule: BudgetSchedule) -> 
         both = {marks.both for marks in MARKS}
         closing = closing_of(tokenizer, schedule.closing, end)
         return Forcing(encode, end, closing, lambda prompt: leads(tokenizer, [prompt])[0] in both)
-    marked = any(marks.end in tokenizer.get_added_vocab() for marks in MARKS)
-    try:
-        return Forcing(encode, end_of(tokenizer, None if marked else THINK.end))
-    except UserError:  # it cannot write the mark, so its model cannot end thinking
-        return Forcing(encode)
+    return Forcing(encode, own_end(tokenizer))
 
 
 def _cannot_force(text: str) -> Sequence[int]:

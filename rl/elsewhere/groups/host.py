@@ -1,0 +1,76 @@
+"""What the hooks of a trainer can, and which methods are refused there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from curricula import BudgetSchedule, Constant, GroupBudget, ProblemBudget
+from curricula.schedule import SplitBudget
+from rewards import LengthReward, Monitor, Observer
+from rl.elsewhere.groups.method import Method
+from rl.errors import UserError
+from rl.plugins import is_batch, step_for
+
+
+@dataclass(frozen=True)
+class Host:
+    """A trainer, by what its hooks hand over."""
+
+    name: str
+    batch: bool = False
+    """All groups of a step at once; else one group."""
+    steps: bool = False
+    """The optimiser step."""
+    advantages: bool = False
+    """Whether advantages are ours to give."""
+    evaluation: bool = False
+    """Whether it says that it evaluates; else training groups are told by `group_size`."""
+
+
+def refuse(method: Method, rewards: Sequence[LengthReward], schedule: BudgetSchedule, host: Host) -> None:
+    """Errors: UserError for what the trainer's hooks cannot do."""
+    for reward in rewards:
+        named = f"reward {reward.name!r}"
+        if isinstance(reward, Monitor):
+            raise UserError(f"{named} sets itself by a monitor set, which {host.name} does not have")
+        if is_batch(reward) and not host.batch:
+            raise UserError(f"{named} looks at the whole batch; the hook of {host.name} hands over one group")
+        if isinstance(reward, Observer):
+            _require_memory(named, method, host)
+    _refuse_schedule(method, schedule, host)
+    if not host.steps and (why := by_step(rewards, schedule, method)):
+        raise UserError(f"{why}, which {host.name} does not tell its hook")
+    if method.advantage is not None and not host.advantages:
+        raise UserError(f"{host.name} makes advantages itself: remove `advantage`, and set its own option")
+
+
+def _require_memory(named: str, method: Method, host: Host) -> None:
+    if method.history is None:
+        raise UserError(f"{named} remembers problems from visit to visit: name a file for that, `history: PATH`")
+    if not host.evaluation and method.group_size is None:
+        raise UserError(
+            f"{named} must not remember what is evaluated, and {host.name} does not say when it evaluates: give the "
+            "rollouts of a training group as `group_size`, and evaluate with another number"
+        )
+
+
+def _refuse_schedule(method: Method, schedule: BudgetSchedule, host: Host) -> None:
+    name = f"budget {method.budget.name!r}"
+    if isinstance(schedule, SplitBudget):
+        raise UserError(f"{name} closes thinking by force, which {host.name} does not; give one budget for all")
+    if isinstance(schedule, ProblemBudget):
+        raise UserError(
+            f"{name} states a budget in each prompt, which {host.name} does not; write prompts with their budgets into "
+            "the data, and name the column of these as `budget_column`"
+        )
+
+
+def by_step(rewards: Sequence[LengthReward], schedule: BudgetSchedule, method: Method) -> str | None:
+    """What of a method goes by the optimiser step, in words; None: nothing does."""
+    for reward in rewards:
+        if step_for(reward.batch if is_batch(reward) else reward, 0):
+            return f"reward {reward.name!r} goes by the optimiser step"
+    if not isinstance(schedule, Constant | GroupBudget):
+        return f"budget {method.budget.name!r} changes with the optimiser step"
+    return None

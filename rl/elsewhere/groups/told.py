@@ -1,0 +1,74 @@
+"""What a trainer tells of its rollouts, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rewards import Group
+from rewards.types import Prompt, Values
+
+
+@dataclass(frozen=True)
+class Said:
+    """One completion."""
+
+    token_ids: Sequence[int]
+    """The model's own, EOS among them; not those that an environment put between."""
+    ended: bool
+    """Whether it ended by itself; else it was cut."""
+    text: str | None = None
+    """None: decoded from the tokens."""
+    failed: bool = False
+    """Whether the trainer gave it up: nobody judges it."""
+    correct: bool | None = None
+    """The trainer's own verdict, where there is no gold answer to judge by."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One visit of a problem."""
+
+    prompt: Prompt
+    answer: Any
+    """The gold answer as it stands in the data; None where completions come with verdicts."""
+    said: Sequence[Said]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    prompt_ids: Sequence[int] | None = None
+    """The prompt as the model saw it; None: made by the tokenizer's chat template."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A group with its rewards."""
+
+    group: Group
+    terms: list[Values]
+    """One list a reward, one number a rollout."""
+    totals: Values
+    """Their weighted sums; None: not judged."""
+
+    @property
+    def filled(self) -> list[float]:
+        """The sums as a trainer can take them that knows no "not judged"."""
+        return filled(self.totals)
+
+    @property
+    def correct(self) -> list[float]:
+        """The raw rewards, likewise."""
+        return filled([rollout.raw_reward for rollout in self.group.rollouts])
+
+    @property
+    def unjudged(self) -> int:
+        return self.totals.count(None)
+
+
+def filled(values: Values) -> list[float]:
+    """Numbers, those that nobody judged replaced by the mean of the judged, or by 0 where nobody could be.
+
+    A NaN would spread over the group, and 0 count as a wrong answer's.
+    """
+    judged = [value for value in values if value is not None]
+    mean = sum(judged) / len(judged) if judged else 0.0
+    return [mean if value is None else value for value in values]

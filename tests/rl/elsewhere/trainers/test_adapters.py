@@ -1,0 +1,417 @@
+"""Our adapters within other trainers: the same rewards and advantages as ours, by the lines of each trainer's page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from markdown_it import MarkdownIt
+from other_trainers import Engine, Trace, objects, put_in_place
+from places import ROOT
+from transformers import PreTrainedTokenizerBase
+
+from rewards import Group, History, Problem, Rollout, Verdict
+from rewards.length.hapo import Hapo
+from rl.credit.calling.estimator import Estimator
+from rl.models import load_tokenizer, resolve_model
+
+PROMPT = [{"role": "user", "content": "1+1=?"}]
+WRITTEN = [("2", True), ("2+0", True), ("3", True), ("2", False)]
+"""What a group says: right and short, right and longer, wrong, and right but cut."""
+LATER = [("2+0+0", True), ("2", True), ("2+0", False), ("4", True)]
+Visit = list[list[int]]
+Drive = Callable[[Visit, int], Sequence[float]]
+"""A visit's completions (token ids) and the optimiser step to what the trainer is given."""
+
+
+def ids_of(said: Sequence[tuple[str, bool]], tokenizer: PreTrainedTokenizerBase) -> Visit:
+    end = [tokenizer.eos_token_id]
+    return [tokenizer(f"<think>1</think>\\boxed{{{a}}}")["input_ids"] + end * ended for a, ended in said]
+
+
+def hapo(visits: Sequence[tuple[Visit, Sequence[tuple[str, bool]]]]) -> list[list[float]]:
+    """What HAPO gives for one visit after the other, from lengths and what is right alone."""
+    history, found = History(), []
+    for ids, said in visits:
+        rollouts = []
+        for own, (answer, ended) in zip(ids, said, strict=True):
+            verdict = Verdict.CORRECT if sum(map(int, answer.split("+"))) == 2 else Verdict.WRONG
+            raw = verdict.worth if ended else 0.0
+            rollouts.append(Rollout("p", len(own), "eos" if ended else "length", 60, verdict, raw))
+        group = Group(Problem("p", "", "2"), tuple(rollouts))
+        found.append([value for value in Hapo()(group, history) if value is not None])
+        Hapo().observe(group, history)
+    return found
+
+
+def blocks(page: str) -> dict[str, list[str]]:
+    tokens = MarkdownIt().parse((ROOT / "docs/trainers" / page).read_text())
+    found: dict[str, list[str]] = {}
+    for token in tokens:
+        if token.type == "fence":
+            found.setdefault(token.info.strip(), []).append(token.content)
+    return found
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    """As of the folder above, whose other fixtures, and TRL, are left out where a package runs itself."""
+    return load_tokenizer(resolve_model("demo"))
+
+
+@pytest.fixture
+def method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """The method of the first page, its history in this test's folder; with further lines."""
+
+    def write(*lines: str) -> Path:
+        (text,) = blocks("index.md")["yaml"]
+        text = text.replace("/shared/hapo.jsonl", str(tmp_path / "hapo.jsonl"))
+        path = tmp_path / "method.yaml"
+        path.write_text("\n".join([text, *lines]))
+        monkeypatch.setenv("LENGTHWISE_METHOD", str(path))
+        return path
+
+    return write
+
+
+def page_names(page: str, trainer: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the Python of a page defines; every name of ours in its shell lines is there."""
+    put_in_place(trainer, monkeypatch)
+    parts = blocks(page)
+    for name in re.findall(r"rl\.elsewhere\.trainers\.\w+", "\n".join(parts.get("sh", []))):
+        import_module(name)
+    names: dict[str, Any] = {"__name__": "page"}
+    for text in parts.get("python", []):
+        exec(compile(text, page, "exec"), names)
+    return names
+
+
+def check(drive: Drive, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Two visits of one problem give what HAPO gives, the second by what the first taught."""
+    first, second = ids_of(WRITTEN, tokenizer), ids_of(LATER, tokenizer)
+    expected = hapo([(first, WRITTEN), (second, LATER)])
+    assert expected[0] == [1.0, 1.0, 0.0, 0.0]
+    assert len(set(expected[1])) > 2
+    assert list(drive(first, 1)) == pytest.approx(expected[0])
+    assert list(drive(second, 2)) == pytest.approx(expected[1])
+
+
+def advantages_of(rewards: Sequence[float], name: str = "centred") -> list[float]:
+    own = torch.tensor(rewards, dtype=torch.float64)
+    return Estimator(name)(own.view(-1, 1), own, len(rewards), torch.ones_like(own)).tolist()
+
+
+def check_advantages(drive: Drive, tokenizer: PreTrainedTokenizerBase) -> None:
+    first, second = ids_of(WRITTEN, tokenizer), ids_of(LATER, tokenizer)
+    expected = hapo([(first, WRITTEN), (second, LATER)])
+    assert list(drive(first, 1)) == pytest.approx(advantages_of(expected[0]), abs=1e-6)
+    assert list(drive(second, 2)) == pytest.approx(advantages_of(expected[1]), abs=1e-6)
+
+
+# verl ----------------------------------------------------------------------------------------------
+
+
+def verl_row(made: list[int], uid: str, step: int, tokenizer: PreTrainedTokenizerBase, split: str = "train") -> Any:
+    from verl import DataProto  # type: ignore[import-not-found]
+
+    prompt = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False)
+    padded = [0, *prompt]  # from the left
+    return DataProto.from_dict(
+        tensors={
+            "prompts": torch.tensor([padded]),
+            "responses": torch.tensor([made]),
+            "attention_mask": torch.tensor([[0] + [1] * (len(prompt) + len(made))]),
+        },
+        non_tensors={
+            "uid": objects(uid),
+            "raw_prompt": objects(PROMPT),
+            "data_source": objects("sums"),
+            "reward_model": objects({"ground_truth": "2"}),
+            "extra_info": objects({"split": split}),
+            "global_steps": np.array([step]),
+        },
+    )
+
+
+VERL = SimpleNamespace(
+    reward=SimpleNamespace(num_workers=1),
+    actor_rollout_ref=SimpleNamespace(rollout=SimpleNamespace(n=4, val_kwargs=SimpleNamespace(n=2))),
+)
+
+
+def test_verl_gets_our_rewards_and_our_advantages(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("advantage: centred")
+    page_names("verl.md", "verl", monkeypatch)
+    manager = import_module("rl.elsewhere.trainers.verl").RewardManager(VERL, tokenizer)
+    from verl.trainer.ppo.core_algos import get_adv_estimator_fn  # type: ignore[import-not-found]
+
+    def drive(made: Visit, step: int, split: str = "train") -> list[float]:
+        async def all_of() -> list[Any]:
+            rows = [verl_row(ids, f"{split}{step}", step, tokenizer, split) for ids in made]
+            return await asyncio.gather(*(manager.run_single(row) for row in rows))
+
+        said = asyncio.run(all_of())
+        assert {tuple(each["reward_extra_info"]) for each in said} == {("acc", "length", "judged", "missing")}
+        assert [each["reward_extra_info"]["length"] for each in said] == [float(len(ids)) for ids in made]
+        return [each["reward_score"] for each in said]
+
+    check(drive, tokenizer)
+    held_out = drive(ids_of([("2", True), ("2+0", True)], tokenizer), 3, "test")
+    assert held_out[0] == 1.0  # as long as the best so far
+    assert (Path(manager.method.history).read_text()).count("\n") == 2  # of training alone
+
+    rewards = torch.zeros(6, 5)
+    rewards[torch.arange(6), 4] = torch.tensor([1.0, 3.0, 0.0, 5.0, 2.0, 2.0])
+    mask = torch.ones(6, 5)
+    mask[0, 3:] = 0
+    index = objects("a", "b", "a", "b", "a", "c")
+    found, returns = get_adv_estimator_fn("lengthwise")(
+        token_level_rewards=rewards, response_mask=mask, index=index, config=None
+    )
+    # a: 1, 0, 2, mean 1; b: 3, 5, mean 4; c: alone.
+    assert found[:, 0].tolist() == [0.0, -1.0, -1.0, 1.0, 1.0, 0.0]
+    assert torch.equal(found, returns)
+    assert found[0].tolist() == [0.0] * 5
+    assert found[2].tolist() == [-1.0] * 5
+
+
+def test_verl_with_several_reward_workers_is_refused(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rl.errors import UserError
+
+    method()
+    put_in_place("verl", monkeypatch)
+    module = import_module("rl.elsewhere.trainers.verl")
+    eight = SimpleNamespace(reward=SimpleNamespace(num_workers=8), actor_rollout_ref=VERL.actor_rollout_ref)
+    with pytest.raises(UserError, match=r"set reward\.num_workers=1"):
+        module.RewardManager(eight, tokenizer)
+
+
+# OpenRLHF ------------------------------------------------------------------------------------------
+
+
+def test_openrlhf_gets_our_rewards_and_counts_siblings_itself(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("group_size: 4")
+    executor = page_names("openrlhf.md", "openrlhf", monkeypatch)["AgentExecutor"]()
+    prompt = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, tokenize=False)
+
+    async def requested(made: Visit) -> list[Any]:
+        """As its engine's actor does it: all rollouts of a prompt at once."""
+        engine, asked = Engine(made, tokenizer.eos_token_id), SimpleNamespace(max_tokens=60, logprobs=None)
+        return await asyncio.gather(
+            *(
+                executor.execute(
+                    prompt=prompt, label="2", sampling_params=asked, max_length=200, hf_tokenizer=tokenizer,
+                    llm_engine=engine, images=None,
+                )
+                for _ in made
+            )
+        )  # fmt: skip
+
+    def drive(made: Visit, step: int) -> list[float]:
+        said = asyncio.run(requested(made))
+        assert [each["observation_tokens"][each["action_ranges"][0][0] :] for each in said] == made
+        assert {value for each in said for value in [each["scores"]]} <= {0.0, 1.0}
+        return [each["reward"] for each in said]
+
+    check(drive, tokenizer)
+    assert drive(ids_of([("2", True)], tokenizer), 0) == [1.0]  # an evaluation of another size
+    assert Path(executor.method.history).read_text().count("\n") == 2
+
+
+# ms-swift ------------------------------------------------------------------------------------------
+
+
+def test_ms_swift_gets_our_rewards_of_groups_that_are_not_neighbours(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method(f"tokenizer: {resolve_model('demo')}")
+    page_names("ms-swift.md", "ms-swift", monkeypatch)
+    from swift.rewards import orms  # type: ignore[import-not-found]
+
+    function = orms["lengthwise"](args=None)
+    other = ids_of([("3", True), ("2", True)], tokenizer)
+
+    def drive(made: Visit, step: int) -> list[float]:
+        every = [made[0], other[0], *made[1:], other[1]]
+        texts = tokenizer.batch_decode(every, skip_special_tokens=True)
+        names = ["p", "q", "p", "p", "p", "q"]
+        rows: dict[str, Any] = {
+            "prompt_id": names,
+            "request_id": [str(n) for n in range(6)],
+            "messages": [[*PROMPT, {"role": "assistant", "content": text}] for text in texts],
+            "response_token_ids": [[ids[:2], ids[2:]] if step == 1 else ids for ids in every],  # by turns, or of one
+            "is_truncated": [ids[-1] != tokenizer.eos_token_id for ids in every],
+            "solution": ["2" if name == "p" else "#### 2" for name in names],
+        }
+        found = function(texts, trainer_state=SimpleNamespace(global_step=step), **rows)
+        assert found[1] == 0.0
+        return [found[0], *found[2:5]]
+
+    check(drive, tokenizer)
+
+
+# slime ---------------------------------------------------------------------------------------------
+
+
+def test_slime_gets_our_advantages_and_an_aborted_rollout_none(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("advantage: centred")
+    page_names("slime.md", "slime", monkeypatch)
+    post_process = import_module("rl.elsewhere.trainers.slime").post_process
+    prompt = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False)
+
+    def sample(ids: list[int], status: str, group: int = 0) -> Any:
+        fed_back = [7, 7]  # another turn, not the model's own
+        return SimpleNamespace(
+            group_index=group, prompt=PROMPT, tokens=[*prompt, *fed_back, *ids], response_length=len(ids) + 2,
+            loss_mask=[0, 0] + [1] * len(ids), label="2", metadata={}, status=SimpleNamespace(value=status),
+        )  # fmt: skip
+
+    def drive(made: Visit, step: int) -> list[float]:
+        ended = ["completed" if ids[-1] == tokenizer.eos_token_id else "truncated" for ids in made]
+        samples = [sample(ids, status) for ids, status in zip(made, ended, strict=True)]
+        samples.insert(2, sample(made[0], "aborted"))
+        raw, shaped = post_process(SimpleNamespace(hf_checkpoint=resolve_model("demo")), samples)
+        assert shaped.pop(2) == 0.0
+        assert raw.pop(2) == pytest.approx(sum(raw) / len(raw))  # the mean of the judged
+        return shaped
+
+    check_advantages(drive, tokenizer)
+
+
+# SkyRL ---------------------------------------------------------------------------------------------
+
+
+def test_skyrl_gets_our_rewards(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method()
+    made_by = page_names("skyrl.md", "skyrl", monkeypatch)["Generator"]
+    prompt = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False)
+    generator = made_by(tokenizer)
+
+    def drive(made: Visit, step: int, phase: str = "train") -> list[float]:
+        generator.made, generator.asked = made, [prompt] * len(made)
+        given = {
+            "prompts": [PROMPT] * len(made),
+            "env_extras": [{"reward_model": {"ground_truth": "2"}}] * len(made),
+            "trajectory_ids": [SimpleNamespace(instance_id="p", repetition_id=n) for n in range(len(made))],
+            "batch_metadata": SimpleNamespace(global_step=step, training_phase=phase),
+        }
+        output = asyncio.run(generator.generate(given))
+        assert output["rollout_metrics"]["generate/avg"] == 1.0
+        assert output["response_ids"] == made
+        return output["rewards"]  # type: ignore[no-any-return]
+
+    check(drive, tokenizer)
+    drive(ids_of(WRITTEN, tokenizer), 3, "eval")
+    assert Path(generator.scorer.method.history).read_text().count("\n") == 2
+
+
+# AReaL ---------------------------------------------------------------------------------------------
+
+
+def test_areal_gets_our_rewards(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("group_size: 4")
+    names = page_names("areal.md", "areal", monkeypatch)
+    prompt = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False)
+    workflow = names["Workflow"](names["unscored"], SimpleNamespace(n_samples=4), tokenizer)
+
+    def drive(made: Visit, step: int) -> list[float]:
+        data = {"messages": PROMPT, "answer": "2"}
+        engine = Engine(made, tokenizer.eos_token_id, prompt, step)
+
+        async def every() -> list[Any]:
+            return await asyncio.gather(*(workflow.arun_episode(engine, data) for _ in made))
+
+        return [each["rewards"].item() for each in asyncio.run(every())]
+
+    check(drive, tokenizer)
+
+
+# prime-rl ------------------------------------------------------------------------------------------
+
+
+def test_an_environment_of_verifiers_gets_our_rewards(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("group_size: 4", f"tokenizer: {resolve_model('demo')}")
+    env = object.__new__(page_names("prime-rl.md", "prime-rl", monkeypatch)["Env"])
+    data = SimpleNamespace(prompt="1+1=?", model_dump=lambda: {"prompt": "1+1=?", "answer": "2"})
+    node = SimpleNamespace
+
+    def drive(made: Visit, step: int) -> list[float]:
+        traces = []
+        for ids in made:
+            asked = node(sampled=False, token_ids=[1, 2], mask=[False, False])
+            said = node(sampled=True, token_ids=[5, *ids], mask=[False] + [True] * len(ids))
+            trace = Trace([asked, said], is_truncated=ids[-1] != tokenizer.eos_token_id)
+            trace.record_reward("solved", 1.0)
+            traces.append(trace)
+        asyncio.run(env.finalize(SimpleNamespace(data=data), SimpleNamespace(traces=traces)))
+        assert {trace.rewards["solved"].weight for trace in traces} == {0.0}  # type: ignore[union-attr]
+        assert {trace.metrics["best"] for trace in traces} == {1.0}
+        return [trace.reward for trace in traces]
+
+    check(drive, tokenizer)
+
+
+# NeMo-RL -------------------------------------------------------------------------------------------
+
+
+def test_nemo_rl_gets_our_advantages_by_its_environments_verdicts(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("advantage: centred", f"tokenizer: {resolve_model('demo')}")
+    grpo = SimpleNamespace(_create_advantage_estimator=None)
+    page_names("nemo-rl.md", "nemo-rl", monkeypatch)["use"](grpo)
+    estimator: Any = grpo._create_advantage_estimator  # type: ignore[assignment]
+    estimator = estimator({"grpo": {}})
+    prompt = torch.tensor(tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False))
+    right = [[sum(map(int, answer.split("+"))) == 2 for answer, _ in said] for said in (WRITTEN, LATER)]
+
+    def drive(made: Visit, step: int) -> list[float]:
+        logs = [
+            [{"role": "user", "content": "1+1=?", "token_ids": prompt},
+             {"role": "assistant", "content": "", "token_ids": torch.tensor(ids)}]
+            for ids in made
+        ]  # fmt: skip
+        cut = torch.tensor([ids[-1] != tokenizer.eos_token_id for ids in made])
+        mask = torch.ones(len(made), 9)
+        found = estimator.compute_advantage(
+            prompt_ids=torch.stack([prompt] * len(made)), rewards=torch.tensor(right[step - 1], dtype=torch.float32),
+            mask=mask, repeated_batch={"message_log": logs, "truncated": cut}, logprobs_policy=None,
+        )  # fmt: skip
+        assert found.shape == mask.shape
+        assert torch.equal(found, found[:, :1].expand(mask.shape))
+        return found[:, 0].tolist()  # type: ignore[no-any-return]
+
+    check_advantages(drive, tokenizer)
+
+
+def test_every_page_of_a_trainer_says_what_is_seen_and_what_is_not() -> None:
+    pages = sorted(path.name for path in (ROOT / "docs/trainers").glob("*.md"))
+    assert pages == [
+        "areal.md", "index.md", "ms-swift.md", "nemo-rl.md", "openrlhf.md", "prime-rl.md", "skyrl.md", "slime.md",
+        "trl.md", "verl.md",
+    ]  # fmt: skip
+    for page in pages:
+        text = (ROOT / "docs/trainers" / page).read_text()
+        assert page == "index.md" or {"## What it sees", "## What it does not"} <= set(text.splitlines()), page

@@ -1,0 +1,98 @@
+"""The packages themselves: their hooks are what was recorded, and our adapters give within them what they give here.
+
+Each newest version is installed from the registry into a folder of its own, without what it depends on, but for the few
+packages that its hook imports. A hook that has changed fails, with both versions named. `signatures.json` has what was
+recorded; that of slime, which no registry has, is of a commit.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import other_trainers
+import pytest
+from places import ROOT
+from signatures_of_others import fits, shape_of, shapes
+
+RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
+IMPORTED: dict[str, tuple[list[str], str]] = {
+    "verl": (
+        ["ray", "tensordict", "pyvers", "omegaconf", "hydra-core", "antlr4-python3-runtime==4.9.3", "requests"],
+        "verl",
+    ),
+    "openrlhf": (["pylatexenc", "aiohttp", "ray"], "openrlhf"),
+}
+"""What the hook of a package imports, and the tests that run within it."""
+
+
+def test_the_stand_ins_are_shaped_as_the_packages_were() -> None:
+    source = Path(other_trainers.__file__).read_text()
+    hooks = {name.partition(":")[2]: shape for each in RECORDED.values() for name, shape in each["hooks"].items()}
+    for name in (
+        "SingleTurnAgentExecutor.__init__", "SingleTurnAgentExecutor.execute", "SkyRLGymGenerator.generate",
+        "RLVRWorkflow.arun_episode", "Trace.record_reward", "Trace.record_metric", "BestOfNEnv.finalize",
+    ):  # fmt: skip
+        assert shape_of(source, name) == hooks[name], name
+
+
+def test_a_hook_that_changes_is_noticed() -> None:
+    source = "class A:\n    def f(self, a: int, b=1, **c): ...\nclass B:\n    x: int\n    y: str = ''\n"
+    assert shape_of(source, "A.f") == "self, a, b=1, **c"
+    assert shape_of(source, "B") == "fields x, y"
+    assert fits("fields x, y", "fields x")
+    assert not fits("fields x", "fields x, y")
+    assert not fits("self, a, b=2, **c", "self, a, b=1, **c")
+    with pytest.raises(KeyError):
+        shape_of(source, "A.g")
+
+
+def installed(packages: list[str], folder: Path) -> None:
+    """Install packages without what they depend on; skips the test where the registry is out of reach."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--target"]
+    done = subprocess.run([*pip, str(folder), *packages], capture_output=True, text=True, check=False)
+    if done.returncode and any(word in done.stderr for word in ("onnection", "No matching distribution", "timed out")):
+        pytest.skip(f"the registry does not give {packages[0]}: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", [name for name in RECORDED if name != "slime"])
+def test_the_newest_version_of_a_trainer_has_the_hooks_that_were_recorded_and_gets_our_rewards(
+    package: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    installed([package], folder)
+    (found,) = importlib.metadata.distributions(name=package, path=[str(folder)])
+    recorded = RECORDED[package]
+    hooks = shapes(folder, recorded["hooks"])
+    changed = {name: (shape, recorded["hooks"][name]) for name, shape in hooks.items()}
+    changed = {name: both for name, both in changed.items() if not fits(*both)}
+    assert not changed, f"{package} {found.version} is not what {recorded['version']} was (now, then): {changed}"
+    if package not in IMPORTED:
+        return
+    needs, tests = IMPORTED[package]
+    missing = [each for each in needs if not _there(each.partition("==")[0])]
+    installed(missing, folder)
+    environment = os.environ | {
+        "LENGTHWISE_REAL": tests,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder), os.environ.get("PYTHONPATH", "")]),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", str(Path(__file__).with_name("test_adapters.py")), "-k", tests],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+
+
+def _there(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
