@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from markdown_it import MarkdownIt
-from other_trainers import Engine, Trace, objects, put_in_place
+from other_trainers import Engine, Trace, objects, put_in_place, real
 from places import ROOT
 from transformers import PreTrainedTokenizerBase
 
@@ -22,6 +22,7 @@ from rewards import Group, History, Problem, Rollout, Verdict
 from rewards.length.hapo import Hapo
 from rl.credit.calling.estimator import Estimator
 from rl.models import load_tokenizer, resolve_model
+from rl.plugins import function_values, load_reward
 
 PROMPT = [{"role": "user", "content": "1+1=?"}]
 WRITTEN = [("2", True), ("2+0", True), ("3", True), ("2", False)]
@@ -196,6 +197,17 @@ def test_verl_with_several_reward_workers_is_refused(
     eight = SimpleNamespace(reward=SimpleNamespace(num_workers=8), actor_rollout_ref=VERL.actor_rollout_ref)
     with pytest.raises(UserError, match=r"set reward\.num_workers=1"):
         module.RewardManager(eight, tokenizer)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(real() != "verl", reason="needs verl itself, which test_conformance.py installs")
+def test_verls_own_functions_are_rewards_of_ours() -> None:
+    texts = ["So #### 2", "So #### 3"]
+    problem = Problem("p", PROMPT, "2", {"data_source": "openai/gsm8k"})
+    for name in ("verl.utils.reward_score.gsm8k:compute_score", "verl.utils.reward_score:default_compute_score"):
+        reward = load_reward(name, {})
+        said = function_values([reward], [problem, problem], texts, [[1], [1]], {})
+        assert [each[reward.name] for each in said] == [1.0, 0.0]
 
 
 # OpenRLHF ------------------------------------------------------------------------------------------

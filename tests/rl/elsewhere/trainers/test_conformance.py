@@ -1,7 +1,7 @@
 """The packages themselves: their hooks are what was recorded, and our adapters give within them what they give here.
 
-Each newest version is installed from the registry into a folder of its own, without what it depends on, but for the few
-packages that its hook imports. A hook that has changed fails, with both versions named. `signatures.json` has what was
+Each newest version is installed from the registry into a folder of its own, without what it depends on, and beside it the
+few packages that its hook imports. A hook that has changed fails, with both versions named. `signatures.json` has what was
 recorded; that of slime, which no registry has, is of a commit.
 """
 
@@ -21,14 +21,15 @@ from places import ROOT
 from signatures_of_others import fits, shape_of, shapes
 
 RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
-IMPORTED: dict[str, tuple[list[str], str]] = {
+IMPORTED: dict[str, tuple[list[str], list[str], str]] = {
     "verl": (
-        ["ray", "tensordict", "pyvers", "omegaconf", "hydra-core", "antlr4-python3-runtime==4.9.3", "requests"],
+        ["tensordict", "pyvers", "codetiming"],
+        ["ray", "hydra-core", "omegaconf", "requests", "cloudpickle", "orjson", "importlib_metadata"],
         "verl",
     ),
-    "openrlhf": (["pylatexenc", "aiohttp", "ray"], "openrlhf"),
+    "openrlhf": ([], ["ray", "aiohttp", "pylatexenc"], "openrlhf"),
 }
-"""What the hook of a package imports, and the tests that run within it."""
+"""What the hook of a package imports, without and with what that depends on, and the tests that run within it."""
 
 
 def test_the_stand_ins_are_shaped_as_the_packages_were() -> None:
@@ -52,10 +53,10 @@ def test_a_hook_that_changes_is_noticed() -> None:
         shape_of(source, "A.g")
 
 
-def installed(packages: list[str], folder: Path) -> None:
-    """Install packages without what they depend on; skips the test where the registry is out of reach."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--target"]
-    done = subprocess.run([*pip, str(folder), *packages], capture_output=True, text=True, check=False)
+def installed(packages: list[str], folder: Path, *options: str) -> None:
+    """Install packages into a folder; skips the test where the registry is out of reach."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", str(folder)]
+    done = subprocess.run([*pip, *options, *packages], capture_output=True, text=True, check=False)
     if done.returncode and any(word in done.stderr for word in ("onnection", "No matching distribution", "timed out")):
         pytest.skip(f"the registry does not give {packages[0]}: {done.stderr.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
@@ -66,33 +67,26 @@ def installed(packages: list[str], folder: Path) -> None:
 def test_the_newest_version_of_a_trainer_has_the_hooks_that_were_recorded_and_gets_our_rewards(
     package: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "site"
-    installed([package], folder)
+    folder, beside = tmp_path / "site", tmp_path / "beside"
+    bare, whole, tests = IMPORTED.get(package, ([], [], ""))
+    installed([package, *bare], folder, "--no-deps")
     (found,) = importlib.metadata.distributions(name=package, path=[str(folder)])
     recorded = RECORDED[package]
     hooks = shapes(folder, recorded["hooks"])
     changed = {name: (shape, recorded["hooks"][name]) for name, shape in hooks.items()}
     changed = {name: both for name, both in changed.items() if not fits(*both)}
     assert not changed, f"{package} {found.version} is not what {recorded['version']} was (now, then): {changed}"
-    if package not in IMPORTED:
+    if not tests:
         return
-    needs, tests = IMPORTED[package]
-    missing = [each for each in needs if not _there(each.partition("==")[0])]
-    installed(missing, folder)
-    environment = os.environ | {
-        "LENGTHWISE_REAL": tests,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder), os.environ.get("PYTHONPATH", "")]),
-    }
+    installed(whole, beside)
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", str(Path(__file__).with_name("test_adapters.py")), "-k", tests],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest",
+         str(Path(__file__).with_name("test_adapters.py")), "-k", tests],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | {
+            "LENGTHWISE_REAL": tests,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # hydra brings one
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder), str(beside), os.environ.get("PYTHONPATH", "")]),
+        },
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-
-
-def _there(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
