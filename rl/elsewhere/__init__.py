@@ -2,8 +2,8 @@
 
 `rollout_files.py` says what a file of logged rollouts holds, `own_logs.py` makes the same of what a run of ours wrote,
 `offline.py` scores it and draws schedules, without a model; `trl_reward.py` puts our rewards into a stock
-`trl.GRPOTrainer`, and `trl_columns.py` reads what that tells it. `groups/` makes whole groups of what any trainer
-tells, `trainers/` has the adapters, a module a trainer.
+`trl.GRPOTrainer`, and `trl_columns.py` reads what that tells it, `golds.py` its gold answers. `groups/` makes whole
+groups of what any trainer tells, `trainers/` has the adapters, a module a trainer.
 
 May import rounds, problems, folders, recipe, credit and what lies below them; not our trainer.
 """

@@ -20,7 +20,8 @@ from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Ro
 from rewards.thinking import read
 from rewards.types import Prompt, Values
 from rewards.verifier import MathVerifier, Verifier
-from rl.elsewhere.trl_columns import Golds, caller, declared_ends
+from rl.elsewhere.golds import Golds
+from rl.elsewhere.trl_columns import caller, declared_ends
 from rl.errors import UserError
 from rl.plugins import function_values, is_batch, judge_problems, raw_reward, score_one, score_together, step_for
 from rl.problems.prompts import problem_id

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from curricula import GroupBudget
 from rewards import Group, History, LengthReward, Observer, Problem, Rollout, Verdict
 from rewards.thinking import read
 from rewards.types import Values
+from rl.elsewhere.golds import Golds
 from rl.elsewhere.groups.history_file import HistoryFile
 from rl.elsewhere.groups.host import Host, by_step, refuse
 from rl.elsewhere.groups.method import Method
 from rl.elsewhere.groups.told import Said, Scored, Told
-from rl.elsewhere.trl_columns import Golds
 from rl.errors import UserError
 from rl.models import load_tokenizer
 from rl.plugins import (
@@ -37,6 +36,9 @@ from rl.problems.paths import value_at
 from rl.problems.prompts import problem_id
 from rl.prompts import encode_prompts
 from rl.thinking import leads, own_end, texts, thinking_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class GroupScorer:

@@ -82,6 +82,7 @@ class Lengthwise:
     def _score(self, members: Sequence[Member], first: bool) -> list[float]:
         one = members[0]
         answer = value_at(one.data, self.scorer.method.answer or ANSWER)
-        told = Told(one.data["messages"], answer, [each.said for each in members], one.data, one.prompt_ids)
+        prompt = one.data["messages"] if "messages" in one.data else self.tokenizer.decode(one.prompt_ids)
+        told = Told(prompt, answer, [each.said for each in members], one.data, one.prompt_ids)
         (scored,) = self.scorer.score([told], max(each.step for each in members), training=first)
         return scored.filled

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transformers import PreTrainedTokenizerBase
 from verl import DataProto  # type: ignore[import-not-found]
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase  # type: ignore[import-not-found]
 
@@ -24,6 +23,9 @@ from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Said, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 HOST = Host("verl", steps=True, advantages=True, evaluation=True)
 HELD_OUT = {"test", "val", "valid", "validation", "eval", "dev"}
