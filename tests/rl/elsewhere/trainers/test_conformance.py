@@ -21,15 +21,20 @@ from places import ROOT
 from signatures_of_others import fits, shape_of, shapes
 
 RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
-IMPORTED: dict[str, tuple[list[str], list[str], str]] = {
-    "verl": (
-        ["tensordict", "pyvers", "codetiming"],
-        ["ray", "hydra-core", "omegaconf", "requests", "cloudpickle", "orjson", "importlib_metadata"],
-        "verl",
-    ),
-    "openrlhf": ([], ["ray", "aiohttp", "pylatexenc"], "openrlhf"),
-}
-"""What the hook of a package imports, without and with what that depends on, and the tests that run within it."""
+RUN = {"verl": ["tensordict", "pyvers", "codetiming"], "openrlhf": list[str]()}
+"""The packages within which our adapters run, each with what its hook imports without what that depends on."""
+BESIDE = [
+    "ray",
+    "aiohttp",
+    "pylatexenc",
+    "hydra-core",
+    "omegaconf",
+    "requests",
+    "cloudpickle",
+    "orjson",
+    "importlib_metadata",
+]
+"""What they import besides."""
 
 
 def test_the_stand_ins_are_shaped_as_the_packages_were() -> None:
@@ -62,31 +67,37 @@ def installed(packages: list[str], folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("beside")
+    installed(BESIDE, folder)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("package", [name for name in RECORDED if name != "slime"])
-def test_the_newest_version_of_a_trainer_has_the_hooks_that_were_recorded_and_gets_our_rewards(
-    package: str, tmp_path: Path
-) -> None:
-    folder, beside = tmp_path / "site", tmp_path / "beside"
-    bare, whole, tests = IMPORTED.get(package, ([], [], ""))
-    installed([package, *bare], folder, "--no-deps")
-    (found,) = importlib.metadata.distributions(name=package, path=[str(folder)])
+def test_the_newest_version_of_a_trainer_has_the_hooks_that_were_recorded(package: str, tmp_path: Path) -> None:
+    installed([package], tmp_path, "--no-deps")
+    (found,) = importlib.metadata.distributions(name=package, path=[str(tmp_path)])
     recorded = RECORDED[package]
-    hooks = shapes(folder, recorded["hooks"])
+    hooks = shapes(tmp_path, recorded["hooks"])
     changed = {name: (shape, recorded["hooks"][name]) for name, shape in hooks.items()}
     changed = {name: both for name, both in changed.items() if not fits(*both)}
     assert not changed, f"{package} {found.version} is not what {recorded['version']} was (now, then): {changed}"
-    if not tests:
-        return
-    installed(whole, beside)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", RUN)
+def test_a_trainer_itself_gets_our_rewards_and_advantages(package: str, beside: Path, tmp_path: Path) -> None:
+    installed([package, *RUN[package]], tmp_path, "--no-deps")
+    tests = str(Path(__file__).with_name("test_adapters.py"))
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest",
-         str(Path(__file__).with_name("test_adapters.py")), "-k", tests],
+        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", tests, "-k", package],
         cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | {
-            "LENGTHWISE_REAL": tests,
+            "LENGTHWISE_REAL": package,
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # hydra brings one
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder), str(beside), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path), str(beside), os.environ.get("PYTHONPATH", "")]),
         },
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
