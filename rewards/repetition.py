@@ -40,7 +40,7 @@ class Repetition:
 
     def loop_penalty(self, rollout: Rollout) -> float:
         """f, in [0, 1]."""
-        if self.mode == "constant" and rollout.stop != "length":
+        if self.mode == "constant" and not rollout.was_cut:
             return 0.0
         tokens = tokens_of(rollout)
         looping = loop_length(tokens)

@@ -13,9 +13,9 @@ from rewards.thinking import read
 
 Prompt = str | list[dict[str, str]]
 """A plain text, or chat messages with `role` and `content`."""
-Stop = Literal["eos", "length", "closed", "edited"]
+Stop = Literal["eos", "length", "closed", "edited", "unknown"]
 """How a rollout ended: by itself, cut at its budget, by itself after its thinking was closed by force, or cut later by
-an edit."""
+an edit; of a logged rollout, `unknown` where its log does not say."""
 Spans = tuple[tuple[int, int], ...]
 """Some of a rollout's tokens: from each first place to before its second, rising."""
 
@@ -105,6 +105,15 @@ class Rollout:
     def answer(self) -> int:
         """Tokens after the end of thinking."""
         return self.length - self.thinking
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether it was stopped at its budget. Errors: ValueError of a logged rollout whose log does not say."""
+        if self.stop == "unknown":
+            raise ValueError(
+                f"how a rollout of problem {self.problem_id!r} ended is not in its log; give --cap, its tokens at most"
+            )
+        return self.stop == "length"
 
     def tokens_until(self, character: int) -> int:
         """How many tokens it takes to say so many characters of the text. Errors: ValueError without `ends`."""

@@ -28,5 +28,5 @@ class MaskLongCorrect:
 
     def _masked(self, rollout: Rollout) -> bool:
         limit = self.limit or rollout.budget
-        long = rollout.stop == "length" or (limit is not None and rollout.length > limit)
+        long = rollout.was_cut or (limit is not None and rollout.length > limit)
         return rollout.verdict is Verdict.CORRECT and long

@@ -38,4 +38,4 @@ class Truncation(Shaped):
 
 
 def _finished(rollout: Rollout) -> bool:
-    return rollout.stop != "length" and (rollout.budget is None or rollout.length <= rollout.budget)
+    return (rollout.budget is None or rollout.length <= rollout.budget) and not rollout.was_cut

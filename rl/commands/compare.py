@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from rl.commands.options import Json
+from rl.commands.options import Json, LogCap, LogOptions, spread
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 from rl.terminal import say
 
 
+@spread
 def compare(
+    *,
     out: Annotated[Path, typer.Option(help="The folder to write: index.html, plots/, summary.json.")],
     runs: Annotated[
         list[Path] | None, typer.Argument(help="Folders of finished runs; none, where --beside names answers.")
@@ -25,7 +27,8 @@ def compare(
     beside: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Answers of no run, as `lengthwise evaluate --out` keeps them; once for each."
+            metavar="FILE",
+            help="Answers of no run, as `lengthwise evaluate --out` keeps them, or another tool's log; once for each.",
         ),
     ] = None,
     frontier: Annotated[
@@ -47,13 +50,15 @@ def compare(
     mixed: Annotated[
         bool, typer.Option("--mixed", help="Draw runs evaluated by different protocols all the same, and say so.")
     ] = False,
+    log: LogOptions,
+    cap: LogCap = None,
     json_file: Json = None,
 ) -> None:
     """Put finished runs, or files of answers, side by side: accuracy against tokens, curves, settings, answers."""
     from rl.folders.run import RunFolder
     from rl.report.folder import check_out, write_comparison
     from rl.report.frontier import read_frontier
-    from rl.report.page.page import finite
+    from rl.report.page.document import finite
     from rl.report.published import load_published
     from rl.report.runs import compare_runs, labels, read_beside, read_run
     from rl.report.tables import numbers, print_table
@@ -72,7 +77,7 @@ def compare(
         for path, label in zip(folders, labels(folders), strict=True)
     ]
     named = labels([path.with_suffix("") for path in files])
-    others = [read_beside(path, label) for path, label in zip(files, named, strict=True)]
+    others = [read_beside(path, label, log.told(cap)) for path, label in zip(files, named, strict=True)]
     comparison = compare_runs(read, mixed, reference, others, best)
     write_comparison(comparison, out, problems, quoted)
     print_table(comparison, "comparison of runs")

@@ -14,6 +14,7 @@ from rl.commands.options import (
     Columns,
     Json,
     KeyVariable,
+    LogOptions,
     Settings,
     mapped,
     named_counts,
@@ -157,6 +158,11 @@ def evaluate(
     asking: Asking,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many problems.")] = None,
     answering: Answering,
+    votes: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Count pass@k and votes of answers in a log instead; once for each file."),
+    ] = None,
+    log: LogOptions,
     out: Annotated[Path | None, typer.Option(help="Keep every answer in this parquet file; resumable.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy by context length and depth, as PNG or SVG.")] = None,
     json_file: Json = None,
@@ -165,6 +171,11 @@ def evaluate(
 
     One sampling is scored at every cap. With --out, finished batches are kept: the same command goes on.
     """
+    if votes:
+        if model or data or run or out or plot:
+            raise UserError("--votes counts answers that are there; remove --model, --data, --run, --out and --plot")
+        _votes(votes, asking, log, json_file)
+        return
     from rl.models import quieten_libraries
     from rl.ranks import is_main_process, launched
     from rl.scratch import clear_left
@@ -185,6 +196,23 @@ def evaluate(
         result = _one(_asked(data, model, asking, changes, choice.name, limit), model, choice, out, plot).numbers
     if json_file and is_main_process():
         write_json(json_file, result)
+
+
+def _votes(paths: list[Path], asking: Asking, log: LogOptions, json_file: Path | None) -> None:
+    from rl.elsewhere.offline import parse_settings
+    from rl.evaluation.protocol import Protocol
+    from rl.plugins import load_verifier
+    from rl.report.evaluation_table import print_votes
+    from rl.report.logged import logged_answers, vote_numbers
+
+    require_place(json_file)
+    verifier = load_verifier(asking.verifier or "math", parse_settings(asking.settings or []))
+    logged = logged_answers(paths, log.told(asking.cap))
+    protocol = Protocol(samples=max(row["sample"] for row in logged.rows) + 1, truncated=asking.truncated or "judge")  # type: ignore[arg-type]
+    numbers = vote_numbers(logged, protocol, verifier)
+    print_votes(numbers, ", ".join(path.name for path in paths))
+    if json_file:
+        write_json(json_file, numbers)
 
 
 def _asked(data: str, model: str, asking: Asking, changes: dict[str, Any], engine: str, limit: int | None) -> Asked:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from rl.errors import UserError
+
+if TYPE_CHECKING:
+    from rl.elsewhere.completed import Told
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of it; repeatable.")]
@@ -22,7 +25,11 @@ Columns = Annotated[
     ),
 ]
 RolloutFile = Annotated[
-    Path, typer.Option("--rollouts", metavar="FILE", help="Logged rollouts: JSON lines, or what a run wrote.")
+    Path, typer.Option("--rollouts", metavar="FILE", help="Logged rollouts: JSON lines, a run, or another tool's log.")
+]
+LogCap = Annotated[
+    int | None,
+    typer.Option("--cap", min=1, help="Tokens that rollouts could have: as long means cut, in a log without stops."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 RunOut = Annotated[Path | None, typer.Option(help="The run's folder; runs/<name> by default.")]
@@ -36,6 +43,34 @@ AllowedHosts = Annotated[
     typer.Option("--allow-host", metavar="HOST", help="Send the key there, too; repeatable."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, deleting what is there.")]
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """What a log of another tool does not say itself."""
+
+    log: Annotated[
+        str | None, typer.Option("--format", help="Whose log it is: verl, trl, lm-eval, …; by its columns by default.")
+    ] = None
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="Of a log without lengths: what counts them. A folder, tokenizer.json or hub name."),
+    ] = None
+    verdict: Annotated[
+        str | None, typer.Option(help="Which of a log's rewards or metrics says what is right, where it has several.")
+    ] = None
+    above: Annotated[
+        float | None, typer.Option(help="A rollout is right above this score, where scores are not 0 or ±1.")
+    ] = None
+    golds: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of a log without verdicts: lines with custom_id and answer.")
+    ] = None
+
+    def told(self, cap: int | None) -> Told:
+        """With the cap that the command was given."""
+        from rl.elsewhere.completed import Told
+
+        return Told(self.log, self.tokenizer, self.verdict, self.above, cap, self.golds)
 
 
 def token_counts(counts: str | None, option: str = "--caps") -> tuple[int, ...] | None:

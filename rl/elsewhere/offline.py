@@ -11,7 +11,17 @@ from typing import Any
 from curricula import BudgetSchedule, GroupBudget
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Termed
 from rewards.types import Values
-from rl.elsewhere.rollout_files import Lines, Logged, group_places, is_whole, read_lines, reward_number, reward_numbers
+from rl.elsewhere.completed import Told
+from rl.elsewhere.rollout_files import (
+    NOTHING,
+    Lines,
+    Logged,
+    group_places,
+    is_whole,
+    read_lines,
+    reward_number,
+    reward_numbers,
+)
 from rl.errors import UserError
 from rl.plugins import (
     FunctionReward,
@@ -138,7 +148,7 @@ def _terms(name: str, parts: Parts | None, group: Group, history: History, step:
     return {term: [number(value) for value in values] for term, values in found.items()}
 
 
-def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float | None]:
+def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = NOTHING) -> list[float | None]:
     """What `lengthwise advantages` writes, one number a line; groups may differ in size.
 
     Round by round; null for a line that did not train. The `reward` of each line, or each number of its `rewards`
@@ -148,7 +158,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path) -> list[float 
 
     from rl.credit.calling.estimator import Estimator
 
-    lines = read_lines(path)
+    lines = read_lines(path, told)
     options = dict(options)
     apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart
     weights = options.pop("weights", None) if apart else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rewards import Verdict
+from rl.elsewhere.known import files_in, format_of
 from rl.errors import UserError
 from rl.folders.rollouts import LATER, rollout_table
 from rl.folders.run import RunFolder
@@ -25,7 +26,9 @@ SAME = (
 
 def is_own(path: Path) -> bool:
     """Whether a path leads to what a run wrote: a parquet file, the folder `rollouts/`, or the run's."""
-    return path.is_dir() or (path.is_file() and path.suffix == ".parquet")
+    if path.is_dir():
+        return RunFolder(path).recipe.is_file() or bool(_there(path)) or not files_in(path)
+    return path.is_file() and path.suffix == ".parquet" and format_of(path) is None
 
 
 def own_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -41,10 +44,16 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if (path / "stages").is_dir():
         raise UserError(f"{path} is a run of several stages; give the folder of one, {path}/stages/…")
-    files = [file for _, file in RunFolder(path).rollout_files()] or sorted(path.glob("round-*.parquet"))
+    files = _there(path)
     if not files:
-        raise UserError(f"{path} holds no rollouts: no round-*.parquet there or in its folder rollouts/")
+        raise UserError(
+            f"{path} holds no rollouts: no round-*.parquet there or in its folder rollouts/, nor other logs"
+        )
     return files
+
+
+def _there(folder: Path) -> list[Path]:
+    return [file for _, file in RunFolder(folder).rollout_files()] or sorted(folder.glob("round-*.parquet"))
 
 
 def _line(row: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Files of logged rollouts: one JSON object a line, or what a run of ours wrote (`own_logs.py`).
+"""Files of logged rollouts: one JSON object a line, what a run of ours wrote (`own_logs.py`), or another tool's log.
 
-`problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos`, `length`, `closed` or `edited`),
-`budget` (tokens or null), `text`, and where a method needs them `thinking` (tokens, the end of it counted), `variant`
-(how it was asked, where a group was in several ways), `answer`, `verdict`, `token_ids`, `ref_length`,
+`problem_id`, `length` (tokens), `correct` (true, false or null), `stop` (`eos`, `length`, `closed`, `edited` or
+`unknown`), `budget` (tokens or null), `text`, and where a method needs them `thinking` (tokens, the end of it counted),
+`variant` (how it was asked, where a group was in several ways), `answer`, `verdict`, `token_ids`, `ref_length`,
 `ref_accuracy`, `rewards` (an object), `reward`, `raw_reward` (what the rollout counts as, where that is not its
 verdict's worth), `prompt` (a text or turns). Further keys are columns of the problem. The lines of one problem form its
 group, in file order. Where lines have a `round`, a problem has a group in each, or several, told by `group`; rounds are
@@ -22,6 +22,8 @@ from typing import Any, get_args
 from rewards import Group, Problem, Rollout, Verdict
 from rewards.types import Prompt, Spans, Stop
 from rl.bulk import uncollected
+from rl.elsewhere.completed import Told, lines_of_log
+from rl.elsewhere.known import OWN, files_in, format_of
 from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
@@ -54,6 +56,8 @@ ROLLOUT_KEYS = {
 STOPS = get_args(Stop)
 
 
+NOTHING = Told()
+"""What a user says of files that say it all."""
 Lines = dict[int, dict[str, Any]]
 """The objects of a file by the number of their line."""
 Key = tuple[str, str, str]
@@ -81,18 +85,25 @@ class Logged:
         return sorted(range(len(lines)), key=lines.__getitem__)
 
 
-def read_lines(path: Path) -> Lines:
-    """All objects of a file, or rollouts of a run. Errors: UserError naming the line."""
-    return dict(each_line(path))
+def read_lines(path: Path, told: Told = NOTHING) -> Lines:
+    """All objects of a file, or rollouts of a run or log. Errors: UserError naming the line."""
+    return dict(each_line(path, told))
 
 
-def each_line(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON-lines file with their line, or the rollouts of a run counted from 1, one at a time.
+def each_line(path: Path, told: Told = NOTHING) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON-lines file with their line, or rollouts of a run or log counted from 1, one at a time.
 
-    Errors: UserError naming the line.
+    `told` says what a log does not. Errors: UserError naming the line, of another tool's log row and column.
     """
-    if is_own(path):
+    if is_own(path) and told.format in (None, OWN):
         yield from enumerate(own_lines(path), 1)
+        return
+    if path.is_dir():
+        yield from enumerate((line for file in files_in(path) for _, line in each_line(file, told)), 1)
+        return
+    log = format_of(path, told.format)
+    if log is not None:
+        yield from enumerate(lines_of_log(path, log, told), 1)
         return
     for place, text in lines_of(path):
         where = f"{path}, line {place}"
@@ -102,18 +113,22 @@ def each_line(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield place, line
 
 
-def read_rollouts(path: Path) -> Logged:
-    """The groups of a rollout file. Errors: UserError naming the line and the key."""
+def read_rollouts(*paths: Path, told: Told = NOTHING) -> Logged:
+    """The groups of rollout files, one file after the other. Errors: UserError naming the line and the key."""
     found: dict[Key, _Members] = {}
     rounds: dict[Any, list[int]] = {}
+    after = 0
     with uncollected():
-        for place, line in each_line(path):
-            where = f"{path}, line {place}"
-            key = _key(line, where)
-            if key not in found:
-                rounds.setdefault(line.get("round"), []).append(len(found))
-                found[key] = _Members(key[0], where)
-            found[key].add(line, place, where)
+        for path in paths:
+            place = 0
+            for place, line in each_line(path, told):
+                where = f"{path}, line {place}"
+                key = _key(line, where)
+                if key not in found:
+                    rounds.setdefault(line.get("round"), []).append(len(found))
+                    found[key] = _Members(key[0], where)
+                found[key].add(line, after + place, where)
+            after += place
         groups, places = [each.group() for each in found.values()], [each.places for each in found.values()]
     return Logged(groups, places, list(rounds.values()))
 

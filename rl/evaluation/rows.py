@@ -162,7 +162,8 @@ class Evaluation:
 
     @cached_property
     def truncated(self) -> Estimate:
-        return bootstrap_mean(list(means(self.rows, lambda row: float(row["stop"] == "length")).values()))
+        known = [row for row in self.rows if row["stop"] != "unknown"]  # of another tool's log
+        return bootstrap_mean(list(means(known, lambda row: float(row["stop"] == "length")).values()))
 
     def summary(self) -> dict[str, Any]:
         """Means with 95 % bootstrap intervals over problems; accuracy and truncated are fractions."""

@@ -35,6 +35,16 @@ def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
         console().print(table)
 
 
+def print_votes(found: Numbers, name: str) -> None:
+    """What `rl.report.logged.vote_numbers` gave."""
+    samples = found["samples"]
+    heads = ("log", "accuracy", "mean tokens", f"pass@{samples}", "majority", "shortest majority", "length-filtered")
+    cells = (_interval(found["accuracy"], 100, "%"), _interval(found["mean_tokens"], 1, ""), *_votes(found, samples))
+    table = _table("", heads, {name: found}, lambda _: cells)
+    table.caption = f"{found['n']} problems; 95 % bootstrap intervals over problems"
+    console().print(table)
+
+
 def _table(
     title: str, heads: Sequence[str], lines: Mapping[str, Numbers], cells: Callable[[Numbers], Sequence[str]]
 ) -> Table:

@@ -13,9 +13,10 @@ from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.folders.written import files_below, require_own
 from rl.report.page.dial import table
+from rl.report.page.document import finite
 from rl.report.page.examples import examples
 from rl.report.page.figures import figures
-from rl.report.page.page import finite, render
+from rl.report.page.page import render
 from rl.report.published import Published
 from rl.report.runs import Comparison, compare_runs, read_run
 from rl.report.tables import numbers, print_table

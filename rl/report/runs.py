@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rl.elsewhere.completed import Told
+from rl.elsewhere.rollout_files import NOTHING
 from rl.errors import UserError
 from rl.evaluation import Evaluation, Protocol
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
 from rl.recipe.files import kept_recipe
 from rl.report import pareto
-from rl.report.answers import read_answers, read_points
+from rl.report.answers import read_answers, read_points, texts
+from rl.report.logged import answers_to, is_log, logged_answers
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.training import RoundNumbers, read_round
 
@@ -175,8 +178,13 @@ def read_rounds(folder: RunFolder) -> list[RoundNumbers]:
     return [found for found in numbers if found is not None]
 
 
-def read_beside(path: Path, label: str) -> Model:
-    """The answers in a file that `lengthwise evaluate --out` wrote. Errors: UserError where it says no protocol."""
+def read_beside(path: Path, label: str, told: Told = NOTHING) -> Model:
+    """Answers of no run: what `lengthwise evaluate --out` wrote, or another tool's log, of which `told` says the rest.
+
+    Errors: UserError where a file of ours says no protocol.
+    """
+    if is_log(path, told):
+        return Model(label, None, 0, logged_answers([path], told))
     model = Model(label, None, 0, read_answers(path))
     protocol_of(model)
     return model
@@ -185,7 +193,8 @@ def read_beside(path: Path, label: str) -> Model:
 def protocol_of(model: Model) -> Protocol:
     """By what answers of no run were evaluated. Errors: UserError where they do not say."""
     if model.answers.protocol is None:
-        raise UserError(f"{model.answers.path} does not say by which protocol it was evaluated; evaluate it again")
+        where = model.answers.path or f"{model.label}, another tool's log,"
+        raise UserError(f"{where} does not say by which protocol it was evaluated; evaluate it again")
     return model.answers.protocol
 
 
@@ -203,9 +212,14 @@ def compare_runs(
     """
     flaws, notes = [], []
     given = [(run.label, answers, answers.protocol or run.protocol) for run in runs for answers in run.answers]
-    given += [(one.label, one.answers, protocol_of(one)) for one in beside]
-    ends = [*((run.label, run.after, run.protocol) for run in runs), *given]
-    first, reference_answers, protocol = ends[0]
+    beside = sorted(beside, key=lambda one: one.answers.protocol is None)  # logs last
+    ends = [(run.label, run.after, run.protocol) for run in runs]
+    first, reference_answers, protocol = (
+        ends[0] if ends else (beside[0].label, beside[0].answers, protocol_of(beside[0]))
+    )
+    beside = [_matched(one, reference_answers) for one in beside]
+    given += [(one.label, one.answers, one.answers.protocol or protocol) for one in beside]
+    flaws += [f"{o.label} is another tool's log and says no protocol" for o in beside if o.answers.protocol is None]
     for label, answers, own in given:
         found = differences(protocol, own, DECISIVE)
         if found:
@@ -230,6 +244,13 @@ def compare_runs(
     flagged = [f"{flaw}: their figures cannot be compared." for flaw in flaws]
     warnings = list(dict.fromkeys(flagged + notes))
     return Comparison(list(runs), warnings, reference or float(protocol.cap), beside, frontier)
+
+
+def _matched(model: Model, others: Evaluation) -> Model:
+    """Answers of another tool's log as those to problems that others answered, whose ids it cannot know."""
+    if model.answers.protocol is not None:
+        return model
+    return replace(model, answers=answers_to(texts(others, others.problems), model.answers, model.label))
 
 
 def labels(paths: Sequence[Path]) -> list[str]:

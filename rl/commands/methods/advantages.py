@@ -8,20 +8,24 @@ from typing import Annotated
 import typer
 
 from rl.commands.methods.listing import list_plugins
-from rl.commands.options import Json, Settings
+from rl.commands.options import Json, LogCap, LogOptions, Settings, spread
 from rl.commands.output import write_json
 from rl.errors import UserError
 
 
+@spread
 def advantages(
+    *,
     name: Annotated[str | None, typer.Argument(help="Show this estimator in full.")] = None,
     estimator: Annotated[
         str | None, typer.Option(help="Estimate with it: its name, file.py:name or module:name.")
     ] = None,
     rollouts: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Logged rewards of rollouts: JSON lines, or what a run wrote.")
+        Path | None, typer.Option(metavar="FILE", help="Logged rewards: JSON lines, a run, or another tool's log.")
     ] = None,
     settings: Settings = None,
+    log: LogOptions,
+    cap: LogCap = None,
     json_file: Json = None,
 ) -> None:
     """List the advantage estimators, or turn logged rewards into advantages.
@@ -35,5 +39,5 @@ def advantages(
         return
     if name is not None or estimator is None or rollouts is None:
         raise UserError("give --estimator NAME and --rollouts FILE.jsonl, or only list the estimators")
-    values = offline.advantages(estimator, offline.parse_settings(settings or []), rollouts)
+    values = offline.advantages(estimator, offline.parse_settings(settings or []), rollouts, log.told(cap))
     write_json(json_file, {"advantages": values})

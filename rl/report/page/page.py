@@ -1,21 +1,12 @@
-"""One self-contained page: styles, script and data inside it, and nothing that it could load from elsewhere."""
+"""The page of runs side by side."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from rl.report.page import settings
 from rl.report.page.charts import Figure
+from rl.report.page.document import document
 from rl.report.page.examples import ROLLOUTS, Example
 from rl.report.runs import Comparison
 from rl.report.tables import HEADINGS, table_rows
@@ -37,21 +28,14 @@ def render(
     title: str,
     verdict: str = "",
 ) -> str:
-    """The page as HTML. Its policy lets only the script and the styles in it run, by their hashes."""
-    style, script = _read("page.css"), _read("charts.js") + _read("page.js")
+    """The page as HTML."""
     runs = comparison.runs
     rows = settings.table([run.recipe for run in runs])
     differing = settings.differing(rows)
-    environment = Environment(
-        loader=PackageLoader("rl.report.page", "."), autoescape=True, trim_blocks=True, undefined=StrictUndefined
-    )
-    return environment.get_template("page.html").render(
-        policy=Markup(f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; base-uri 'none'"),
-        style=Markup(style),
-        script=Markup(script),
-        data=Markup(
-            embedded({"runs": [run.label for run in runs], "figures": list(map(asdict, figures)), "examples": found})
-        ),
+    return document(
+        "rl.report.page",
+        "page.js",
+        {"runs": [run.label for run in runs], "figures": list(map(asdict, figures)), "examples": found},
         title=title,
         verdict=verdict,
         nav={key: name for key, name in NAV.items() if key != "answers" or found}.items(),
@@ -71,22 +55,7 @@ def render(
         protocol_rows=[
             (key, settings.shown(value)) for key, value in settings.flatten(comparison.protocol.to_dict()).items()
         ],
-        version=_version(),
     )
-
-
-def embedded(values: Any) -> str:
-    """JSON that can stand in a script element whatever is in it: no `<`, and null where a number is none."""
-    return json.dumps(finite(values), ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def finite(values: Any) -> Any:
-    """The same values with None for every NaN and infinity, which JSON does not know."""
-    if isinstance(values, Mapping):
-        return {key: finite(value) for key, value in values.items()}
-    if isinstance(values, list | tuple):
-        return [finite(value) for value in values]
-    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def _shown(comparison: Comparison, found: list[Example]) -> str:
@@ -103,20 +72,3 @@ def _shown(comparison: Comparison, found: list[Example]) -> str:
             "of the last round that had them. "
         )
     return told + "What is not shown lies in the run folders; very long texts lose their middle."
-
-
-def _read(name: str) -> str:
-    return resources.files("rl.report.page").joinpath(name).read_text()
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("lengthwise")
-    except PackageNotFoundError:
-        return "from source"

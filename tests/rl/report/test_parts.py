@@ -19,8 +19,8 @@ from rl.evaluation import Data, Evaluation, Protocol
 from rl.recipe.parts import PluginPart
 from rl.report.answers import accuracy_difference, read_answers, tokens_where
 from rl.report.page import settings
+from rl.report.page.document import embedded
 from rl.report.page.examples import evenly, prompt_text, shorten
-from rl.report.page.page import embedded
 from rl.report.protocol import DECISIVE, NOTED, differences
 from rl.report.published import load_published
 from rl.report.runs import labels
