@@ -21,8 +21,8 @@ FORBIDDEN = {
     "rl": {"experiments"},
     "experiments": set[str](),
 }
-LARGER = {"rewards/length", "rewards/verifier", "data_synth", "data_synth/check"}
-"""Folders of one method, verifier, task or check a file."""
+LARGER = {"rewards/length", "rewards/verifier", "data_synth", "data_synth/check", "experiments/benchmarks"}
+"""Folders of one method, verifier, task, check or benchmark a file."""
 
 
 @pytest.fixture(scope="module")

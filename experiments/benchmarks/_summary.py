@@ -67,6 +67,7 @@ FIGURES = [
     ),
     Figure("answers", "the server's thread, to vLLM's JSON", lambda found: _over(found["ways"], "server")),
     Figure("verifier", "verdicts on right answers, to math-verify", lambda found: float(found["ratio"])),
+    Figure("audit", "an audit of thirty methods, to scoring them one by one", lambda found: float(found["ratio"])),
     Figure("long_memory", "memory of 8,192 tokens, to TRL", lambda found: 1 / float(found["memory_at_8k_over_stock"])),
 ]
 

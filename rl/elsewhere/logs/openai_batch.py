@@ -20,7 +20,7 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
         for choice in choices:
             content, thought = choice.get("message.content"), choice.values["message"].get("reasoning_content")
             said = content if isinstance(content, str) else choice.text("message.content") if not thought else ""
-            line = {
+            line: Line = {
                 "problem_id": str(row.get("custom_id")),
                 "text": f"<think>\n{thought}\n</think>\n{said}" if thought else said,
                 "stop": stop_of(choice.get("finish_reason")),

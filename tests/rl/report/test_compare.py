@@ -211,6 +211,32 @@ def test_mixed_runs_are_drawn_with_a_warning_where_that_is_asked_for() -> None:
     assert Path("page/index.html").read_text().count('class="warning"><b>Mind:') == 2
 
 
+def test_another_tools_log_stands_beside_runs_by_its_problems_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(Path("a"), 40)
+    rows = [
+        {
+            "doc": {"query": f"Q: {n}+1=?\nA:", "choices": [str(n + 1)], "gold_index": [0]},
+            "model_response": {"text": ["x"], "output_tokens": [[0] * 30]},
+            "metric": {"match": float(n % 4 == 0)},
+        }
+        for n in range(24)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "details.parquet")
+    beside = ("compare", "a", "--out", "page", "--beside", "details.parquet")
+    told = "details is another tool's log and says no protocol; evaluate them alike, or give --mixed"
+    with pytest.raises(SystemExit) as stop:
+        run_command(beside)
+    assert stop.value.code == 2
+    assert told in capsys.readouterr().err
+    found = compare("a", "--beside", "details.parquet", "--mixed")
+    (own,) = [model for model in found["models"] if model["label"] == "details"]
+    # `1+1=?` stands in `Q: 11+1=?`, too: the longest text is meant, so all 24 are answered, a quarter of them right.
+    assert (own["n"], own["accuracy"], own["mean_tokens"], own["truncated"]) == (24, 0.25, 30.0, None)
+    pq.write_table(pa.Table.from_pylist([{**rows[0], "doc": {**rows[0]["doc"], "query": "?"}}]), "other.parquet")
+    line = refused(capsys, "compare", "a", "--out", "p", "--beside", "other.parquet", "--mixed").splitlines()[-1]
+    assert "other answers none of the runs' held-out problems" in line
+
+
 def test_another_seed_or_prompt_is_noted_and_no_reason_to_refuse() -> None:
     make_run(Path("a"), 40)
     make_run(Path("b"), 60, seed=0, data={"train": "demo", "eval": "demo", "prompt": {"system": "Be brief."}})

@@ -1,0 +1,105 @@
+"""What `lengthwise audit` of 100,000 rollouts takes for thirty methods, beside scoring and estimating them one by one.
+
+    python experiments/benchmarks/audit.py
+
+Lines of rollouts are made, with texts of some hundred tokens, and the commands run on them, each in a process of its
+own on one thread: user and system time, and the most memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from experiments.benchmarks._shared import surroundings, write
+
+GROUPS, SIZE, METHODS = 6250, 16, 30
+WORDS = [f"step{n}" for n in range(500)]
+ONE = ["score", "--reward", "kimi"]
+TWO = ["advantages", "--estimator", "group"]
+
+
+def made(path: Path) -> None:
+    """Rollouts of problems of every difficulty, whose wrong ones are longer."""
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        for group in range(GROUPS):
+            accuracy, typical = rng.uniform(), rng.lognormal(7.5, 0.4)
+            for _ in range(SIZE):
+                right = bool(rng.uniform() < accuracy)
+                length = int(min(8192, typical * rng.lognormal(0.0 if right else 0.3, 0.4)))
+                text = " ".join(rng.choice(WORDS, 60))
+                stop = "length" if length == 8192 else "eos"
+                line = {"problem_id": f"p{group}", "length": length, "correct": right and stop == "eos", "stop": stop}
+                file.write(
+                    json.dumps({**line, "budget": 8192, "text": text, "answer": "4", "reward": float(right)}) + "\n"
+                )
+
+
+def measured(*arguments: str) -> dict[str, float]:
+    """CPU seconds and megabytes of one command."""
+    code = (
+        "import resource, sys\nfrom rl.cli import run_command\n"
+        "try:\n    run_command(sys.argv[1:])\nfinally:\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, check=True, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_seconds": round(seconds, 1), "megabytes": round(float(done.stderr.split()[-1]))}
+
+
+def main() -> None:
+    from rl.audit.methods import chosen, why_not
+    from rl.audit.sample import Sample
+    from rl.elsewhere.rollout_files import read_rollouts
+
+    with tempfile.TemporaryDirectory() as name:
+        file, few = Path(name) / "rollouts.jsonl", Path(name) / "few.jsonl"
+        made(file)
+        with file.open() as lines:
+            few.write_text("".join(next(lines) for _ in range(4 * SIZE)))
+        sample = Sample.of(read_rollouts(few))
+        fitting = [
+            one.recipe.name for one in chosen(["all"]) if not one.label.count(",") and not why_not(one.recipe, sample)
+        ]
+        names = ",".join(fitting[:METHODS])
+        out = ["--json", str(Path(name) / "out.json")]
+        found = {
+            "audit": measured("audit", "--rollouts", str(file), "--methods", names, "--quiet", *out),
+            "score": measured(*ONE, "--rollouts", str(file), *out),
+            "advantages": measured(*TWO, "--rollouts", str(file), *out),
+        }
+    methods = names.count(",") + 1
+    apart = methods * (found["score"]["cpu_seconds"] + found["advantages"]["cpu_seconds"])
+    ratio = round(apart / found["audit"]["cpu_seconds"], 2)
+    result = {**surroundings(), "rollouts": GROUPS * SIZE, "methods": methods, "ways": found, "ratio": ratio}
+    rows = [f"| `{way}` | {own['cpu_seconds']:.1f} | {own['megabytes']:.0f} |" for way, own in found.items()]
+    lines_ = [
+        f"`lengthwise audit` of {GROUPS * SIZE:,} rollouts in {GROUPS:,} groups by {methods} methods, with a thousand",
+        "resamples of groups for every figure, and one method's `score` and `advantages` on the same file.",
+        "",
+        "| command | CPU seconds | most memory, MB |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"Scoring and estimating {methods} methods one by one would take {ratio:.1f} times as long as the audit,",
+        "without its figures. One thread, starting Python and its libraries included; "
+        f"{result['date']}, {result['machine']}.",
+    ]
+    write("audit", result, lines_)
+
+
+if __name__ == "__main__":
+    main()
