@@ -233,8 +233,10 @@ def test_another_tools_log_stands_beside_runs_by_its_problems_texts(capsys: pyte
     # `1+1=?` stands in `Q: 11+1=?`, too: the longest text is meant, so all 24 are answered, a quarter of them right.
     assert (own["n"], own["accuracy"], own["mean_tokens"], own["truncated"]) == (24, 0.25, 30.0, None)
     pq.write_table(pa.Table.from_pylist([{**rows[0], "doc": {**rows[0]["doc"], "query": "?"}}]), "other.parquet")
-    line = refused(capsys, "compare", "a", "--out", "p", "--beside", "other.parquet", "--mixed").splitlines()[-1]
-    assert "other answers none of the runs' held-out problems" in line
+    with pytest.raises(SystemExit) as stop:
+        run_command(("compare", "a", "--out", "p", "--beside", "other.parquet", "--mixed"))
+    assert stop.value.code == 2
+    assert "other answers none of the runs' held-out problems" in capsys.readouterr().err
 
 
 def test_another_seed_or_prompt_is_noted_and_no_reason_to_refuse() -> None:
