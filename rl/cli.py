@@ -29,7 +29,7 @@ from rl.commands.synth.app import synth
 from rl.commands.train import train
 from rl.commands.watch import watch
 from rl.errors import UserError
-from rl.installed import installed
+from rl.installed import PROJECT, installed, missing
 from rl.terminal import plain_warnings, say, user_errors_exit_2
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ app = typer.Typer(
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        say(f"lengthwise {installed('lengthwise') or 'from source'}")
+        say(f"lengthwise {installed(PROJECT) or 'from source'}")
         raise typer.Exit
 
 
@@ -90,6 +90,8 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
             raise UserError(f"{' '.join(error.format_message().split())} See lengthwise --help.") from None
         except (typer.Abort, KeyboardInterrupt):  # the second, before typer listens
             raise SystemExit(130) from None
+        except ModuleNotFoundError as error:
+            raise missing(error) or error from None
         except SystemExit as stop:
             if type(stop) is not SystemExit:  # a run that a signal ended
                 raise

@@ -12,24 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-from peft import PeftModel
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    GenerationConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
-)
-from transformers.integrations import deepspeed
-from transformers.utils import GENERATION_CONFIG_NAME
-from transformers.utils import logging as transformers_logging
+from typing import TYPE_CHECKING, Any
 
 from rl.errors import OutOfReach, UserError, first_line
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = {
     "demo": "demo_model",
@@ -88,6 +76,8 @@ def _where_it_lies(base: str, adapter: Path) -> str:
 
 
 def load_tokenizer(model: str, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
     place = model if (Path(model) / "tokenizer_config.json").is_file() else base_of(model) or model
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", trust_remote_code=trust_remote_code)
@@ -118,6 +108,8 @@ def _loses_spaces(tokenizer: PreTrainedTokenizerBase, folder: Path) -> bool:
 
 def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig:
     """Of an adapter, its base model's."""
+    from transformers import AutoConfig
+
     try:
         return AutoConfig.from_pretrained(base_of(model) or model, trust_remote_code=trust_remote_code)
     except UserError:
@@ -128,6 +120,9 @@ def load_config(model: str, trust_remote_code: bool = False) -> PretrainedConfig
 
 def load_generation_config(model: str) -> GenerationConfig:
     """How a model is sampled by default; where it does not say, what its config tells of it."""
+    from transformers import GenerationConfig
+    from transformers.utils import GENERATION_CONFIG_NAME
+
     try:
         if not (Path(model) / GENERATION_CONFIG_NAME).is_file() and Path(model).is_dir():
             return GenerationConfig.from_model_config(load_config(model))
@@ -147,9 +142,13 @@ def load_model(model: str, **options: Any) -> PreTrainedModel:
     show. `bf16: true` still computes in bf16. What is read is safetensors, or a pickle that holds
     nothing but tensors.
     """
+    from transformers import AutoModelForCausalLM
+
     base = base_of(model)
     try:
         if base is not None:
+            from peft import PeftModel
+
             return PeftModel.from_pretrained(load_model(base, **options), model)  # type: ignore[return-value]
         defaults = {"dtype": "float32", "trust_remote_code": False}
         return AutoModelForCausalLM.from_pretrained(model, **{**defaults, **options})  # type: ignore[no-any-return]
@@ -166,6 +165,8 @@ def whole_on_each_rank() -> Iterator[None]:
     To save memory transformers leaves zeros on all ranks of a node but the first under FSDP's
     `cpu_ram_efficient_loading`, and each its share under ZeRO-3: right for what accelerate is to prepare, only.
     """
+    from transformers.integrations import deepspeed
+
     name, config = "FSDP_CPU_RAM_EFFICIENT_LOADING", deepspeed._hf_deepspeed_config_weak_ref
     before = os.environ.get(name)
     os.environ[name] = "false"
@@ -239,5 +240,7 @@ def require_room(
 
 def quieten_libraries() -> None:
     """Leave the terminal to our own progress bar; warnings of substance still pass."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
-from transformers.utils.chat_template_utils import _get_template_variables
+from typing import TYPE_CHECKING, Any
 
 from rewards import Problem
 from rewards.types import Prompt
 from rl.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def encode_prompts(
@@ -97,6 +97,8 @@ def _begin(prompt: Sequence[Mapping[str, str]]) -> str:
 
 def unread(tokenizer: PreTrainedTokenizerBase, chat_options: Mapping[str, Any] | None = None) -> str | None:
     """The options that the chat template does not look at, in a line; None where there are none."""
+    from transformers.utils.chat_template_utils import _get_template_variables
+
     template = tokenizer.chat_template or ""
     texts = template.values() if isinstance(template, dict) else [template]
     known = {name for text in texts for name in _get_template_variables(text)} - GIVEN

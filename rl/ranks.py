@@ -1,15 +1,16 @@
 """The ranks of a launch, and which of them this is."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
-
-import torch
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, gather_object
+from typing import TYPE_CHECKING, TypeVar
 
 from rl.errors import UserError
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells each rank; with less there is nobody to wait for."""
@@ -28,6 +29,9 @@ def launched(patience: float = PATIENCE) -> PartialState:
     `patience`: seconds that they wait for one another from now on; who asks first has his way.
     Without CUDA, accelerate lets each rank believe that it is alone unless the first to ask says that it is on a CPU.
     """
+    import torch
+    from accelerate import PartialState
+
     on_cpu = not torch.cuda.is_available() and all(name in os.environ for name in RENDEZVOUS)
     return PartialState(cpu=on_cpu, timeout=timedelta(seconds=patience))
 
@@ -43,6 +47,8 @@ def found_by_main(look: Callable[[], Found]) -> Found:
     What lies on a shared disk is so seen by one: another rank may see it later. Errors: the main process's UserError,
     on every rank.
     """
+    from accelerate.utils import broadcast_object_list
+
     found: list[tuple[Found | None, str | None]] = [(None, None)]
     if is_main_process():
         try:
@@ -61,6 +67,8 @@ def gathered(own: Sequence[Found]) -> list[Found]:
 
     In parts, for the bytes of a part are there twice: as they come, and as what is made of them.
     """
+    from accelerate.utils import gather_object
+
     ranks: list[list[Found]] = [[] for _ in range(launched().num_processes)]
     for part in range(PARTS):
         sent = own[len(own) * part // PARTS : len(own) * (part + 1) // PARTS]

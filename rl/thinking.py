@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from rewards import Problem
 from rewards.thinking import MARKS, THINK, begun, opened
 from rl.errors import UserError
 from rl.prompts import encode_prompts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
 
 End = tuple[tuple[int, ...], ...]
 """What ends thinking, in token ids: at each of its places, those that may stand there, the text's own first."""

@@ -1,16 +1,22 @@
-"""Who imports whom, read from the source: imports inside functions, for types alone and by literal name all count."""
+"""Who imports whom, read from the source: imports inside functions, for types alone and by literal name all count.
+
+But for `at_once`, where they do not: what a module waits for when it is imported itself.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 PACKAGES = ("rl", "rewards", "curricula", "data_synth", "experiments")
 LIBRARIES = {"TRL": "trl", "vLLM": "vllm"}
+HEAVY = {"torch", "trl", "transformers", "accelerate", "peft", "datasets", "vllm"}
+"""What takes seconds to import, and is there only where somebody trains."""
 
 Graph = Mapping[str, set[str]]
 """What each module imports: a module of ours by its whole name, of other libraries the name that the source gives."""
@@ -25,12 +31,18 @@ class Room:
     floor: int
     knows: frozenset[str]
     """Libraries that it may import and other rooms may not, by their import names."""
+    torch: bool
+    """Whether its modules may need torch, or what stands on it, as soon as they are imported."""
 
 
 def rooms(page: str) -> dict[str, Room]:
     """The table of rooms in a page, by name: `trainer/`, `errors.py`."""
     return {
-        name: Room(int(floor), frozenset(LIBRARIES[word] for word in re.findall(r"\w+", knows)))
+        name: Room(
+            int(floor),
+            frozenset(LIBRARIES[word] for word in re.findall(r"\w+", knows) if word != "torch"),
+            torch=bool(knows.strip("– ")),
+        )
         for floor, name, knows in _ROW.findall(page)
     }
 
@@ -42,6 +54,28 @@ def files(root: Path) -> dict[str, Path]:
 
 
 def imports(root: Path) -> Graph:
+    return _graph(root, ast.walk)
+
+
+def at_once(root: Path) -> Graph:
+    """What is imported with each module: not what its functions import, nor what is for types alone."""
+    graph = _graph(root, _of_the_module)
+    packages = {module: {p for p in graph if module.startswith(f"{p}.")} for module in graph}
+    return {
+        module: {*names, *packages[module], *(p for name in names & graph.keys() for p in packages[name])}
+        for module, names in graph.items()
+    }
+
+
+def _of_the_module(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        types_alone = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        if not types_alone and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _of_the_module(node)
+
+
+def _graph(root: Path, nodes: Callable[[ast.AST], Iterable[ast.AST]]) -> Graph:
     known = files(root)
 
     def ours(name: str) -> str:
@@ -51,7 +85,7 @@ def imports(root: Path) -> Graph:
         return next((prefix for prefix in prefixes if prefix in known), name)
 
     return {
-        module: {ours(name) for name in _names(ast.parse(path.read_text()), _package(module, path))}
+        module: {ours(name) for name in _names(nodes(ast.parse(path.read_text())), _package(module, path))}
         for module, path in known.items()
     }
 
@@ -61,8 +95,8 @@ def _package(module: str, path: Path) -> list[str]:
     return parts if path.name == "__init__.py" else parts[:-1]
 
 
-def _names(tree: ast.AST, package: list[str]) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _names(nodes: Iterable[ast.AST], package: list[str]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -123,6 +157,33 @@ def strangers(root: Path, graph: Graph, table: Mapping[str, Room]) -> list[str]:
         for name in sorted(graph[module])
         if name.split(".")[0] in set(LIBRARIES.values()) - table[room_of(root, path)].knows
     ]
+
+
+def heavy(root: Path, graph: Graph, table: Mapping[str, Room]) -> list[str]:
+    """Modules of rooms that do not know torch by which it is imported nevertheless, the way there a line each.
+
+    `graph`: as of `at_once`.
+    """
+    of_rl = {module: path for module, path in files(root).items() if module.split(".")[0] == "rl"}
+    light = [module for module, path in of_rl.items() if not table[room_of(root, path)].torch]
+    return [" -> ".join(way) for module in light if (way := _way(graph, module))]
+
+
+def _way(graph: Graph, module: str) -> list[str]:
+    """The shortest way from a module to a heavy library."""
+    before, left = {module: ""}, deque([module])
+    while left:
+        here = left.popleft()
+        if here.split(".")[0] in HEAVY:
+            way = [here]
+            while before[way[0]]:
+                way.insert(0, before[way[0]])
+            return way
+        for name in sorted(graph.get(here, ())):
+            if name not in before:
+                before[name] = here
+                left.append(name)
+    return []
 
 
 def forbidden(graph: Graph, arrows: Mapping[str, set[str]]) -> list[str]:

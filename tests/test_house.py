@@ -9,7 +9,20 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from house import PACKAGES, Graph, circle, files, forbidden, imports, room_of, rooms, strangers, upward
+from house import (
+    PACKAGES,
+    Graph,
+    at_once,
+    circle,
+    files,
+    forbidden,
+    heavy,
+    imports,
+    room_of,
+    rooms,
+    strangers,
+    upward,
+)  # fmt: skip
 from places import ROOT
 
 ROOMS = rooms((ROOT / "rl" / "README.md").read_text())
@@ -45,6 +58,10 @@ def test_every_room_stands_in_the_table_and_nothing_else_does() -> None:
 
 def test_trl_and_vllm_are_imported_where_the_table_says(graph: Graph) -> None:
     assert strangers(ROOT, graph, ROOMS) == []
+
+
+def test_rooms_that_do_not_know_torch_are_imported_without_it() -> None:
+    assert heavy(ROOT, at_once(ROOT), ROOMS) == []
 
 
 def test_nobody_asks_accelerate_for_the_ranks_but_the_one_who_knows_how(graph: Graph) -> None:
@@ -185,6 +202,23 @@ def test_trl_in_a_room_that_does_not_know_it_is_found(tmp_path: Path) -> None:
     assert strangers(root, imports(root), rooms(TABLE)) == [
         "rl.lower.a imports trl.trainer.utils.pad, which lower/ does not know"
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from transformers.utils import logging", ["rl.lower.a -> transformers.utils.logging"]),
+        ("class A:\n    import torch", ["rl.lower.a -> torch"]),
+        ("try:\n    import rl.upper.b\nexcept ImportError: ...", ["rl.lower.a -> rl.upper -> torch.nn"]),
+        ("def late():\n    import torch", []),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from torch import Tensor", []),
+    ],
+)
+def test_a_room_that_waits_for_torch_and_does_not_know_it_is_found(
+    source: str, found: list[str], tmp_path: Path
+) -> None:
+    root = planted(tmp_path, {"rl/lower/a": source, "rl/upper/__init__": "import torch.nn", "rl/upper/b": ""})
+    assert heavy(root, at_once(root), rooms(TABLE)) == found
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rl.commands.options import Json, LogCap, LogOptions, spread
-from rl.commands.output import require_place, write_json
+from rl.commands.output import progress, require_place, write_json
 from rl.errors import UserError
 from rl.terminal import say
+
+if TYPE_CHECKING:
+    from rl.elsewhere.completed import Told
+    from rl.report.runs import Model, Run
 
 
 @spread
@@ -55,32 +60,47 @@ def compare(
     json_file: Json = None,
 ) -> None:
     """Put finished runs, or files of answers, side by side: accuracy against tokens, curves, settings, answers."""
-    from rl.folders.run import RunFolder
-    from rl.report.folder import check_out, write_comparison
-    from rl.report.frontier import read_frontier
-    from rl.report.page.document import finite
-    from rl.report.published import load_published
-    from rl.report.runs import compare_runs, labels, read_beside, read_run
-    from rl.report.tables import numbers, print_table
-
-    check_out(out)
     if not runs and not beside:
         raise UserError("nothing to compare: name folders of finished runs, or files of answers by --beside")
     if reference is not None and not reference > 0:
         raise UserError(f"--reference must be a positive number of tokens, not {reference:g}")
     require_place(json_file)
-    quoted = load_published(published) if published else None
-    best = read_frontier(frontier) if frontier else None
-    folders, files = runs or [], beside or []
-    read = [
-        read_run(RunFolder(path), label, checkpoints, rollouts)
-        for path, label in zip(folders, labels(folders), strict=True)
-    ]
-    named = labels([path.with_suffix("") for path in files])
-    others = [read_beside(path, label, log.told(cap)) for path, label in zip(files, named, strict=True)]
-    comparison = compare_runs(read, mixed, reference, others, best)
-    write_comparison(comparison, out, problems, quoted)
+    with progress("comparing", len(runs or []) + 1, hidden=False) as advance:
+        from rl.report.folder import check_out, write_comparison
+        from rl.report.frontier import read_frontier
+        from rl.report.published import load_published
+        from rl.report.runs import compare_runs
+
+        check_out(out)
+        quoted = load_published(published) if published else None
+        best = read_frontier(frontier) if frontier else None
+        read, others = _read(runs or [], beside or [], log.told(cap), checkpoints, rollouts, advance)
+        comparison = compare_runs(read, mixed, reference, others, best)
+        write_comparison(comparison, out, problems, quoted)
+    from rl.report.page.document import finite
+    from rl.report.tables import numbers, print_table
+
     print_table(comparison, "comparison of runs")
     say(f"report: {out / 'index.html'}")
     if json_file:
         write_json(json_file, finite(numbers(comparison)))
+
+
+def _read(
+    runs: Sequence[Path],
+    beside: Sequence[Path],
+    told: Told,
+    checkpoints: bool,
+    rollouts: bool,
+    advance: Callable[[int], None],
+) -> tuple[list[Run], list[Model]]:
+    """The runs, and the answers of no run."""
+    from rl.folders.run import RunFolder
+    from rl.report.runs import labels, read_beside, read_run
+
+    read = []
+    for path, label in zip(runs, labels(runs), strict=True):
+        read.append(read_run(RunFolder(path), label, checkpoints, rollouts))
+        advance(1)
+    named = labels([path.with_suffix("") for path in beside])
+    return read, [read_beside(path, label, told) for path, label in zip(beside, named, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,6 @@ def data(
 ) -> None:
     """Show a source as training would see it: columns, rows left out, prompts, golds as they are read, and doubts."""
     from rl.elsewhere.offline import parse_settings
-    from rl.models import load_tokenizer, quieten_libraries, resolve_model
     from rl.problems.look import look
     from rl.recipe.files import load_recipe
     from rl.recipe.parts import PluginPart, PromptPart, SourcePart
@@ -40,7 +39,6 @@ def data(
     options = parse_settings(settings or [])
     if options and not verifier:
         raise UserError("--set is an option of a verifier: add --verifier NAME")
-    quieten_libraries()
     judged = PluginPart(verifier, options) if verifier else None
     if Path(source).suffix in (".yaml", ".yml"):
         if columns or split:
@@ -55,8 +53,15 @@ def data(
     else:
         part = SourcePart(source, mapped(columns or []), {"split": split} if split else {})
         form = PromptPart()
-    found = look(part, form, judged, load_tokenizer(resolve_model(model)) if model else None)
+    found = look(part, form, judged, _tokenizer(model) if model else None)
     for line in found.lines(shown):
         say(line)
     if json_file:
         write_json(json_file, found.to_dict())
+
+
+def _tokenizer(model: str) -> Any:
+    from rl.models import load_tokenizer, quieten_libraries, resolve_model
+
+    quieten_libraries()
+    return load_tokenizer(resolve_model(model))

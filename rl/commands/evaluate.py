@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from rl.commands.options import (
     spread,
     token_counts,
 )
-from rl.commands.output import require_place, write_json
+from rl.commands.output import progress, require_place, write_json
 from rl.errors import UserError
 from rl.secrecy import Granted, require_no_secrets
 from rl.terminal import say
@@ -176,24 +177,20 @@ def evaluate(
             raise UserError("--votes counts answers that are there; remove --model, --data, --run, --out and --plot")
         _votes(votes, asking, log, json_file)
         return
-    from rl.models import quieten_libraries
-    from rl.ranks import is_main_process, launched
-    from rl.scratch import clear_left
-
-    quieten_libraries()
-    launched()  # before a library asks for the ranks in its own way
     require_place(json_file)
     require_place(plot)
-    clear_left()
-    changes, choice = asking.changes(), answering.choice()
+    changes = asking.changes()
     if run is not None:
         if model or data or asking.protocol or asking.verifier or out or asking.columns:
             raise UserError("--run brings its own model, data, protocol, verifier and place; remove those options")
-        result = _run(run, checkpoint, changes, choice, limit, plot)
-    else:
-        if not model or not data:
-            raise UserError("give --model and --data, or --run")
+        result = _run(run, checkpoint, changes, _ready(answering), limit, plot)
+    elif model and data:
+        choice = _ready(answering)
         result = _one(_asked(data, model, asking, changes, choice.name, limit), model, choice, out, plot).numbers
+    else:
+        raise UserError("give --model and --data, or --run")
+    from rl.ranks import is_main_process
+
     if json_file and is_main_process():
         write_json(json_file, result)
 
@@ -213,6 +210,19 @@ def _votes(paths: list[Path], asking: Asking, log: LogOptions, json_file: Path |
     print_votes(numbers, ", ".join(path.name for path in paths))
     if json_file:
         write_json(json_file, numbers)
+
+
+def _ready(answering: Answering) -> EngineChoice:
+    """The libraries that answer, imported, and the ranks of the launch, found: it takes seconds."""
+    with progress("loading", None, hidden=os.environ.get("RANK", "0") != "0"):
+        from rl.models import quieten_libraries
+        from rl.ranks import launched
+        from rl.scratch import clear_left
+
+        quieten_libraries()
+        launched()  # before a library asks for the ranks in its own way
+        clear_left()
+        return answering.choice()
 
 
 def _asked(data: str, model: str, asking: Asking, changes: dict[str, Any], engine: str, limit: int | None) -> Asked:

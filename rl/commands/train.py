@@ -49,6 +49,10 @@ def train(
     SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
     """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until the run hears it: what is imported here takes seconds
+    from rl.recipe.named import read_recipe
+
+    read_recipe(recipe, overrides or [])
+    require_place(json_file)
     from rl.estimates import read_rates
     from rl.launch.configuration import read_launch
     from rl.ranks import is_main_process
@@ -56,7 +60,6 @@ def train(
     from rl.run import train as training
     from rl.run.dry_run import dry_run as look_at
 
-    require_place(json_file)
     granted = Granted(api_key_env, allow_host or ())
     if dry_run:
         planned = read_launch(launch) if launch else None

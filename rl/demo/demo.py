@@ -19,7 +19,8 @@ from rl.errors import UserError, unknown
 from rl.folders.lock import LOCK, locked
 from rl.folders.run import RunFolder
 from rl.folders.written import MARK, Mark
-from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.files import shipped_recipes
+from rl.recipe.named import read_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.run.processes import how_it_ended, start_training
@@ -55,8 +56,8 @@ def demo(
 
 def arms(method: str, overrides: Sequence[str]) -> dict[str, Recipe]:
     """The recipes of the method and of its control, which starts from the same model."""
-    recipe = load_recipe(method, overrides)
-    control = load_recipe(CONTROL, [*overrides, f"model={recipe.model}", "evaluation.before=false"])
+    recipe = read_recipe(method, overrides)
+    control = read_recipe(CONTROL, [*overrides, f"model={recipe.model}", "evaluation.before=false"])
     return {method.removeprefix("demo-"): recipe, "control": control}
 
 

@@ -109,6 +109,8 @@ def runs_on(capability: Capability, architectures: Sequence[str]) -> bool:
 def examine(hidden: bool) -> list[Finding]:
     try:
         import torch
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         return [fail(f"torch cannot be imported: {' '.join(str(error).split())[:200]}", TORCH)]
     driver, here = _driver(), torch.cuda.is_available()

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from rl.doctor import device, environment, folders, machine, network, shadows, step, versions, workers
 from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
+from rl.installed import missing, needs
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.secrecy import Granted, clean
@@ -57,17 +58,18 @@ def _checked(check: Callable[[], list[Finding]]) -> list[Finding]:
         return check()
     except UserError as error:
         return [fail(clean(str(error)), "mend that first")]
+    except ModuleNotFoundError as error:
+        return [fail(str(missing(error) or error), "mend that first")]
     except Exception as error:
         what = clean(" ".join(str(error).split()))[:200] or type(error).__name__
         return [fail(f"a check of the doctor failed: {what}", ELSE)]
 
 
 def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Finding]]:
-    from rl.recipe.files import load_recipe
+    from rl.recipe.named import read_recipe
 
     try:
-        recipe = load_recipe(reference, overrides)
-        stages_of(recipe)
+        recipe = read_recipe(reference, overrides)
     except UserError as error:
         return None, [fail(clean(str(error)), "mend the recipe")]
     return recipe, [ok(f"the recipe {recipe.name} can be read; `lengthwise train --dry-run` checks all of it")]
@@ -87,7 +89,7 @@ def _network(asked: Asked, recipe: Recipe | None) -> list[Finding]:
 def _workers(asked: Asked, recipe: Recipe | None) -> list[Finding]:
     addresses = asked.workers or (recipe.rollouts.workers if recipe else [])
     key = asked.granted.key_for(addresses, recipe.rollouts.pool.api_key_env if recipe else None)
-    vllm = next(need for need in map(Requirement, versions.needs().packages) if need.name == "vllm")
+    vllm = next(need for need in map(Requirement, needs().packages) if need.name == "vllm")
     expected = workers.Expected(
         recipe.model if recipe else None,
         _longest(recipe) if recipe else None,

@@ -8,7 +8,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from rl.doctor.finding import Finding, fail, or_ok
-from rl.doctor.versions import HOME, OURS
+from rl.doctor.versions import OURS
+from rl.installed import HOME
 
 THEIRS = (
     *("torch", "transformers", "trl", "accelerate", "peft", "datasets", "tokenizers", "safetensors", "numpy"),

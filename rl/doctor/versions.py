@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -17,14 +15,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from rl.doctor.finding import Finding, absent, fail, ok, or_ok, warn
-from rl.installed import installed
+from rl.installed import HOME, PROJECT, installed, needs
 
-PROJECT = "lengthwise"
-HOME = Path(__file__).resolve().parents[2]
-"""Where the code that runs lies."""
 CORE = ("torch", "transformers", "trl", "accelerate", "peft", "datasets")
+TRAIN = "train"
+"""The extra that training cannot do without."""
 EXTRAS = ("vllm", "deepspeed")
-"""Extras that take part in training."""
+"""Extras that take part in it."""
 OURS = ("rl", "rewards", "curricula", "data_synth", "experiments")
 
 Version = Callable[[str], str | None]
@@ -39,7 +36,7 @@ def check_python(requires: str, version: str) -> Finding:
 def check_packages(requires: Iterable[str], version: Version, of: str = PROJECT) -> list[Finding]:
     """What `of` needs: one line for each package that is missing or outside its range, one where all are well."""
     wrong, found = [], 0
-    for need in _needed(requires, ""):
+    for need in [*_needed(requires, ""), *_needed(requires, TRAIN)]:
         have = version(need.name)
         if have is None:
             wrong.append(fail(f"{of} needs {need.name}, which is not installed", f"pip install '{_asked(need)}'"))
@@ -109,24 +106,6 @@ def check_origin(installed_in: Path | None, runs_from: Path) -> Finding:
 
 
 # Facts ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Needs:
-    python: str
-    packages: list[str]
-
-
-def needs() -> Needs:
-    """The project's own metadata, or of a checkout that was never installed its pyproject.toml."""
-    checkout = HOME / "pyproject.toml"
-    if checkout.is_file():
-        project = tomllib.loads(checkout.read_text())["project"]
-        extras = project["optional-dependencies"]
-        optional = [f"{each}; extra == '{extra}'" for extra in EXTRAS for each in extras[extra]]
-        return Needs(project["requires-python"], [*project["dependencies"], *optional])
-    found = metadata.distribution(PROJECT)
-    return Needs(found.metadata["Requires-Python"], found.requires or [])
 
 
 def examine() -> list[Finding]:

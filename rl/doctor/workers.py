@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 from packaging.specifiers import SpecifierSet
 
 from rl.doctor.finding import Finding, fail, ok, warn
+
+if TYPE_CHECKING:
+    import httpx2
 
 SECONDS = 10.0
 """That a worker may take to say how it is."""
@@ -87,6 +89,8 @@ def _of_the_recipe(name: str, health: dict[str, Any], expected: Expected) -> lis
 
 def ask(address: str, key: str | None) -> Answer:
     """How a worker is. No proxy is asked, as in training."""
+    import httpx2
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx2.Client(base_url=address.rstrip("/"), headers=headers, timeout=SECONDS, trust_env=False) as client:

@@ -7,8 +7,7 @@ the token ids is the same as sampling again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from rewards import Problem
 from rewards.thinking import read
@@ -16,6 +15,9 @@ from rewards.verifier import Verifier
 from rl.evaluation.rows import Row, lead_of
 from rl.plugins import judge_problems, raw_reward
 from rl.thinking import texts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def at_cap(

@@ -19,7 +19,8 @@ from rl.evaluation.figures.forced import forced_numbers, stated_numbers
 from rl.evaluation.figures.heat import heat_map
 from rl.evaluation.figures.summary import Json, numbers
 from rl.evaluation.forcing.ids import Ids, concrete, most_tokens
-from rl.evaluation.forcing.points import Closing, place_stating
+from rl.evaluation.forcing.places import place_stating
+from rl.evaluation.forcing.points import Closing
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.recipes import data_in, stated

@@ -13,10 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, Literal
 
 from rl.errors import UserError
 from rl.folders import kept
@@ -27,6 +24,9 @@ from rl.folders.written import MARK, Mark, own_files, remove
 from rl.reading import object_of, parsed, plain_yaml_of, text_of
 from rl.recipe.parts import Recipe
 from rl.secrecy import clean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Status = Literal["new", "unfinished", "finished"]
 
@@ -241,6 +241,9 @@ class RunFolder:
 
         The file is there whole or not at all.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         target = self.rollouts / f"round-{number:06d}.parquet"
         target.parent.mkdir(exist_ok=True)
         rest = iter(tables)

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
-from typing import Any
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING, Any
 
 from rewards import Problem
 from rewards.verifier import Isolated, MathVerifier, Verifier
@@ -24,6 +22,9 @@ from rl.problems.files import rows_of
 from rl.problems.layouts import layout_of
 from rl.prompts import encode_prompts, rendered
 from rl.recipe.parts import PluginPart, PromptPart, SourcePart
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
 
 from accelerate import ParallelismConfig
 from trl import GRPOConfig
@@ -151,6 +151,12 @@ class LengthGRPOConfig(GRPOConfig):
     def groups_per_round(self) -> int:
         """Groups in one generation batch, over all ranks."""
         return int(self.generation_batch_size // self.num_generations)
+
+
+def field_types() -> dict[str, Any]:
+    """The type of each setting by its name."""
+    hints = get_type_hints(LengthGRPOConfig)
+    return {each.name: hints[each.name] for each in fields(LengthGRPOConfig) if each.init}
 
 
 def _require_at_least(least: int, unit: str, **setting: int) -> None:

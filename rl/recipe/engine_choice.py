@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
-import torch
-
 from rl.recipe.parts import Recipe
 
 
@@ -31,6 +29,8 @@ class Choice:
 
 
 def this_machine() -> Machine:
+    import torch
+
     return Machine(torch.cuda.is_available(), find_spec("vllm") is not None)
 
 

@@ -9,7 +9,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from rl.errors import UserError
 from rl.ranks import launched
-from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.config import LengthGRPOConfig, field_types
 from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
@@ -33,7 +33,7 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
     An engine that is left to the machine is the one of this machine.
     """
     recipe = with_engine(recipe)
-    require_values(recipe.trainer, recipe.name)
+    require_values(recipe.trainer, field_types(), recipe.name)
     clash = sorted(BATCH & set(recipe.trainer)) if recipe.batch else []
     if clash:
         raise UserError(f"{recipe.name}: `batch` sets trainer.{clash[0]}; remove either")

@@ -1,11 +1,10 @@
-"""What stands under `trainer` in a recipe, held to the types of TRL's configuration.
+"""What stands under `trainer` in a recipe, held to the types of TRL's configuration, whoever tells them.
 
 To narrower ones where some value of the type would end in a traceback once the run is under way, or teach nothing.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Mapping
 from enum import Enum
@@ -16,7 +15,6 @@ from pydantic import Field
 from rl.errors import UserError, unknown
 from rl.plugins.typed import require
 from rl.ranks import PATIENCE
-from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.rollout_parts import Above, Count
 
 NotBelow = Annotated[float, Field(ge=0)]
@@ -94,10 +92,12 @@ NARROWED: Mapping[str, Any] = {
 }
 
 
-def require_values(trainer: Mapping[str, Any], where: str) -> None:
-    """Errors: UserError for a key that the configuration has not, or a value that cannot be."""
-    types = typing.get_type_hints(LengthGRPOConfig) | dict(NARROWED)
-    known = [field.name for field in dataclasses.fields(LengthGRPOConfig) if field.init]
+def require_values(trainer: Mapping[str, Any], types: Mapping[str, Any], where: str) -> None:
+    """`types`: of the configuration's fields, by name.
+
+    Errors: UserError for a key that the configuration has not, or a value that cannot be.
+    """
+    known, types = list(types), {**types, **NARROWED}
     for key, value in trainer.items():
         if key in MANAGED:
             raise UserError(f"trainer.{key} is set elsewhere in a recipe: use {MANAGED[key]}")

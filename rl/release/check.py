@@ -9,7 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from rl.errors import UserError
-from rl.evaluation import Protocol, encode_prompts, end_ids
+from rl.evaluation import Protocol, encode_prompts
+from rl.evaluation.sampling import end_ids
 from rl.models import load_generation_config, load_tokenizer
 from rl.ranks import launched
 from rl.rollouts import Ask, Sampling, TransformersEngine

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from rl.errors import UserError
 from rl.evaluation import Evaluation
-from rl.evaluation.forcing.points import places_at
+from rl.evaluation.forcing.places import places_at
 from rl.evaluation.rows import CLOSED, KINDS, NUMBERS, Row
 from rl.reading import require_columns, table_of
 from rl.statistics import paired_difference

@@ -19,34 +19,25 @@ from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
 from rl.models import load_tokenizer, require_end, resolve_model
-from rl.plugins import (
-    FunctionReward,
-    load_asking,
-    load_budget,
-    load_credit,
-    load_edit,
-    load_order,
-    load_reward,
-    load_verifier,
-)
+from rl.plugins import FunctionReward
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of, shared
 from rl.problems.prompts import require_places
 from rl.problems.sampler import ProblemSampler
 from rl.prompts import unread
-from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.config import LengthGRPOConfig, field_types
 from rl.recipe.engine_choice import Machine, with_engine
+from rl.recipe.named import named
 from rl.recipe.parts import EvaluationPart, Recipe, SourcePart
 from rl.recipe.refusals import require_token_credit
 from rl.recipe.trainer_config import trainer_config
-from rl.recipe.trainer_values import require_values
 from rl.rollouts.rows import require_rows
 from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.editing import extra_of, require_sizes
 from rl.rounds.scoring import refuse_shaped_filter, require_monitor
 from rl.run.loadable import require_loadable
-from rl.secrecy import Granted, require_no_secrets
+from rl.secrecy import Granted
 from rl.thinking import described
 from rl.trainer.lora import require_lora
 from rl.trainer.packed import require_packable
@@ -136,29 +127,16 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
     `machine`: what `rollouts.engine: auto` is chosen for; by default this one.
     """
     recipe = with_engine(recipe, machine)
-    require_no_secrets(recipe.to_dict(), recipe.name)
-    require_values(recipe.trainer, recipe.name)
+    found = named(recipe, field_types())
     require_places(recipe.data.prompt)
-    rewards = [load_reward(part.name, part.options, part.term) for part in recipe.rewards]
-    if not rewards:
-        raise UserError(f"{recipe.name}: a recipe needs at least one reward")
-    names = [reward.name for reward in rewards]
-    if len(set(names)) < len(names):
-        raise UserError(f"{recipe.name}: each reward may stand once in a recipe, got {', '.join(names)}")
+    rewards, edits, credit, part = found.rewards, found.edits, found.credit, recipe.budget
     recipe_protocol(recipe)  # raises where there can be no such evaluation
-    part = recipe.budget
-    schedule = load_budget(part.name, part.options, recipe.trainer.get("max_steps"))
-    asking = load_asking(recipe.asking.name, recipe.asking.options) if recipe.asking else None
-    edits = [load_edit(each.name, each.options) for each in recipe.edits]
-    credit = load_credit(recipe.credit.name, recipe.credit.options) if recipe.credit else None
-    budgets = Budgets(schedule, part.in_prompt, part.cap, part.cap_factor, asking, extra_of(edits))
-    order = load_order(recipe.data.order.name, recipe.data.order.options)
+    budgets = Budgets(found.schedule, part.in_prompt, part.cap, part.cap_factor, found.asking, extra_of(edits))
     config = trainer_config(recipe, out, budgets.maximum)
     if recipe.data.probe and (config.top_k or config.min_p is not None):
         raise UserError("data.probe samples by temperature and top_p only; remove trainer.top_k and trainer.min_p")
     require_monitor(rewards, recipe.data.monitor is not None)
     refuse_shaped_filter(rewards, recipe.sampling.filter_on)
-    verifier = load_verifier(recipe.verifier.name, recipe.verifier.options)
     require_sizes(edits, budgets, config.num_generations)
     if edits and config.mask_truncated_completions:
         raise UserError(
@@ -169,7 +147,7 @@ def resolve(recipe: Recipe, out: Path, machine: Machine | None = None) -> Resolv
         require_token_credit(config)
     if isinstance(credit, Paired) and (why := credit.misfit(edits, rewards)):
         raise UserError(f"token credit {credit.name!r}: {why}")
-    return Resolved(recipe, config, rewards, budgets, order, verifier, edits, credit)
+    return Resolved(recipe, config, rewards, budgets, found.order, found.verifier, edits, credit)
 
 
 def prepare(

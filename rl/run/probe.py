@@ -9,7 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from rewards import Problem
-from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
+from rl.evaluation import Evaluation, Protocol
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.folders.run import RunFolder
 from rl.ranks import found_by_main, is_main_process
 from rl.recipe.parts import ProbePart

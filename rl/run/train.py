@@ -16,9 +16,9 @@ from transformers import PrinterCallback, TrainerCallback
 
 from rewards.verifier import Isolated
 from rl.errors import UserError
-from rl.evaluation import Answerer, end_ids, evaluate
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.folders import checkpoints
 from rl.folders.lock import locked
 from rl.folders.run import RunFolder

@@ -8,7 +8,7 @@ import torch
 
 from rewards import Problem
 from rewards.thinking import read
-from rl.evaluation import end_ids
+from rl.evaluation.sampling import end_ids
 from rl.models import load_config, load_model, load_tokenizer, quieten_libraries, resolve_model
 from rl.prompts import encode_prompts
 from rl.rollouts import Ask, Sampling, generate, stable_seed

@@ -17,8 +17,9 @@ from rewards.thinking import opened, read
 from rewards.verifier import MathVerifier
 from rewards.verifier.exact import ExactMatch
 from rl.elsewhere.trl_reward import TRLReward
-from rl.evaluation import Answerer, Evaluation, Protocol, at_cap, encode_prompts, evaluate
+from rl.evaluation import Evaluation, Protocol, at_cap, encode_prompts
 from rl.evaluation.figures.answers import ballots
+from rl.evaluation.sampling import Answerer, evaluate
 from rl.models import resolve_model
 from rl.rollouts import Ask, Completion
 from rl.rounds.records import records

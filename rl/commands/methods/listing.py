@@ -5,25 +5,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-import curricula
-import rewards
-import rl.credit
 from rl.commands.output import write_json
 from rl.errors import unknown
-from rl.plugins import built_in, option_name
 from rl.terminal import console, say
 
 Kind = Literal["reward", "budget", "verifier", "advantage estimator"]
 KINDS = {
-    "reward": (rewards, "__call__", "lengthwise.rewards"),
-    "budget": (curricula, "at", "lengthwise.budgets"),
-    "verifier": (rewards, "judge", "lengthwise.verifiers"),
-    "advantage estimator": (rl.credit, "__call__", "lengthwise.advantages"),
+    "reward": ("rewards", "__call__", "lengthwise.rewards"),
+    "budget": ("curricula", "at", "lengthwise.budgets"),
+    "verifier": ("rewards", "judge", "lengthwise.verifiers"),
+    "advantage estimator": ("rl.credit", "__call__", "lengthwise.advantages"),
 }
+"""Where those of a kind stand, the method that they have, and their entry points."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,10 @@ def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
 
 def listed(kind: Kind) -> list[Listed]:
     """Every built-in plug-in of a kind, and those that installed distributions offer, by name."""
+    from rl.plugins import built_in
+
     package, method, group = KINDS[kind]
-    makers = dict(built_in(package, method))
+    makers = dict(built_in(import_module(package), method))
     makers |= {entry.name: entry.load() for entry in entry_points(group=group)}
     return [_describe(kind, name, maker) for name, maker in sorted(makers.items())]
 
@@ -83,6 +83,8 @@ def find(kind: Kind, name: str) -> Listed:
 
 
 def _describe(kind: Kind, name: str, maker: Callable[..., Any]) -> Listed:
+    from rl.plugins import option_name
+
     if inspect.isclass(maker) and maker.__init__ is object.__init__:
         signature = inspect.Signature()
     else:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from rewards.thinking import THINK, opened, read
 from rl.commands.methods.listing import list_plugins
 from rl.commands.options import Json, Quiet, Settings
 from rl.commands.output import progress, require_place, write_json
@@ -76,6 +75,8 @@ def read_cases(path: Path) -> dict[int, dict[str, Any]]:
 
 def _read(case: dict[str, Any]) -> str:
     """The completion after what its prompt had begun of the thinking."""
+    from rewards.thinking import THINK, opened, read
+
     lead = THINK.begin if case.get("thinking_begun") else opened(case.get("prompt") or "")
     return read(lead, case["completion"])
 

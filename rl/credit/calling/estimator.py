@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rl.credit.calling.load import KIND, load_advantage
+from rl.credit.calling.load import load_advantage
+from rl.credit.calling.names import KIND
 from rl.credit.calling.types import Remembering
 from rl.errors import UserError
 from rl.plugins.guard import guarded

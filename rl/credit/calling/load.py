@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 import rl.credit
+from rl.credit.calling.names import GROUP, KIND
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, chosen, find
 from rl.plugins.typed import FREE, types_of
 
-KIND = "advantage estimator"
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callable[..., Tensor]]:
@@ -22,7 +22,7 @@ def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callab
 
     Errors: UserError where nothing has that name or what has it is no estimator; once called, for an option.
     """
-    found = find(name, KIND, "lengthwise.advantages", built_in(rl.credit, "__call__"))
+    found = find(name, KIND, GROUP, built_in(rl.credit, "__call__"))
     if inspect.isfunction(found):
         types = types_of(found)
         taken = {option: types.get(option, FREE) for option in function_options(found, options)}

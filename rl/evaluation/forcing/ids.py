@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from rewards.thinking import MARKS, begun
 from rl.errors import UserError
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Row, lead_of
 from rl.thinking import End, closing_of, end_of, first_end, forced_ids, leads, thinking_tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ itself within the budget keeps its answer, cut where it is longer than answers m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,31 +17,13 @@ from rewards.verifier import Verifier
 from rl.evaluation.caps import at_caps
 from rl.evaluation.forcing.asked import Forced
 from rl.evaluation.forcing.ids import Ids
+from rl.evaluation.forcing.places import place_of
 from rl.evaluation.parts import Parts
 from rl.evaluation.protocol import Protocol
 from rl.evaluation.rows import Evaluation, Row
 from rl.evaluation.sampling import Answerer, Question, answered
 from rl.prompts import encode_prompts
 from rl.ranks import found_by_main, is_main_process
-
-_PLACE = re.compile(r"(.+)-at-([1-9]\d*)", re.DOTALL)
-
-
-def place_of(out: Path, budget: int) -> Path:
-    """Where the evaluation closed at a budget is kept, beside the plain one in `out`."""
-    return out.with_name(f"{out.stem}-at-{budget}{out.suffix}")
-
-
-def place_stating(out: Path, budget: int) -> Path:
-    """Where the plain evaluation whose prompts state a budget is kept, if it is not the largest one."""
-    return out.with_name(f"{out.stem}-stating-{budget}{out.suffix}")
-
-
-def places_at(out: Path) -> dict[int, Path]:
-    """By budget, those that are kept beside the plain one in `out`."""
-    named = ((_PLACE.fullmatch(path.stem), path) for path in out.parent.glob(f"*{out.suffix}"))
-    found = {int(match[2]): path for match, path in named if match and match[1] == out.stem}
-    return {budget: found[budget] for budget in sorted(found)}
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ import torch
 from makers import Rounds
 from torch import Tensor
 
+import rl.credit
 from rl.credit.calling.estimator import Estimator
+from rl.credit.calling.names import built_in_names
 from rl.errors import UserError
 from rl.folders import checkpoints
-from rl.plugins import find
+from rl.plugins import built_in, find
 from rl.recipe.files import load_recipe
 from rl.recipe.trainer_config import trainer_config
 
@@ -191,3 +193,7 @@ def test_a_recipe_names_one_with_its_options_and_its_memory_is_part_of_a_checkpo
     run(2)
     (second,) = run(4, str(checkpoints.latest(tmp_path / "checkpoints")))
     assert torch.equal(second.advantages, 2 * torch.cat([s.totals for s in second.batch]))
+
+
+def test_an_estimator_stands_in_the_file_of_its_name() -> None:
+    assert set(built_in_names()) == set(built_in(rl.credit, "__call__"))

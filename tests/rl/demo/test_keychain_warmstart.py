@@ -9,7 +9,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from rl.demo.keychain_warmstart import drills, traces, warm_start
 from rl.demo.supervised import build_model
 from rl.demo.wired import wire_for_copying
-from rl.evaluation import Answerer, Protocol, end_ids, evaluate
+from rl.evaluation import Protocol
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.plugins import load_verifier
 from rl.problems.data import load_problems

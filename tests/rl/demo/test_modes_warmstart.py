@@ -8,7 +8,8 @@ import pytest
 
 from data_synth.modes import END, MARKS, SHORT, THINK
 from rewards.verifier import MathVerifier, boxed_answer
-from rl.evaluation import Answerer, Protocol, end_ids, evaluate
+from rl.evaluation import Protocol
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.problems.data import load_problems
 from rl.recipe.parts import PromptPart, SourcePart

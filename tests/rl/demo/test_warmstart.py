@@ -11,7 +11,8 @@ from rewards.verifier import MathVerifier
 from rl.demo.modes_warmstart import MODES
 from rl.demo.supervised import build_model
 from rl.demo.warmstart import Demonstrator, warm_start
-from rl.evaluation import Answerer, Protocol, end_ids, evaluate
+from rl.evaluation import Protocol
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.problems.data import load_problems
 from rl.recipe.parts import PromptPart, SourcePart

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rewards import Problem
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
-from rl.evaluation import Answerer, Evaluation, Protocol, at_cap, encode_prompts, end_ids, evaluate
+from rl.evaluation import Evaluation, Protocol, at_cap, encode_prompts
 from rl.evaluation.parts import Parts
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.rollouts import Ask, Completion, Sampling, TransformersEngine, generate, stable_seed
 
 PROTOCOL = Protocol(cap=120, samples=3, temperature=0.8, top_p=0.9, seed=5)

@@ -12,6 +12,8 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 from trl import GRPOTrainer
 
 from rl.errors import UserError
+from rl.recipe.config import field_types
+from rl.recipe.declared import declared_types
 from rl.recipe.files import load_recipe
 from rl.recipe.trainer_config import trainer_config
 from rl.recipe.trainer_values import NARROWED
@@ -123,3 +125,10 @@ def test_a_part_of_a_recipe_takes_values_of_its_types_alone(override: str, words
     with pytest.raises(UserError) as error:
         load_recipe("demo-grpo", [override])
     assert words in str(error.value)
+
+
+def test_the_source_declares_what_the_configuration_is_made_of() -> None:
+    real, declared = field_types(), declared_types()
+    assert declared.keys() == real.keys()
+    assert {name for name in real if declared[name] not in (real[name], object)} == set()
+    assert sum(kind is object for kind in declared.values()) < 12

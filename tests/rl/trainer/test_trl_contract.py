@@ -21,7 +21,8 @@ from trl.trainer.utils import add_fused_lm_head
 
 from rewards import Problem
 from rl.estimates.activations import TILE_TOKENS, TILE_WORDS
-from rl.evaluation import encode_prompts, end_ids
+from rl.evaluation import encode_prompts
+from rl.evaluation.sampling import end_ids
 from rl.trainer.trainer import LengthGRPOTrainer
 from rl.updates.chunked.attention import NAME
 from rl.updates.chunked.model import _Head

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rewards import Problem
 from rewards.verifier import MathVerifier
-from rl.evaluation import Answerer, end_ids
+from rl.evaluation.sampling import Answerer, end_ids
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.problems.data import load_problems
 from rl.recipe.parts import PromptPart, SourcePart

@@ -11,10 +11,11 @@ from transformers import PreTrainedTokenizerBase
 from rewards import Problem
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
-from rl.evaluation import Answerer, Protocol, at_cap, evaluate
+from rl.evaluation import Protocol, at_cap
 from rl.evaluation.forcing.asked import Longer
 from rl.evaluation.forcing.ids import Ids, concrete
 from rl.evaluation.forcing.longer import lengthened
+from rl.evaluation.sampling import Answerer, evaluate
 from rl.rollouts import Ask, Completion
 
 END, WAIT, EOS = 5, 9, 2

@@ -14,10 +14,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rewards import Problem
 from rewards.verifier import MathVerifier
 from rl.errors import UserError
-from rl.evaluation import Answerer, Evaluation, Protocol, encode_prompts, evaluate
+from rl.evaluation import Evaluation, Protocol, encode_prompts
 from rl.evaluation.forcing.asked import Forced
 from rl.evaluation.forcing.ids import concrete
-from rl.evaluation.forcing.points import Closing, place_of, places_at
+from rl.evaluation.forcing.places import place_of, places_at
+from rl.evaluation.forcing.points import Closing
+from rl.evaluation.sampling import Answerer, evaluate
 from rl.rollouts import generate
 from rl.rollouts.ask import Thinking
 from rl.thinking import closing_of, end_of
