@@ -128,3 +128,37 @@ def test_the_installed_wheel_runs_the_demo_far_from_the_checkout(
     shown = lengthwise("demo", *few)
     assert shown.returncode in (0, 1), shown.stderr  # four steps need not shorten anything
     assert (elsewhere / "runs/demo/report/index.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_is_light_and_what_needs_no_model_runs_on_it(
+    built: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    home = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+    def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(home / "bin" / program), *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+
+    pip = run("pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(built[0]))
+    assert pip.returncode == 0, pip.stderr
+    there = {line.partition("==")[0].lower() for line in run("pip", "freeze").stdout.splitlines()}
+    assert there & {"torch", "trl", "transformers", "accelerate", "peft", "datasets"} == set()
+    (tmp_path / "cases.jsonl").write_text('{"gold": "1/2", "completion": "\\\\boxed{0.5}"}\n')
+    (tmp_path / "rows.jsonl").write_text(
+        '{"problem_id": "p", "length": 9, "correct": true, "stop": "eos", "budget": 99}\n'
+    )
+    for command in (
+        ["score", "--reward", "truncation", "--rollouts", "rows.jsonl"],
+        ["verify", "--cases", "cases.jsonl"],
+        ["budgets", "linear", "--set", "steps=8", "--steps", "3"],
+        ["synth", "keychain", "--tokens", "2048", "--n", "2", "--out", "rows", "--tokenizer", "estimate", "--quiet"],
+        ["synth", "stats", "rows", "--quiet"],
+    ):
+        done = run("lengthwise", *command)
+        assert done.returncode == 0, (command, done.stderr)
+    refused = run("lengthwise", "train", "demo-dler")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "pip install 'lengthwise[train]'" in refused.stderr

@@ -25,7 +25,7 @@ def test_the_tutorial_installs_as_the_makefile_does() -> None:
     made = (ROOT / "Makefile").read_text()
     assert install[0] == "python3 -m venv .venv"
     assert "install --quiet --constraint constraints.txt" in made
-    assert install[1] == ".venv/bin/python -m pip install --constraint constraints.txt ."
+    assert install[1] == ".venv/bin/python -m pip install --constraint constraints.txt '.[train]'"
 
 
 @pytest.mark.slow
