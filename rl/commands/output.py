@@ -72,9 +72,10 @@ def _write(path: Path, text: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None, hidden: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; gives what to call with the number of steps done."""
+    """A bar on standard error, where that is a terminal; gives what to call with the number of steps done."""
     from rich.progress import Progress
 
-    with Progress(console=console(error=True), disable=hidden, transient=True) as bar:
+    shown = console(error=True)
+    with Progress(console=shown, disable=hidden or not shown.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)

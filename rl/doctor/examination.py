@@ -59,10 +59,14 @@ def _checked(check: Callable[[], list[Finding]]) -> list[Finding]:
     except UserError as error:
         return [fail(clean(str(error)), "mend that first")]
     except ModuleNotFoundError as error:
-        return [fail(str(missing(error) or error), "mend that first")]
+        return [_absent(error)]
     except Exception as error:
         what = clean(" ".join(str(error).split()))[:200] or type(error).__name__
         return [fail(f"a check of the doctor failed: {what}", ELSE)]
+
+
+def _absent(error: ModuleNotFoundError) -> Finding:
+    return fail(str(missing(error) or error), "mend that first")
 
 
 def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Finding]]:
@@ -72,6 +76,8 @@ def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Fin
         recipe = read_recipe(reference, overrides)
     except UserError as error:
         return None, [fail(clean(str(error)), "mend the recipe")]
+    except ModuleNotFoundError as error:
+        return None, [_absent(error)]
     return recipe, [ok(f"the recipe {recipe.name} can be read; `lengthwise train --dry-run` checks all of it")]
 
 
