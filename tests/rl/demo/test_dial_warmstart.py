@@ -7,8 +7,9 @@ import pytest
 from curricula import Constant
 from rewards.verifier import MathVerifier
 from rl.demo.dial_warmstart import traces, warm_start
-from rl.evaluation import Answerer, Evaluation, Protocol, end_ids, evaluate
+from rl.evaluation import Evaluation, Protocol
 from rl.evaluation.figures.curve import rank_correlation
+from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.models import load_model, load_tokenizer, resolve_model
 from rl.problems.data import load_problems
 from rl.recipe.parts import PromptPart, SourcePart
