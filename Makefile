@@ -43,7 +43,7 @@ docs: $(VENV)/installed
 	$(BIN)/python -m sphinx -W --keep-going -q -c docs . docs/_build
 
 bench: $(VENV)/installed
-	for script in experiments/benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	for script in experiments/benchmarks/[a-z]*.py experiments/benchmarks/ranks/*.py; do $(BIN)/python $$script || exit 1; done
 	$(BIN)/python -m experiments.benchmarks._summary
 
 # The same elsewhere: fails where a ratio is over a fifth below the committed one.

@@ -26,6 +26,7 @@ from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import LoraPart, Recipe
 from rl.recipe.trainer_config import batch_settings
 from rl.rounds.budgets import Budgets
+from rl.updates.sequence import require_groups
 from rl.updates.varlen import PROVEN
 
 HALF = {"bfloat16": 2.0, "float16": 2.0, "bf16": 2.0, "fp16": 2.0}
@@ -126,6 +127,7 @@ def estimate(
     recipe, rates = with_engine(recipe), rates or Rates()
     if launch is None:
         launch, rates = _here(rates)
+    require_groups(config.sequence_ranks, launch.ranks)
     batch = _batch(recipe, config, launch)
     edited = drawn_for(edits, config.num_generations)
     setup, room = setup_of(recipe, config, budgets, shape, launch, prompts, batch, edited), rates.memory
@@ -256,9 +258,11 @@ def setup_of(
         half = True  # what a recipe that says nothing gets on CUDA
     packed = config.tokens_per_micro_batch
     attention = str((config.model_init_kwargs or {}).get("attn_implementation", ""))
-    varlen_default = not attention and not launch.cpu and config.sequence_chunk is None and shape.model_type in PROVEN
+    group = config.sequence_ranks
+    chosen = bool(attention) or config.sequence_chunk is not None
+    varlen_default = not chosen and (not launch.cpu or group > 1) and shape.model_type in PROVEN
     whole = prompts.longest + budgets.maximum
-    share = batch.rows * batch.micro_batches
+    share = batch.rows * batch.micro_batches * group
     together = 1 if packed is None or not varlen_default else (packed - prompts.longest) // (budgets.maximum + 1)
     lora, engine = recipe.lora, recipe.rollouts.engine
     return Setup(
@@ -278,7 +282,9 @@ def setup_of(
         reference=config.beta != 0 and lora is None,
         checkpointing=config.gradient_checkpointing,
         chunk=config.sequence_chunk,
+        offload_activations=config.offload_activations,
         padding_free=packed is not None and (varlen_default or "flash" in attention),
+        sequence_ranks=group,
         sharing=max(1, min(config.num_generations, together)),
         engine=engine,  # type: ignore[arg-type]
         vllm_share=(recipe.rollouts.vllm.gpu_memory_utilization or 0.0) if engine == "vllm" else 0.0,

@@ -63,6 +63,8 @@ def memory(setup: Setup) -> Memory:
     asleep = min(ASLEEP, setup.vllm_bytes) if setup.vllm_sleep else setup.vllm_bytes
     if asleep:
         working["vLLM"] = asleep
+    if setup.offload_activations:
+        host["activations"] = activations.layer_inputs(setup)
     embedding = 0.0 if setup.trained is not None else shape.head_parameters * 4.0
     return Memory(
         {

@@ -9,6 +9,7 @@ from rl.estimates.memory import memory
 from rl.estimates.setup import Setup
 from rl.estimates.sizes import fitting_rows
 from rl.updates.chunked.model import PROVEN
+from rl.updates.varlen import PROVEN as ROWS_PROVEN
 
 MOST_RANKS = 64
 """More ranks than these are not suggested."""
@@ -36,6 +37,8 @@ def remedies(setup: Setup, room: float) -> Iterator[Remedy]:
         _fewer_tokens,
         _checkpoint,
         _chunk,
+        _share,
+        _host,
         _shard,
         _tensor_parallel,
         _workers,
@@ -102,6 +105,23 @@ def _chunk(setup: Setup, room: float) -> Iterator[Change]:
     allowed = setup.shape.model_type in PROVEN and setup.launch.sharding in ("none", "ddp", "zero1", "zero2")
     if setup.chunk is None and allowed and setup.completion > 1024:
         yield "trainer.sequence_chunk: 1024", replace(setup, chunk=1024, checkpointing=False)
+
+
+def _share(setup: Setup, room: float) -> Iterator[Change]:
+    shape, launch = setup.shape, setup.launch
+    if setup.packed is None or setup.sequence_ranks > 1 or shape.model_type not in ROWS_PROVEN:
+        return
+    groups = [n for n in (2, 4, 8) if launch.ranks % n == 0 and shape.heads % n == 0]
+    changes = [replace(setup, sequence_ranks=n, micro_batches=setup.micro_batches * n) for n in groups]
+    if changes:
+        enough = [changed for changed in changes if memory(changed).peak <= room]
+        changed = (enough or changes[-1:])[0]
+        yield f"trainer.sequence_ranks: {changed.sequence_ranks}", changed
+
+
+def _host(setup: Setup, room: float) -> Iterator[Change]:
+    if (setup.checkpointing or setup.chunk) and not setup.offload_activations and not setup.cpu:
+        yield "trainer.offload_activations: true", replace(setup, offload_activations=True)
 
 
 def _half_moments(setup: Setup, room: float) -> Iterator[Change]:

@@ -41,10 +41,14 @@ class Setup:
     reference: bool = False
     """A frozen copy of the model stands beside it, for the KL term."""
     checkpointing: bool = False
+    offload_activations: bool = False
+    """What they keep of a micro-batch's layers lies in host memory."""
     chunk: int | None = None
     """Tokens of `trainer.sequence_chunk`."""
     padding_free: bool = False
     """Rows go through the model end to end, without mask and padding."""
+    sequence_ranks: int = 1
+    """Ranks that share each micro-batch."""
     sharing: int = 1
     """Rollouts of a group that do so with their prompt once, where all are as long as they may be."""
     engine: Literal["transformers", "vllm", "workers"] = "transformers"
@@ -80,6 +84,11 @@ class Setup:
     def tokens(self) -> int:
         """Of a micro-batch at most, padding counted; a row above `packed` goes alone."""
         return self.rows * self.length if self.packed is None else max(self.packed, self.length)
+
+    @property
+    def own_tokens(self) -> int:
+        """Of a micro-batch, those that one of the ranks that share it takes through the model."""
+        return -(-self.tokens // self.sequence_ranks)
 
     @property
     def micro_rows(self) -> int:

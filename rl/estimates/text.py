@@ -28,10 +28,12 @@ def _line(name: str, text: str) -> str:
 def _memory(found: Estimate) -> list[str]:
     setup = found.setup
     trained = f"{_count(setup.trained)} of them trained beside" if setup.trained else "all trained"
-    device, host = states(setup)
+    device, host = states(setup)[0], found.memory.host
     kept = ", ".join(f"{name} {_size(size)}" for name, size in device.items())
     away = ", ".join(f"{name} {_size(size)}" for name, size in host.items())
     micro = f"{setup.micro_rows} x {setup.length} tokens" if setup.packed is None else f"{setup.tokens} tokens, packed"
+    if setup.sequence_ranks > 1:
+        micro += f" and shared by {setup.sequence_ranks} ranks"
     phases = [
         _line("", f"{phase}: {_size(sum(parts.values()))} ({_largest(parts)})")
         for phase, parts in found.memory.phases.items()

@@ -70,11 +70,33 @@ class LengthGRPOConfig(GRPOConfig):
             "than gradient_checkpointing, which it takes the place of."
         },
     )
+    sequence_chunk_share: float = field(
+        default=1.0,
+        metadata={
+            "help": "The chance of each chunk of sequence_chunk that gradients go through it; the gradient is exact in "
+            "the mean (rl.updates.chunked.sparse). 1: all of them, and exact."
+        },
+    )
+    offload_activations: bool = field(
+        default=False,
+        metadata={
+            "help": "Keep what gradient_checkpointing or sequence_chunk keeps of each layer in host memory until the "
+            "backward pass (rl.updates.host)."
+        },
+    )
     tokens_per_micro_batch: int | None = field(
         default=None,
         metadata={
             "help": "Leave out rollouts without gradient and pack the others into micro-batches of at most so many "
             "tokens, padding counted. None: TRL's own loop, over all rollouts padded to the longest."
+        },
+    )
+    sequence_ranks: int = field(
+        default=1,
+        metadata={
+            "help": "Ranks that may share a packed micro-batch, each with a part of its tokens (rl.updates.sequence): "
+            "each rollout is on as few as hold it, a rank holding its part of tokens_per_micro_batch. Must divide the "
+            "ranks of the launch and the model's attention heads."
         },
     )
     kl_cov: float | None = field(
@@ -93,7 +115,7 @@ class LengthGRPOConfig(GRPOConfig):
         given: Any = vars(self)["parallelism_config"]
         if isinstance(given, dict):  # as a recipe gives it
             self.parallelism_config = given = ParallelismConfig(**given)
-        refusals.refuse_sequence_parallelism(given)
+        self._take_over(given)
         if refusals.fully_sharded(self) and self.accelerator_config is None:
             # Each rank would keep the whole gradient from one micro-batch to the next.
             self.accelerator_config: Any = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
@@ -116,6 +138,10 @@ class LengthGRPOConfig(GRPOConfig):
         if self.tokens_per_micro_batch is not None:
             _require_at_least(1, "", tokens_per_micro_batch=self.tokens_per_micro_batch)
             refusals.require_packable(self)
+        _require_at_least(1, "rank", sequence_ranks=self.sequence_ranks)
+        if self.sequence_ranks > 1:
+            refusals.require_shareable(self)
+        refusals.require_kept(self)
         if self.kl_cov is not None:
             refusals.require_unclipped(self, self.kl_cov)
         if self.save_strategy == "steps":
@@ -128,6 +154,18 @@ class LengthGRPOConfig(GRPOConfig):
                     f"keep_steps ({self.keep_steps}) is no multiple of save_steps ({self.save_steps}, whole rounds): "
                     "most of what it is to keep would never be written; change either"
                 )
+
+    def _take_over(self, given: ParallelismConfig | None) -> None:
+        """What accelerate would split sequences by is `sequence_ranks`."""
+        ranks = refusals.sequence_ranks_of(given)
+        if ranks == 1:
+            return
+        if self.sequence_ranks not in (1, ranks):
+            raise UserError(
+                f"trainer.sequence_ranks {self.sequence_ranks} and accelerate's sp_size {ranks} differ; give one"
+            )
+        self.sequence_ranks = ranks
+        self.parallelism_config = None
 
     def require_problems(self, count: int, source: str) -> None:
         """Refuse a set of problems that cannot fill one round."""

@@ -6,7 +6,8 @@ Each function raises a UserError that says what to do instead.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from accelerate import ParallelismConfig
@@ -14,16 +15,68 @@ from trl import GRPOConfig
 
 from rl.errors import UserError
 
+PARALLEL = "ACCELERATE_USE_PARALLELISM_CONFIG"
+"""By this `accelerate launch` says that its ranks find a `ParallelismConfig` in their environment."""
 
-def refuse_sequence_parallelism(given: ParallelismConfig | None) -> None:
-    """TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment."""
-    launched = os.environ.get("ACCELERATE_USE_PARALLELISM_CONFIG", "").lower() == "true"
-    parallel = given or (ParallelismConfig() if launched else None)
-    if parallel and (parallel.cp_enabled or parallel.sp_enabled):
+
+def sequence_ranks_of(given: ParallelismConfig | None) -> int:
+    """Ranks over which a launch or a recipe would have accelerate split sequences, its `sp_size`; 1: none.
+
+    TRL looks at `parallelism_config` only; `accelerate launch` hands the same on in the environment. Errors: UserError
+    for what else would split them, or stand beside it.
+    """
+    parallel = given or (ParallelismConfig() if os.environ.get(PARALLEL, "").lower() == "true" else None)
+    if parallel is None or not (parallel.cp_enabled or parallel.sp_enabled):
+        return 1
+    if parallel.cp_enabled:
         raise UserError(
-            f"sequence parallelism (cp_size {parallel.cp_size}, sp_size {parallel.sp_size}) would split a batch "
-            "before its rollouts exist; set both to 1, and use sequence_chunk for long completions "
-            "(rl/updates/chunked/README.md says why)"
+            f"context parallelism (cp_size {parallel.cp_size}) would split a batch before its rollouts exist; set "
+            "cp_size to 1, and use sp_size or trainer.sequence_ranks for long completions (rl/updates/README.md)"
+        )
+    beside = {"tp_size": parallel.tp_size, "dp_replicate_size": parallel.dp_replicate_size}
+    for name, size in beside.items():
+        if size > 1 and (name == "tp_size" or parallel.dp_shard_size > 1):
+            raise UserError(f"sp_size {parallel.sp_size} does not go with {name} {size} here; set that to 1")
+    return int(parallel.sp_size)
+
+
+@contextmanager
+def taken_over(config: Any) -> Iterator[None]:
+    """While the context lasts, accelerate finds nothing of the sequence ranks that `config` has taken over from it."""
+    told = os.environ.pop(PARALLEL, None) if config.sequence_ranks > 1 else None
+    try:
+        yield
+    finally:
+        if told is not None:
+            os.environ[PARALLEL] = told
+
+
+def require_shareable(config: Any) -> None:
+    """Refuse what ranks cannot share a micro-batch of."""
+    if config.tokens_per_micro_batch is None:
+        raise UserError(
+            f"trainer.sequence_ranks {config.sequence_ranks} shares packed micro-batches over ranks; set "
+            "batch.tokens_per_micro_batch, or sequence_ranks to 1"
+        )
+    chosen = (config.model_init_kwargs or {}).get("attn_implementation")
+    if chosen is not None:
+        raise UserError(
+            f"trainer.sequence_ranks {config.sequence_ranks} has an attention of its own; remove attn_implementation "
+            f"{chosen} from trainer.model_init_kwargs"
+        )
+
+
+def require_kept(config: Any) -> None:
+    """Refuse to do something to what is kept of layers and chunks where there is no such thing."""
+    if config.sequence_chunk_share < 1 and (config.sequence_chunk is None or config.sequence_ranks > 1):
+        raise UserError(
+            f"sequence_chunk_share {config.sequence_chunk_share} draws some chunks of sequence_chunk, and goes without "
+            "sequence_ranks, whose ranks would draw apart; set sequence_chunk, and sequence_ranks to 1"
+        )
+    if config.offload_activations and not (config.gradient_checkpointing or config.sequence_chunk):
+        raise UserError(
+            "offload_activations would move all that layers compute with; set gradient_checkpointing or "
+            "sequence_chunk, which keep little of them"
         )
 
 

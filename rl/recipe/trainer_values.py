@@ -78,6 +78,8 @@ NARROWED: Mapping[str, Any] = {
     "delta": Above | None,
     "kl_cov": Annotated[float, Field(gt=0, le=1)] | None,
     "kl_cov_coef": NotBelow,
+    "sequence_ranks": Count,
+    "sequence_chunk_share": Annotated[float, Field(gt=0, le=1)],
     "ref_model_sync_steps": Count,
     "ddp_timeout": Count,
     "top_entropy_quantile": Annotated[float, Field(ge=0, le=1)],

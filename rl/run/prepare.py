@@ -40,7 +40,7 @@ from rl.run.loadable import require_loadable
 from rl.secrecy import Granted
 from rl.thinking import described
 from rl.trainer.lora import require_lora
-from rl.trainer.packed import require_packable
+from rl.trainer.packed import require_packable, require_sequence_ranks
 from rl.updates.chunked import require_proven
 
 PROBED = ("pass_rate", "ref_accuracy", "ref_length")
@@ -170,6 +170,7 @@ def prepare(
         require_proven(settings)
     if config.tokens_per_micro_batch is not None:
         require_packable(settings, config)
+    require_sequence_ranks(settings, config)
     require_lora(recipe, config, model)
     tokenizer = load_tokenizer(model, config.trust_remote_code)
     require_rows(settings, recipe.model)

@@ -52,6 +52,7 @@ from rl.trainer.divergence import Diverged, spoiled
 from rl.trainer.lora import load_options, require_continues, start_from
 from rl.trainer.signals import Stopped, passed_over
 from rl.trainer.trainer import LengthGRPOTrainer
+from rl.updates.sequence import require_groups
 
 
 def train(
@@ -148,6 +149,7 @@ def _plan(recipe: Recipe, run: RunFolder, granted: Granted) -> list[tuple[Prepar
     plan = [(prepare(part, folder.path, loaded, granted), folder) for part, folder in stages or [(recipe, run)]]
     for prepared, _ in plan:
         require_engine(prepared)
+        require_groups(prepared.config.sequence_ranks, launched().num_processes)
     for (before, _), (after, _) in pairwise(plan):
         require_continues(before.recipe, after.recipe)
     return plan

@@ -26,10 +26,15 @@ from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
 from rl.trainer.plain import Theirs
 from rl.updates import correction, padding_free, varlen
-from rl.updates.metrics import OneRank, join
+from rl.updates.cost import cost_of
+from rl.updates.metrics import OneRank, finished, imbalance, join
 from rl.updates.packed_round import Example, PackedRound
 from rl.updates.packer import Packer
 from rl.updates.packing import PADDED
+from rl.updates.sequence import ALONE, join_groups, require_heads
+
+UNSHARDED = (DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+"""Launches in which ranks wait for each other only in an update's last micro-batch."""
 
 
 def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> None:
@@ -41,6 +46,28 @@ def require_packable(settings: PretrainedConfig, config: LengthGRPOConfig) -> No
         raise UserError(
             "tokens_per_micro_batch would change the router's auxiliary loss, which depends on what is in a "
             "micro-batch; set trainer.router_aux_loss_coef to 0 or leave tokens_per_micro_batch out"
+        )
+
+
+def require_sequence_ranks(settings: PretrainedConfig, config: LengthGRPOConfig) -> None:
+    """Refuse a model that `sequence_ranks` cannot share out. Errors: UserError."""
+    if config.sequence_ranks == 1:
+        return
+    require_heads(settings, config.sequence_ranks)
+    if config.sequence_chunk is None and not varlen.is_proven(settings):
+        raise UserError(
+            f"trainer.sequence_ranks is proven on {', '.join(varlen.PROVEN)} without dropout in attention, not on this "
+            f"{settings.model_type}; set it to 1"
+        )
+
+
+def require_shareable_attention(model: Any, config: LengthGRPOConfig) -> None:
+    """Refuse an attention of which ranks cannot have some heads each. Errors: UserError."""
+    if config.sequence_ranks > 1 and config.sequence_chunk is None and not padding_free.is_ours(model):
+        raise UserError(
+            f"the model attends by {padding_free.attention_of(model)}, which ranks cannot share: "
+            "trainer.sequence_ranks needs that of rows end to end (rl.updates.varlen), which runs on CPUs and on GPUs "
+            "from Ampere on; set it to 1, or load the model without an attention of your choice"
         )
 
 
@@ -61,6 +88,11 @@ class PackedUpdates:
         self.round: PackedRound | None = None
         require_packable(trainer.model.config, trainer.args)
         args, accelerator = trainer.args, trainer.accelerator
+        require_sequence_ranks(trainer.model.config, args)
+        require_shareable_attention(trainer.model, args)
+        self.groups = join_groups(args.sequence_ranks, args.sequence_chunk, args.ddp_timeout)
+        self.group = ALONE
+        parameters = sum(weights.numel() for weights in trainer.model.parameters())
         self.packer = Packer(
             limit=args.tokens_per_micro_batch,
             updates=args.round_updates,
@@ -69,14 +101,16 @@ class PackedUpdates:
             per_device=args.per_device_train_batch_size,
             by_cell=trainer.loss_type == "bnpo" or trainer._entropy_bonus_enabled,
             everyone=trainer.beta != 0.0 or trainer._entropy_bonus_enabled or args.kl_cov is not None,
-            padded=not padding_free.supports(trainer.model, accelerator.device),
+            padded=args.sequence_ranks == 1 and not padding_free.supports(trainer.model, accelerator.device),
             shares=padding_free.is_ours(trainer.model) or args.sequence_chunk is not None,
-            parameters=sum(weights.numel() for weights in trainer.model.parameters()),
+            parameters=parameters,
+            each=cost_of(trainer.model.config, parameters),
             pad_id=trainer._tokenizer.pad_token_id,
             multiple=trainer.pad_to_multiple_of,
             device=accelerator.device,
             rank=accelerator.process_index,
             ranks=accelerator.num_processes,
+            together=args.sequence_ranks,
         )
 
     # While TRL builds a round --------------------------------------------------------------------
@@ -94,6 +128,7 @@ class PackedUpdates:
         metrics["packing/left"].append(packed.left)
         metrics["packing/padding"].append(packed.padding)
         metrics["packing/shared"].append(packed.shared)
+        metrics["packing/imbalance"].append(packed.imbalance)
         metrics["packing/micro_batches"].append(sum(1 for _ in packed.batches()) / len(packed.updates))
 
     def _tokenised(self, prompts: Sequence[Prompt]) -> list[Compact[int]]:
@@ -124,8 +159,7 @@ class PackedUpdates:
     def _own_rows(self) -> range:
         """The rows of the round that are this rank's in TRL's batch."""
         assert self.round is not None
-        share = len(self.round.examples) // self.packer.ranks
-        return range(share * self.packer.rank, share * (self.packer.rank + 1))
+        return self.trainer._local(range(len(self.round.examples)))  # type: ignore[no-any-return]
 
     def log_probs(
         self, theirs: Theirs, model: nn.Module, ids: Tensor, mask: Tensor, keep: int, *args: Any, **kwargs: Any
@@ -137,7 +171,10 @@ class PackedUpdates:
         packed = self.round
         if packed is None or not packed.open:
             return self._log_probs(theirs, model, ids, mask, keep, *args, **kwargs)
-        logps = [self._log_probs(theirs, model, *_joined(batch))[0] for batch in packed.batches()]
+        logps = []
+        for batch in packed.batches():
+            with self._shared_by(batch["ranks"]):
+                logps.append(self._log_probs(theirs, model, *_joined(batch))[0])
         packed.passes.append(logps)
         if self.trainer.corrects and len(packed.passes) == 1:  # the old ones: TRL makes ratios of them
             return correction.to_padded(packed, self.packer.rank, logps, self._own_rows(), keep), None, None
@@ -152,8 +189,18 @@ class PackedUpdates:
         row = padding_free.end_to_end(ids, mask, keep, shared=layout.prompts is not None)
         with self.trainer.accelerator.autocast():
             chunked = self.trainer.args.sequence_chunk is not None
-            outputs = model(**padding_free.inputs_of(model, row, chunked), fused_lm_head=True)
-        return row.back(outputs.log_probs), row.back(outputs.entropy) if kwargs.get("compute_entropy") else None, None
+            outputs = model(**padding_free.inputs_of(model, row, chunked, self.group), fused_lm_head=True)
+        entropy = row.back(self.group.gathered(outputs.entropy)) if kwargs.get("compute_entropy") else None
+        return row.back(self.group.gathered(outputs.log_probs)), entropy, None
+
+    @contextmanager
+    def _shared_by(self, ranks: int) -> Iterator[None]:
+        """What goes through the model meanwhile is a micro-batch that so many ranks share."""
+        self.group = self.groups[ranks]
+        try:
+            yield
+        finally:
+            self.group = ALONE
 
     # The update --------------------------------------------------------------------------------
 
@@ -176,21 +223,31 @@ class PackedUpdates:
         assert self.round is not None
         update = self.round.updates[place % args.round_updates]
         before = {name: len(values) for name, values in metrics.items()}
-        loss = torch.zeros((), device=args.device)
-        for batch in update.batches[:-1]:
-            with self._accumulating(model):
-                # Transformers' step under TRL's, which counts steps and the time of one.
-                loss += super(GRPOTrainer, trainer).training_step(  # type: ignore[misc]
-                    model, batch, num_items_in_batch
-                )
+        loss, alone = self._before_the_last(model, update.batches[:-1], num_items_in_batch)
         trainer._current_train_step_time += time.perf_counter() - started
-        loss += theirs(model, update.batches[-1], num_items_in_batch)
+        loss += theirs(model, update.batches[-1], num_items_in_batch) / update.batches[-1]["ranks"]
         by_sequence = trainer.importance_sampling_level == "sequence"
         accumulation = args.gradient_accumulation_steps
         join(metrics, before, update, self.round.tokens, self.packer.rank, accumulation, by_sequence)
+        if len(update.batches) > 1 and trainer.accelerator.distributed_type in UNSHARDED:
+            metrics["packing/imbalance_measured"].append(imbalance(alone))
         if trainer._entropy_bonus_enabled:
             metrics["entropy_coef"][-1] = trainer.entropy_coef
         return loss
+
+    def _before_the_last(self, model: nn.Module, batches: Sequence[Any], num_items: Any) -> tuple[Tensor, float]:
+        """The loss of an update's first micro-batches, in which no gradient is exchanged, and the seconds they took."""
+        trainer, started = self.trainer, time.perf_counter()
+        device = trainer.args.device
+        loss = torch.zeros((), device=device)
+        for batch in batches:
+            with self._accumulating(model):
+                # Transformers' step under TRL's, which counts steps and the time of one.
+                own = super(GRPOTrainer, trainer).training_step(model, batch, num_items)  # type: ignore[misc]
+                loss += own / batch["ranks"]  # all who share it have the whole of its loss
+        if batches and trainer.accelerator.distributed_type in UNSHARDED:
+            finished(device)
+        return loss, time.perf_counter() - started
 
     @contextmanager
     def _accumulating(self, model: nn.Module) -> Iterator[None]:
@@ -214,7 +271,8 @@ class PackedUpdates:
         trainer.accelerator = OneRank(accelerator)
         trainer.entropy_coef *= inputs["entropy_scale"]
         try:
-            scaled: Tensor = theirs(model, inputs) * inputs["loss_scale"]
+            with self._shared_by(inputs["ranks"]):
+                scaled: Tensor = theirs(model, inputs) * inputs["loss_scale"]
         finally:
             trainer.accelerator, trainer.entropy_coef = accelerator, coefficient
         return scaled

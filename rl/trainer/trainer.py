@@ -40,6 +40,7 @@ from rewards.verifier import Isolated, Verifier
 from rl.folders import checkpoints
 from rl.prompts import Known
 from rl.recipe.config import LengthGRPOConfig
+from rl.recipe.refusals import taken_over
 from rl.rollouts import Engine, TransformersEngine
 from rl.rollouts.rows import shifts
 from rl.rounds.budgets import Budgets
@@ -58,6 +59,7 @@ from rl.trainer.weights import TrainedWeights
 from rl.trainer.writing import CheckpointWriting
 from rl.updates import by_token
 from rl.updates.chunked import chunk_sequence
+from rl.updates.host import in_host_memory
 from rl.updates.kl_cov import KlCov
 from rl.updates.right_padded import right_padded
 
@@ -105,15 +107,16 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.divergence, self.known = Divergence(self), Known()
         attend_without_padding(model, args)
         self._round: Round | None = None
-        super().__init__(
-            model=model,
-            args=args,
-            reward_funcs=list(rewards),
-            train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in problems]),
-            processing_class=processing_class,
-            callbacks=[*(callbacks or ()), self.divergence, self.signals],
-            **kwargs,
-        )
+        with taken_over(args):
+            super().__init__(
+                model=model,
+                args=args,
+                reward_funcs=list(rewards),
+                train_dataset=Dataset.from_list([{"prompt": p.prompt} for p in problems]),
+                processing_class=processing_class,
+                callbacks=[*(callbacks or ()), self.divergence, self.signals],
+                **kwargs,
+            )
         if self.ref_model is not None:
             copy_start(self.model, self.ref_model, self.accelerator.is_main_process)
         self.reward_func_names = [reward.name for reward in rewards]
@@ -129,7 +132,7 @@ class LengthGRPOTrainer(GRPOTrainer):
         self.updates: PlainUpdates | PackedUpdates = PackedUpdates(self) if packs else PlainUpdates()
         if args.sequence_chunk is not None:
             for each in filter(None, (self.model, self.ref_model)):
-                chunk_sequence(each, args.sequence_chunk)
+                chunk_sequence(each, args.sequence_chunk, args.sequence_chunk_share)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """Prompts to token ids, as TRL does it."""
@@ -228,7 +231,10 @@ class LengthGRPOTrainer(GRPOTrainer):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         theirs = super()._compute_loss
-        return self.updates.loss(theirs if self.kl_cov is None else partial(self.kl_cov.loss, theirs), model, inputs)
+        with in_host_memory(model) if self.args.offload_activations else nullcontext():
+            return self.updates.loss(
+                theirs if self.kl_cov is None else partial(self.kl_cov.loss, theirs), model, inputs
+            )
 
     def _get_per_token_logps_and_entropies(self, model: Any, *args: Any, **kwargs: Any) -> Any:
         theirs = super()._get_per_token_logps_and_entropies

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
@@ -46,10 +47,12 @@ def join(
 
     Every token in the loss weighs the same (`tokens[row]`), or every rollout where TRL has one value a rollout, as clip
     ratios do `by_sequence`. In those, a rollout that left counts as one of which nothing is clipped: nothing could be.
-    `policy_loss` is TRL's mean over its own micro-batches, `accumulation` a rank.
+    `policy_loss` is TRL's mean over its own micro-batches, `accumulation` a rank. What several ranks share counts on
+    the first of them.
     """
-    own = [slot[rank].rows for slot in update.slots]
-    stay = [row for slot in update.slots for batch in slot for row in batch.rows]
+    own = [slot[rank].counted(rank) for slot in update.slots]
+    first = [rank % slot[rank].ranks == 0 for slot in update.slots]
+    stay = [row for rows in update.micro_batches() for row in rows]
     parts: dict[str, float] = {}
     totals: dict[str, float] = {}
     for name, values in metrics.items():
@@ -60,7 +63,8 @@ def join(
         weights: list[float] = [sum(tokens[row] for row in rows) for rows in own]
         totals[name] = sum(tokens[row] for row in counted)
         if name == "policy_loss":
-            weights, totals[name] = [b["loss_scale"] for b in update.batches], len(update.slots[0]) * accumulation
+            weights = [b["loss_scale"] * here for b, here in zip(update.batches, first, strict=True)]
+            totals[name] = len(update.slots[0]) * accumulation
         elif name.startswith("vespo/") or (by_sequence and "clip_ratio" in name):
             weights, totals[name] = [len(rows) for rows in own], len(counted)
         parts[name] = part(name, since, weights)
@@ -69,6 +73,18 @@ def join(
     for name, total in totals.items():
         figure = whole(name, [found[name] for found in everyone], total, left and "clip_ratio" in name)
         metrics[name][before.get(name, 0) :] = [figure]
+
+
+def finished(device: torch.device) -> None:
+    """Wait for what a device has been given to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def imbalance(seconds: float) -> float:
+    """Of this rank's seconds and the others': the most over the mean."""
+    each: list[float] = gather_object([seconds])
+    return max(each) / (sum(each) / len(each))
 
 
 def part(name: str, values: Sequence[float], weights: Sequence[float]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ class Update:
     slots: list[Slot]
     batches: list[dict[str, Any]]
 
+    def micro_batches(self) -> Iterator[tuple[int, ...]]:
+        """The rows of each, on all ranks, those that several share once."""
+        for slot in self.slots:
+            yield from (batch.counted(rank) for rank, batch in enumerate(slot))
+
 
 @dataclass
 class PackedRound:
@@ -96,8 +102,7 @@ class PackedRound:
     @property
     def left(self) -> float:
         """The share of the rows that no update takes through the model."""
-        stay = sum(len(batch.rows) for update in self.updates for slot in update.slots for batch in slot)
-        return 1 - stay / len(self.examples)
+        return 1 - sum(len(rows) for update in self.updates for rows in update.micro_batches()) / len(self.examples)
 
     @property
     def through(self) -> int:
@@ -114,11 +119,24 @@ class PackedRound:
         """The share of the real tokens that do not go through the model, as another row's prompt has them."""
         return 0.0 if self.layout.padded else 1 - self.through / max(self._as(FLAT), 1)
 
+    @property
+    def imbalance(self) -> float:
+        """The cost of the rank that has most to do over the ranks' mean, over all updates."""
+        sizes = [example.size for example in self.examples]
+        loads = [
+            [
+                sum(self.layout.cost(batch.rows, sizes) / batch.ranks for batch in own)
+                for own in zip(*update.slots, strict=True)
+            ]
+            for update in self.updates
+        ]
+        mean = sum(map(fmean, loads))
+        return sum(map(max, loads)) / mean if mean else 1.0
+
     def _as(self, layout: Layout) -> int:
         """Tokens of all micro-batches, were they laid out so."""
         sizes = [example.size for example in self.examples]
-        flat = [batch.rows for update in self.updates for slot in update.slots for batch in slot]
-        return sum(layout.tokens(rows, sizes) for rows in flat)
+        return sum(layout.tokens(rows, sizes) for update in self.updates for rows in update.micro_batches())
 
 
 def loss_scale(loss_type: str, batch: MicroBatch, tokens: Sequence[int], per_device: int) -> float:

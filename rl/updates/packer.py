@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from trl.trainer.utils import pad
 
 from rl.rollouts import stable_seed
 from rl.updates import by_token
+from rl.updates.cost import BY_TOKEN, Cost
 from rl.updates.packed_round import Example, PackedRound, Update, loss_scale, token_share
 from rl.updates.packing import FLAT, PADDED, Layout, Size, Slot, members, plan_cells, plan_update
 
@@ -52,6 +53,10 @@ class Packer:
     ranks: int = 1
     parameters: int = 0
     """Of the model."""
+    together: int = 1
+    """Ranks that may share a micro-batch."""
+    each: Cost = BY_TOKEN
+    """What rows cost of it."""
 
     def pack(self, examples: list[Example], step: int) -> PackedRound:
         """`examples` are all of the round that begins with `step`, in an order that is the same on every rank."""
@@ -64,6 +69,7 @@ class Packer:
                 own = slot[self.rank]
                 scale = loss_scale(self.loss_type, own, packed.tokens, self.per_device) or 1.0
                 scales = {"loss_scale": scale, "entropy_scale": token_share(own, packed.tokens) / scale}
+                scales["ranks"] = own.ranks
                 update.batches.append({**self._tensors([examples[row] for row in own.rows] or [blank]), **scales})
         return packed
 
@@ -73,13 +79,16 @@ class Packer:
         (stays,) = broadcast_object_list([stays])  # another machine's rounding must not make another plan
         sizes = [e.size for e in examples]
         updates = members(len(examples), self.updates, stable_seed(self.seed, step))
-        layout = self._layout(examples, [row for rows in updates for row in rows if stays[row]], sizes)
+        staying = [row for rows in updates for row in rows if stays[row]]
+        layout = replace(self._layout(examples, staying, sizes), each=self.each)
         if self.by_cell:
             return layout, [
-                (rows, plan_cells(rows, sizes, stays, self.ranks, self.limit, self.per_device, layout))
+                (rows, plan_cells(rows, sizes, stays, self.ranks, self.limit, self.per_device, layout, self.together))
                 for rows in updates
             ]
-        return layout, [(rows, plan_update(rows, sizes, stays, self.ranks, self.limit, layout)) for rows in updates]
+        return layout, [
+            (rows, plan_update(rows, sizes, stays, self.ranks, self.limit, layout, self.together)) for rows in updates
+        ]
 
     def _layout(self, examples: Sequence[Example], stay: Sequence[int], sizes: Sequence[Size]) -> Layout:
         if not self.shares:

@@ -1,18 +1,24 @@
 """Which rollouts an update trains on, and in what micro-batches they go through the model. Plain Python.
 
 An update's rollouts do not depend on the number of ranks or on the size of a micro-batch. Those that stay are dealt
-over the ranks, the longest first and always to the rank with the fewest tokens (Graham's LPT rule); each rank cuts its
-own, sorted by length, where that costs the fewest tokens. All ranks have equally many micro-batches, for the sake of
-sharded weights, which are exchanged in each.
+over the ranks, the dearest first and always to the rank with the least to do (Graham's LPT rule); each rank cuts its
+own, sorted by length, where that costs least. All ranks have equally many micro-batches, for the sake of sharded
+weights, which are exchanged in each. Tokens limit a micro-batch, for they are its memory; cost (`cost.py`) is time.
+
+Where ranks may share micro-batches, a row that is too long for one rank's part of the limit is shared by as few as can
+hold it, and the others are not: after FlexSP (arXiv 2412.01523) and ByteScale (arXiv 2502.21231). What most ranks share
+is dealt first, and comes first on each of them, so that all who share something come to it together.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from rl.updates.cost import BY_TOKEN, Cost
 
 MICRO_BATCH_COST = 128
 """What a micro-batch costs whatever is in it, in tokens: how much padding is worth one micro-batch fewer.
@@ -40,6 +46,12 @@ class MicroBatch:
     rows: tuple[int, ...]
     cell: tuple[int, ...] = ()
     """All rollouts of the plain loop's micro-batch that `rows` were in, where the plan keeps to those."""
+    ranks: int = 1
+    """So many consecutive ranks share it, all of which have it in the slot."""
+
+    def counted(self, rank: int) -> tuple[int, ...]:
+        """Its rows as the first of those ranks has them; none on the others."""
+        return () if rank % self.ranks else self.rows
 
 
 Slot = list[MicroBatch]
@@ -52,6 +64,7 @@ class Bundle:
 
     rows: tuple[int, ...]
     size: Size
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,8 @@ class Layout:
     """Every row counts as the longest prompt and the longest completion beside it; else as its own tokens."""
     prompts: Sequence[int] | None = None
     """What each row's prompt is known by, where rows after one another have it once. Never with `padded`."""
+    each: Cost = BY_TOKEN
+    """What rows cost of the model that they go through."""
 
     def tokens(self, rows: Sequence[int], sizes: Sequence[Size]) -> int:
         """Of a micro-batch with these rows."""
@@ -73,15 +88,26 @@ class Layout:
         again = [b for a, b in pairwise(rows) if self.prompts[a] == self.prompts[b]]
         return total - sum(sizes[row].prompt - 1 for row in again)
 
+    def cost(self, rows: Sequence[int], sizes: Sequence[Size]) -> float:
+        """Of a micro-batch with these rows."""
+        if self.padded:
+            return len(rows) * self.each.of(width(rows, sizes))
+        again = [False, *(self.prompts is not None and self.prompts[a] == self.prompts[b] for a, b in pairwise(rows))]
+        return sum(self._row(sizes[row], shares) for row, shares in zip(rows, again, strict=False))
+
+    def _row(self, size: Size, shares: bool) -> float:
+        """Of one; if it `shares` a prompt there is its own's last token, which predicts the completion's first."""
+        return self.each.of(size.completion + 1, size.prompt - 1) if shares else self.each.of(size.total)
+
     def bundles(self, rows: Sequence[int], sizes: Sequence[Size], limit: float) -> list[Bundle]:
         """The `rows`, which have the longest first: those of one prompt together, as many as `limit` tokens hold."""
         if self.prompts is None:
-            return [Bundle((row,), sizes[row]) for row in rows]
+            return [Bundle((row,), sizes[row], self._row(sizes[row], False)) for row in rows]
         groups: dict[int, list[int]] = {}
         for row in rows:
             groups.setdefault(self.prompts[row], []).append(row)
         found = [part for group in groups.values() for part in self._parts(group, sizes, limit)]
-        return sorted(found, key=lambda bundle: (-bundle.size.total, bundle.rows))
+        return sorted(found, key=lambda bundle: (-bundle.cost, bundle.rows))
 
     def _parts(self, group: Sequence[int], sizes: Sequence[Size], limit: float) -> Iterator[Bundle]:
         prompt = sizes[group[0]].prompt
@@ -89,11 +115,11 @@ class Layout:
         for row in group[1:]:
             more = sizes[row].completion + 1  # the prompt's last token predicts the completion's first
             if tokens + more > limit:
-                yield Bundle(tuple(own), Size(prompt, tokens - prompt))
+                yield Bundle(tuple(own), Size(prompt, tokens - prompt), self.cost(own, sizes))
                 own, tokens = [], prompt - 1
             own.append(row)
             tokens += more
-        yield Bundle(tuple(own), Size(prompt, tokens - prompt))
+        yield Bundle(tuple(own), Size(prompt, tokens - prompt), self.cost(own, sizes))
 
 
 PADDED, FLAT = Layout(), Layout(padded=False)
@@ -108,16 +134,28 @@ def members(rows: int, updates: int, seed: int) -> list[list[int]]:
 
 
 def plan_update(
-    rows: Sequence[int], sizes: Sequence[Size], stays: Sequence[bool], ranks: int, limit: int, layout: Layout = PADDED
+    rows: Sequence[int],
+    sizes: Sequence[Size],
+    stays: Sequence[bool],
+    ranks: int,
+    limit: int,
+    layout: Layout = PADDED,
+    together: int = 1,
 ) -> list[Slot]:
     """Slots for the `rows` that stay, at most `limit` tokens a micro-batch; at least one slot, if an empty one.
 
-    A row above `limit` goes alone.
+    `together`: ranks that may share a micro-batch, each of which then holds its part of `limit`. A row above `limit`
+    goes alone.
     """
     stay = _longest_first(rows, sizes, stays)
     whole = sum(bundle.size.total for bundle in layout.bundles(stay, sizes, math.inf))
-    dealt = deal(layout.bundles(stay, sizes, min(limit, whole / ranks)), ranks)
-    return _slots(dealt, [()] * ranks, limit, layout) or [_empty(ranks)]
+    limits = {few: limit * few / together for few in range(1, together + 1) if together % few == 0}
+    fewest = {row: next((few for few in limits if sizes[row].total <= limits[few]), together) for row in stay}
+    bundles = {
+        few: layout.bundles([row for row in stay if fewest[row] == few], sizes, min(most, whole * few / ranks))
+        for few, most in limits.items()
+    }
+    return _slots(deal(bundles, ranks), [()] * ranks, limits, layout) or [_empty(ranks)]
 
 
 def plan_cells(
@@ -128,32 +166,41 @@ def plan_cells(
     limit: int,
     per_device: int,
     layout: Layout = PADDED,
+    together: int = 1,
 ) -> list[Slot]:
     """As `plan_update`, but within the plain loop's micro-batches of `per_device` rows a rank.
 
-    For losses that divide by what is in such a micro-batch, which therefore must not be mixed.
+    For losses that divide by what is in such a micro-batch, which therefore must not be mixed. All are shared by as
+    many ranks as may.
     """
     slots: list[Slot] = []
-    for start in range(0, len(rows), per_device * ranks):
-        cells = [tuple(rows[start + per_device * r : start + per_device * (r + 1)]) for r in range(ranks)]
-        own = [layout.bundles(_longest_first(cell, sizes, stays), sizes, limit) for cell in cells]
-        slots += _slots(own, cells, limit, layout)
-    return slots or [_empty(ranks)]
+    groups = ranks // together
+    for start in range(0, len(rows), per_device * groups):
+        cells = [tuple(rows[start + per_device * g : start + per_device * (g + 1)]) for g in range(groups)]
+        own = [{1: layout.bundles(_longest_first(cell, sizes, stays), sizes, limit)} for cell in cells]
+        slots += _slots(own, cells, {1: limit}, layout)
+    slots = slots or [_empty(groups)]
+    return [[replace(batch, ranks=together) for batch in slot for _ in range(together)] for slot in slots]
 
 
-def deal(bundles: Sequence[Bundle], ranks: int) -> list[list[Bundle]]:
-    """The `bundles`, the longest first, over the ranks: no two ranks' tokens differ by more than the longest has."""
-    dealt: list[list[Bundle]] = [[] for _ in range(ranks)]
-    loads = [0] * ranks
-    for bundle in bundles:
-        rank = loads.index(min(loads))
-        dealt[rank].append(bundle)
-        loads[rank] += bundle.size.total
+def deal(bundles: Mapping[int, Sequence[Bundle]], ranks: int) -> list[dict[int, list[Bundle]]]:
+    """Over the ranks the `bundles`, by how many of them share each, the dearest of those first.
+
+    No two ranks' costs differ by more than the dearest's on one rank.
+    """
+    dealt: list[dict[int, list[Bundle]]] = [{few: [] for few in bundles} for _ in range(ranks)]
+    loads = [0.0] * ranks
+    for few in sorted(bundles, reverse=True):
+        for bundle in bundles[few]:
+            first = min(range(0, ranks, few), key=loads.__getitem__)  # ranks that share had the same so far
+            for rank in range(first, first + few):
+                dealt[rank][few].append(bundle)
+                loads[rank] += bundle.cost / few
     return dealt
 
 
-def cut(sizes: Sequence[Size], limit: int, padded: bool = True) -> list[tuple[int, int]]:
-    """Where to part rows sorted by length, so that tokens + `MICRO_BATCH_COST` a part are fewest.
+def cut(sizes: Sequence[Size], limit: float, padded: bool = True, each: Cost = BY_TOKEN) -> list[tuple[int, int]]:
+    """Where to part rows sorted by length, so that their cost + `MICRO_BATCH_COST` a part is least.
 
     Each part is within `limit` tokens, or a single row.
     """
@@ -168,8 +215,10 @@ def cut(sizes: Sequence[Size], limit: int, padded: bool = True) -> list[tuple[in
             tokens = (end - start) * (prompt + completion) if padded else real
             if tokens > limit and end > start + 1:
                 break
-            if best[start] + tokens + MICRO_BATCH_COST < best[end]:
-                best[end], came_from[end] = best[start] + tokens + MICRO_BATCH_COST, start
+            # End to end, rows cost the same wherever they are parted.
+            cost = best[start] + MICRO_BATCH_COST + ((end - start) * each.of(prompt + completion) if padded else real)
+            if cost < best[end]:
+                best[end], came_from[end] = cost, start
     cuts: list[tuple[int, int]] = []
     end = len(sizes)
     while end:
@@ -188,12 +237,25 @@ def _longest_first(rows: Sequence[int], sizes: Sequence[Size], stays: Sequence[b
 
 
 def _slots(
-    dealt: Sequence[Sequence[Bundle]], cells: Sequence[tuple[int, ...]], limit: int, layout: Layout
+    dealt: Sequence[Mapping[int, Sequence[Bundle]]],
+    cells: Sequence[tuple[int, ...]],
+    limits: Mapping[int, float],
+    layout: Layout,
 ) -> list[Slot]:
-    parts = [[_rows(own[a:b]) for a, b in cut([bundle.size for bundle in own], limit, layout.padded)] for own in dealt]
-    count = max(map(len, parts))
-    whole = [[MicroBatch(rows, cell) for rows in _into(own, count)] for own, cell in zip(parts, cells, strict=True)]
+    """Of what each rank was dealt, by how many share it; those with fewer micro-batches part what they have alone."""
+    parts = [{few: _parted(own[few], limits[few], layout) for few in sorted(own, reverse=True)} for own in dealt]
+    count = max(sum(map(len, own.values())) for own in parts)
+    whole = []
+    for own, cell in zip(parts, cells, strict=True):
+        alone = own.pop(1)
+        shared = [MicroBatch(rows, cell, few) for few, found in own.items() for rows in found]
+        whole.append([*shared, *(MicroBatch(rows, cell) for rows in _into(alone, count - len(shared)))])
     return [list(slot) for slot in zip(*whole, strict=True)]
+
+
+def _parted(bundles: Sequence[Bundle], limit: float, layout: Layout) -> list[tuple[int, ...]]:
+    cuts = cut([bundle.size for bundle in bundles], limit, layout.padded, layout.each)
+    return [_rows(bundles[start:end]) for start, end in cuts]
 
 
 def _rows(bundles: Sequence[Bundle]) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PretrainedC
 from transformers.masking_utils import sdpa_mask
 
 from rl.rollouts import room
+from rl.updates.sequence import ALONE, SequenceGroup
 
 NAME = "rows_end_to_end"
 """What transformers knows this attention by."""
@@ -43,13 +44,14 @@ def attend(
     cu_seq_lens_k: Tensor | None = None,
     max_length_k: int | None = None,
     key_places: Tensor | None = None,
+    sequence_group: SequenceGroup = ALONE,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """(1, H, T, D) queries, (1, H / group, T, D) keys and values of rows end to end, to (1, T, H, D).
 
     `cu_seq_lens_q`: (rows + 1,) int32, where each row begins, and T; without it this is SDPA. `key_places`: where rows
     see more than themselves, the places of what each sees, its own last, one row after another; `cu_seq_lens_k` parts
-    them.
+    them. Of a `sequence_group`, all this is of all its tokens, and the tensors are of this rank's.
     """
     if cu_seq_lens_q is None:
         return room.attend(
@@ -59,7 +61,9 @@ def attend(
     more = [name for name in ("softcap", "s_aux", "position_bias") if others.get(name) is not None]
     if more or dropout:
         raise NotImplementedError(f"attention over rows end to end has no {more[0] if more else 'dropout'}")
-    q, k, v = (each[0].transpose(0, 1).to(_computed_in(each)).contiguous() for each in (query, key, value))
+    query, key, value = (each.to(_computed_in(each)) for each in (query, key, value))
+    heads = sequence_group.queries(query), sequence_group.keys(key), sequence_group.keys(value)
+    q, k, v = (each[0].transpose(0, 1).contiguous() for each in heads)
     rows: tuple[Any, ...] = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
     if key_places is not None:
         k, v = k.index_select(0, key_places), v.index_select(0, key_places)
@@ -67,7 +71,7 @@ def attend(
     run: Callable[..., Any] = varlen_attn if q.is_cuda and q.dtype in HALF else by_rows
     window = (-1, 0) if sliding_window is None else (sliding_window - 1, 0)
     out = run(q, k, v, *rows, scale=scaling, window_size=window, enable_gqa=q.size(1) != k.size(1))
-    return out[None], None
+    return sequence_group.tokens(out[None]), None
 
 
 def _computed_in(tensor: Tensor) -> torch.dtype:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PretrainedConfig
 
+from rl.updates.sequence import ALONE, SequenceGroup
+
 NAME = "sequence_chunked"
 """What transformers knows this attention by. It has no mask function there, so models build no mask for it."""
 
@@ -48,16 +50,19 @@ def attend(
     scaling: float | None = None,
     sliding_window: int | None = None,
     dropout: float = 0.0,
+    sequence_group: SequenceGroup = ALONE,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """(B, H, c, D) queries, the last c positions of (B, H / group, n, D) keys and values, to (B, c, H, D).
 
     `attention_mask` holds the chunk's share of `first_keys`. Heads of a group take turns on their
-    shared keys, which are never copied for them.
+    shared keys, which are never copied for them. Of a `sequence_group`, queries are of this rank's tokens of the chunk,
+    and all else is of all tokens and this rank's heads.
     """
     more = [name for name in ("softcap", "s_aux", "position_bias") if others.get(name) is not None]
     if more or dropout:
         raise NotImplementedError(f"chunked attention has no {more[0] if more else 'dropout'}")
+    query = sequence_group.queries(query)
     chunk, total = query.size(2), key.size(2)
     unseen = 0 if sliding_window is None else max(0, total - chunk - sliding_window + 1)
     if attention_mask is not None:
@@ -71,7 +76,7 @@ def attend(
         scaled_dot_product_attention(one, key, value, attn_mask=mask, is_causal=causal, scale=scaling)
         for one in torch.unflatten(query, 1, (key.size(1), -1)).unbind(2)
     ]
-    return torch.stack(heads, 2).flatten(1, 2).transpose(1, 2).contiguous(), None
+    return sequence_group.tokens(torch.stack(heads, 2).flatten(1, 2).transpose(1, 2).contiguous()), None
 
 
 def _places(unseen: int, total: int, seen: Tensor | None) -> slice | Tensor:

@@ -16,6 +16,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 from rl.errors import UserError
 from rl.updates.chunked.attention import NAME, chunked_attention, first_keys
 from rl.updates.chunked.layer import chunked
+from rl.updates.chunked.sparse import drawn
 
 PROVEN = (
     "cohere", "gemma", "gemma3_text", "granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3",
@@ -23,8 +24,10 @@ PROVEN = (
 """Values of `config.model_type` whose gradients the tests compare with the ordinary ones, sliding windows included."""
 
 
-def chunk_sequence(model: nn.Module, chunk: int) -> None:
+def chunk_sequence(model: nn.Module, chunk: int, share: float = 1.0) -> None:
     """Have `model`, which has TRL's fused LM head, train on long sequences `chunk` tokens at a time.
+
+    `share`: of the chunks, those that gradients go through (`sparse.py`).
 
     It changes how log-probs and their gradients are computed, and nothing else: generation and calls
     that want logits go the usual way. It takes the place of gradient checkpointing. Errors: UserError
@@ -38,7 +41,7 @@ def chunk_sequence(model: nn.Module, chunk: int) -> None:
     model.gradient_checkpointing_disable()
     for layer in model.base_model.layers:
         _chunk_layer(layer, model, chunk)
-    _chunk_head(model, chunk)
+    _chunk_head(model, chunk, share)
 
 
 def require_proven(config: PretrainedConfig) -> None:
@@ -86,14 +89,14 @@ class _Head:
         return self.head
 
 
-def _chunk_head(model: PreTrainedModel, chunk: int) -> None:
+def _chunk_head(model: PreTrainedModel, chunk: int, share: float) -> None:
     fused = model.forward
 
     @functools.wraps(fused)  # `generate` reads the signature
     def forward(self: PreTrainedModel, *args: Any, fused_lm_head: bool = False, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return fused(*args, **kwargs)
-        return _log_probs(self, fused.__func__, chunk, *args, **kwargs)
+        return _log_probs(self, fused.__func__, chunk, share, *args, **kwargs)
 
     model.forward = MethodType(forward, model)
 
@@ -124,6 +127,7 @@ def _log_probs(
     model: PreTrainedModel,
     fused: Any,
     chunk: int,
+    share: float,
     input_ids: Tensor,
     labels: Tensor | None = None,
     shift_labels: Tensor | None = None,
@@ -132,7 +136,9 @@ def _log_probs(
     **kwargs: Any,
 ) -> FusedCausalLMOutput:
     """The backbone by chunked layers, then TRL's head on one chunk of its output after another."""
-    hidden = hidden_states(model, input_ids, attention_mask, position_ids, **kwargs)
+    some = drawn(-(-input_ids.size(1) // chunk), share) if share < 1 and torch.is_grad_enabled() else None
+    hidden = hidden_states(model, input_ids, attention_mask, position_ids, **kwargs, kept_chunks=some)
+    hidden = hidden if some is None else some.enter(hidden, chunk)
     if shift_labels is None:
         assert labels is not None
         hidden, shift_labels = hidden[:, :-1], labels[:, 1:]

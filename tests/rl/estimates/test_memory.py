@@ -1,10 +1,12 @@
 """Bytes of a rank: by hand where hands suffice, and how they move with what a user can change."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl.estimates import Shape, known_config, shape_of
+from rl.estimates import Shape, activations, known_config, shape_of
 from rl.estimates.cache import cache_bytes
 from rl.estimates.memory import memory
 from rl.estimates.remedies import remedies
@@ -84,6 +86,30 @@ def test_less_of_anything_never_takes_more(rows: int, completion: int, sharding:
     assert memory(wider).peak >= peak
     assert memory(checkpointed).peak <= peak * 1.2  # one layer is done twice
     assert all(size >= 0 for parts in memory(given_).phases.values() for size in parts.values())
+
+
+@pytest.mark.parametrize(("ranks", "copies"), [(2, 1), (4, 1), (7, 7), (28, 7)])
+def test_ranks_that_share_a_micro_batch_keep_a_part_each(ranks: int, copies: int) -> None:
+    # 28 heads, 4 of keys: over 7 ranks keys are repeated until there are 28, over 28 until there is one for each.
+    alone = setup(
+        packed=65536, completion=65024, padding_free=True, checkpointing=True, micro_batches=2, engine="workers"
+    )
+    many = replace(alone, sequence_ranks=ranks)
+    assert activations.key_copies(many) == copies
+    assert many.own_tokens == -(-65536 // ranks)
+    assert activations.layers(many) == pytest.approx(activations.layers(alone) / ranks, rel=1e-3)
+    traded = shape().queries + 2 * (copies - 1) * shape().keys  # numbers more a token, in half precision
+    assert activations.layer_bytes(many) - activations.layer_bytes(alone) == 2 * traded
+    assert memory(many).peak < memory(alone).peak
+
+
+def test_long_rollouts_are_shared_out_where_they_do_not_fit() -> None:
+    long = setup(
+        Launch(8, "fsdp"), packed=131072, completion=130560, padding_free=True, checkpointing=True, engine="workers"
+    )
+    found = [remedy for remedy in remedies(long, 40e9) if "sequence_ranks" in remedy.text]
+    assert [remedy.text for remedy in found] == ["trainer.sequence_ranks: 4"]
+    assert found[0].peak <= 40e9 < memory(replace(long, sequence_ranks=2)).peak
 
 
 def test_remedies_go_on_until_it_fits_and_each_helps() -> None:

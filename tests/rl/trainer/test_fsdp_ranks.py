@@ -11,27 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from launches import CLUSTER, launch_environment
-from peft import PeftModel
 from places import ROOT
 from processes import PATIENCE
+from short_runs import FEW, apart, drawn, weights
 from workers import fake_workers
 
 from rl.folders.run import RunFolder
-from rl.models import load_model, resolve_model
+from rl.models import resolve_model
 from rl.run.train import train
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("fsdp_ranks.py")
-FEW = (
-    "trainer.max_steps=4",
-    "trainer.num_generations=4",
-    "trainer.save_steps=2",
-    "trainer.tokens_per_micro_batch=600",  # whose updates are the same on any number of ranks
-    "data.train.options.n=64",
-    "data.eval.options.n=8",
-    "evaluation.budget=40",
-)
 LORA = ("lora={rank: 8, alpha: 16}", "trainer.learning_rate=1e-3")
 
 
@@ -61,22 +52,6 @@ def launch(out: Path, *overrides: str, **environment: str) -> str:
     return done.stdout
 
 
-def weights(model: Path) -> torch.Tensor:
-    loaded = load_model(str(model))
-    whole = loaded.merge_and_unload() if isinstance(loaded, PeftModel) else loaded
-    return torch.cat([parameter.detach().flatten() for parameter in whole.parameters()])
-
-
-def apart(run: Path, other: Path) -> float:
-    """Distance of two runs' models, over the way that the second has gone."""
-    start, end = weights(Path(resolve_model("demo"))), weights(other / "final")
-    return float((weights(run / "final") - end).norm() / (end - start).norm())
-
-
-def drawn(run: Path, number: int) -> list[list[int]]:
-    return [row["token_ids"] for row in pq.read_table(run / f"rollouts/round-{number:06d}.parquet").to_pylist()]
-
-
 def answers(run: Path) -> list[list[dict[str, Any]]]:
     """Of the probe, before and after training."""
     files = ("probe.parquet", "evaluation/before.parquet", "evaluation/after.parquet")
@@ -101,6 +76,14 @@ def test_two_sharded_ranks_train_what_one_rank_does_and_resume_to_it(tmp_path: P
     files = {path.name for path in (tmp_path / "two/checkpoints/checkpoint-4").iterdir()}
     assert files & {"model.safetensors", "pytorch_model_fsdp.bin"} == {"model.safetensors"}  # the weights once
     assert_resumes(tmp_path / "two")
+
+
+def test_two_sharded_ranks_share_micro_batches_where_their_launcher_says_so(tmp_path: Path) -> None:
+    told = {"ACCELERATE_USE_PARALLELISM_CONFIG": "true", "PARALLELISM_CONFIG_SP_SIZE": "2"}
+    launch(tmp_path / "two", "trainer.tokens_per_micro_batch=100", **told)  # rows of more than 50 tokens are shared
+    one = train("demo-dler", [*FEW, "trainer.per_device_train_batch_size=16"], tmp_path / "one", quiet=True).path
+    assert drawn(one, 0) == drawn(tmp_path / "two", 0)
+    assert apart(tmp_path / "two", one) < 1e-3
 
 
 def test_sharded_ranks_have_their_weights_before_accelerate_brings_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Gradients by chunks of the sequence against the ordinary ones, parameter by parameter."""
 
 import copy
+import itertools
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 from trl.trainer.utils import add_fused_lm_head
 
 from rl.errors import UserError
+from rl.recipe.config import LengthGRPOConfig
 from rl.updates.chunked import PROVEN, chunk_sequence
+from rl.updates.chunked import model as chunked_model
 from rl.updates.chunked.attention import attend, first_keys
 from rl.updates.chunked.model import hidden_states
+from rl.updates.chunked.sparse import Kept, drawn
 from rl.updates.padding_free import end_to_end, inputs_of
 
 VOCABULARY = 61
@@ -297,3 +301,50 @@ def test_a_family_that_is_not_proven_is_refused_by_name() -> None:
     model = AutoModelForCausalLM.from_config(transformers.MixtralConfig(**shape))
     with pytest.raises(UserError, match=r"proven on cohere, gemma, .* not on mixtral"):
         chunk_sequence(model, 8)
+
+
+def gradients_of(trained: nn.Module) -> dict[str, Tensor]:
+    trained.zero_grad()
+    log_prob_gradients(trained, *padded([(2, 0), (0, 3)], 22), prompt=6)
+    return {name: p.grad.clone() for name, p in trained.named_parameters() if p.grad is not None}
+
+
+def test_of_gradients_through_some_chunks_the_mean_over_all_draws_is_the_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    share, chunk = 0.4, 8
+    usual = with_head(build("Qwen2Config", {"num_hidden_layers": 3}).double())
+    some = copy.deepcopy(usual)
+    chunk_sequence(usual, chunk)
+    chunk_sequence(some, chunk, share)
+    whole = gradients_of(usual)
+    mean = {name: torch.zeros_like(values) for name, values in whole.items()}
+    count = -(-22 // chunk)
+    apart = 0.0
+    for chunks in itertools.product((True, False), repeat=count):
+        chance = share ** sum(chunks) * (1 - share) ** (count - sum(chunks))
+        monkeypatch.setattr(chunked_model, "drawn", lambda n, s, chunks=chunks: Kept(chunks, s))
+        found = gradients_of(some)
+        for name, values in found.items():
+            mean[name] += chance * values
+        apart = max(apart, float((found["lm_head.weight"] - whole["lm_head.weight"]).norm()))
+        others = {name: values for name, values in found.items() if "lm_head" not in name}
+        assert any(values.any() for values in others.values()) == any(chunks)
+    assert apart < 1e-9  # the head is after the layers, and whole
+    for name, values in whole.items():
+        assert (mean[name] - values).norm() < 1e-6 * values.norm(), name
+
+
+def test_chunks_are_drawn_by_torchs_state() -> None:
+    torch.manual_seed(3)
+    first, second = drawn(1000, 0.25), drawn(1000, 0.25)
+    torch.manual_seed(3)
+    assert drawn(1000, 0.25) == first != second
+    # 250 in the mean, by a binomial deviation of 13.7.
+    assert 200 < sum(first.chunks) < 300
+
+
+@pytest.mark.parametrize("settings", [{}, {"sequence_chunk": 8, "sequence_ranks": 2, "tokens_per_micro_batch": 100}])
+def test_without_chunks_or_on_ranks_that_share_them_it_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"sequence_chunk_share 0\.5 draws some chunks"):
+        LengthGRPOConfig("unused", use_cpu=True, bf16=False, sequence_chunk_share=0.5, **settings)

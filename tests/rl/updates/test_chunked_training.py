@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import ParallelismConfig
 from commands import refused
 from peft import LoraConfig, get_peft_model
 from places import ROOT
@@ -20,7 +19,6 @@ from transformers import MixtralConfig, PreTrainedTokenizerBase, TrainerCallback
 from rewards import Problem
 from rewards.correct import Correct
 from rewards.verifier import MathVerifier
-from rl.errors import UserError
 from rl.models import load_model, resolve_model
 from rl.plugins import load_budget
 from rl.recipe.config import LengthGRPOConfig
@@ -114,23 +112,10 @@ def test_it_takes_the_place_of_checkpointing() -> None:
     assert not config.gradient_checkpointing
 
 
-@pytest.mark.parametrize("size", ["cp_size", "sp_size"])
-def test_sequence_parallelism_is_refused_with_what_to_do(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**settings: Any) -> None:
-        with pytest.raises(UserError, match=rf"{size} 2.* use sequence_chunk"):
-            LengthGRPOConfig("unused", use_cpu=True, bf16=False, **settings)
-
-    refuse(parallelism_config=ParallelismConfig(**{size: 2}))
-    refuse(parallelism_config={size: 2})
-    monkeypatch.setenv("ACCELERATE_USE_PARALLELISM_CONFIG", "true")
-    monkeypatch.setenv(f"PARALLELISM_CONFIG_{size.upper()}", "2")
-    refuse()
-
-
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("trainer.parallelism_config.sp_size=2", "sequence parallelism (cp_size 1, sp_size 2)"),
+        ("trainer.parallelism_config.cp_size=2", "context parallelism (cp_size 2)"),
         ("trainer.parallelism_config.sp_sze=2", "sp_sze"),
         ("trainer.sequence_chunk=0", "at least 1 token"),
         ("model=mixtral", "proven on cohere"),

@@ -1,20 +1,15 @@
 """Two ranks make of a round what one makes of it, packed."""
 
-import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-from fixed_rounds import GROUPS, assert_same
-from places import ROOT
-from processes import PATIENCE
+import packed_ranks
+import pytest
+from fixed_rounds import GROUPS, assert_same, shuffle_as_packed
 
 from rl.rollouts.check import WeightCheck
 
-SCRIPT = Path(__file__).with_name("packed_ranks.py")
 HALF = {"gradient_accumulation_steps": 2, "steps_per_generation": 4}
 ONE_BY_ONE = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 16, "steps_per_generation": 32}
 PACKED = {"tokens_per_micro_batch": 150}
@@ -22,6 +17,9 @@ KL = {"loss_type": "grpo", "beta": 0.04}
 BNPO = {"loss_type": "bnpo"}
 FEW = {"loss_type": "dr_grpo", "tokens_per_micro_batch": 40}
 CORRECTED = {"correct_rollouts": True}
+SHARED = {"sequence_ranks": 2, "tokens_per_micro_batch": 80}
+"""Rows of more than 40 tokens are shared."""
+FEW_KEYS = "few keys"
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     # the round, settings on two ranks, settings on one
     ("fixed_round", {**PACKED, **HALF}, PACKED),
@@ -36,6 +34,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {**PACKED, **CORRECTED, **HALF, "loss_type": "bnpo"},
         {**PACKED, **CORRECTED, "loss_type": "bnpo"},
     ),
+    # Two ranks share each micro-batch; on one it is TRL's own loop
+    ("fixed_round", {**PACKED, **KL, **HALF, **SHARED, "model": FEW_KEYS}, {**KL, "model": FEW_KEYS}),
+    ("fixed_round", {**PACKED, **HALF, **SHARED, "sequence_chunk": 25}, {}),
     # TRL's own loop, whose updates are the same only where a round has one
     (
         "fixed_round",
@@ -50,22 +51,18 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-def test_two_ranks_give_the_gradient_of_one_and_each_tokenises_its_own_prompts(tmp_path: Path) -> None:
-    (tmp_path / "cases.json").write_text(json.dumps([(fixed, two) for fixed, two, _ in CASES]))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(SCRIPT)]
-    result = subprocess.run(
-        [*command, str(tmp_path / "cases.json"), str(tmp_path / "gradients.pt")],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
-    sys.path.append(str(SCRIPT.parent))
-    import packed_ranks
-
-    for (fixed, _, one), (two, tokenised) in zip(CASES, torch.load(tmp_path / "gradients.pt"), strict=True):
-        assert_same(two, packed_ranks.run(fixed, one, tmp_path))
+def test_two_ranks_give_the_gradient_of_one_and_each_tokenises_its_own_prompts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = packed_ranks.grouped_model(tmp_path / "model")
+    cases = [(fixed, _with_model(two, few), _with_model(one, few)) for fixed, two, one in CASES]
+    found = packed_ranks.on_ranks([(fixed, two) for fixed, two, _ in cases], 2, tmp_path)
+    for (fixed, _, one), (two, tokenised) in zip(cases, found, strict=True):
+        assert_same(two, packed_ranks.run(fixed, one, tmp_path, partial(shuffle_as_packed, monkeypatch)))
         # Of the second, what the check of the engine's weights asks for, too, which are the first one's own.
         assert tokenised == [GROUPS // 2, GROUPS // 2 + WeightCheck.PROMPTS]
+
+
+def _with_model(settings: dict[str, Any], few: str) -> dict[str, Any]:
+    """With the folder of the model that has few keys, where the settings name it."""
+    return {**settings, "model": few} if settings.get("model") == FEW_KEYS else settings

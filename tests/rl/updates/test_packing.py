@@ -159,8 +159,8 @@ def test_a_short_row_does_not_share_a_micro_batch_with_a_long_one_where_padding_
 
 def test_rows_are_dealt_to_the_rank_with_the_fewest_tokens() -> None:
     found = [Size(1, completion) for completion in (9, 4, 3, 3, 1)]
-    dealt = deal([Bundle((row,), size) for row, size in enumerate(found)], 2)
-    assert [[bundle.rows for bundle in own] for own in dealt] == [[(0,), (4,)], [(1,), (2,), (3,)]]
+    dealt = deal({1: [Bundle((row,), size, size.total) for row, size in enumerate(found)]}, 2)
+    assert [[bundle.rows for bundle in own[1]] for own in dealt] == [[(0,), (4,)], [(1,), (2,), (3,)]]
 
 
 def test_a_rank_that_needs_fewer_micro_batches_halves_its_fullest() -> None:
@@ -177,3 +177,48 @@ def test_a_rank_that_needs_fewer_micro_batches_halves_its_fullest() -> None:
 def test_an_update_of_which_nothing_stays_still_has_a_slot() -> None:
     (slot,) = plan_update([0, 1], [Size(1, 1)] * 2, [False] * 2, 2, 10)
     assert [batch.rows for batch in slot] == [(), ()]
+
+
+@given(anyhow, st.sampled_from([(2, 2), (4, 2), (4, 4), (8, 4), (6, 3)]), limits)
+def test_each_row_is_shared_by_as_few_ranks_as_hold_it(
+    update: tuple[list[Size], list[bool], Layout], shape: tuple[int, int], limit: int
+) -> None:
+    found, stays, layout = update
+    ranks, together = shape
+    slots = plan_update(range(len(found)), found, stays, ranks, limit, layout, together)
+    counted = [row for slot in slots for rank, batch in enumerate(slot) for row in batch.counted(rank)]
+    assert sorted(counted) == [row for row, stay in enumerate(stays) if stay]
+    for own in zip(*slots, strict=True):
+        assert [batch.ranks for batch in own] == sorted((batch.ranks for batch in own), reverse=True)
+    for slot in slots:
+        for rank, batch in enumerate(slot):
+            first = rank - rank % batch.ranks
+            assert all(other == batch for other in slot[first : first + batch.ranks])  # they come to it together
+            assert together % batch.ranks == 0
+            hold = limit * batch.ranks / together
+            for row in batch.rows:
+                assert found[row].total <= hold or batch.ranks == together
+                fewer = [n for n in range(1, batch.ranks) if together % n == 0]
+                assert all(found[row].total > limit * n / together for n in fewer)
+            assert layout.tokens(batch.rows, found) <= hold or len(batch.rows) == 1
+
+
+def test_a_long_row_is_shared_and_the_short_ones_fill_up_beside_it() -> None:
+    # A rank holds 100 of 200 tokens. The row of 180 is 90 on each of the first two; 80, 70, 60, 50 go to the others
+    # first: 80 + 50 and 70 + 60, beside 90 and 90; at last 40 to the first of those with 90.
+    found = [Size(10, total - 10) for total in (180, 80, 70, 60, 50, 40)]
+    slots = plan_update(range(6), found, [True] * 6, 4, 200, FLAT, together=2)
+    first, second, third, fourth = zip(*slots, strict=True)
+    assert [(batch.rows, batch.ranks) for batch in first if batch.rows] == [((0,), 2), ((5,), 1)]
+    assert [(batch.rows, batch.ranks) for batch in second if batch.rows] == [((0,), 2)]
+    assert sorted(row for batch in third for row in batch.rows) == [1, 4]
+    assert sorted(row for batch in fourth for row in batch.rows) == [2, 3]
+
+
+def test_losses_by_cell_share_all_that_may_be_shared() -> None:
+    found = [Size(10, 10)] * 8
+    slots = plan_cells(range(8), found, [True] * 8, 4, 1000, 2, FLAT, together=2)
+    assert [[(batch.rows, batch.ranks) for batch in slot] for slot in slots] == [
+        [((0, 1), 2), ((0, 1), 2), ((2, 3), 2), ((2, 3), 2)],
+        [((4, 5), 2), ((4, 5), 2), ((6, 7), 2), ((6, 7), 2)],
+    ]
