@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rl.credit.calling.estimator import Estimator
 from rl.credit.calling.types import Remembering
-from rl.elsewhere.groups.method import Method
+from rl.elsewhere.groups.method import NamedMethod
 from rl.elsewhere.groups.told import Scored
 from rl.errors import UserError
 
@@ -19,7 +19,7 @@ from rl.errors import UserError
 class Advantages:
     """The estimator of a method, `group` by default. Errors: UserError where it cannot be."""
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: NamedMethod) -> None:
         part = method.advantage
         weights = [each.weight for each in method.rewards]
         self.estimator = (

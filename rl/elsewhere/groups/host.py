@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from curricula import BudgetSchedule, Constant, GroupBudget, ProblemBudget
 from curricula.schedule import SplitBudget
 from rewards import LengthReward, Monitor, Observer
-from rl.elsewhere.groups.method import Method
+from rl.elsewhere.groups.method import NamedMethod
 from rl.errors import UserError
 from rl.plugins import is_batch, step_for
 
@@ -28,7 +28,7 @@ class Host:
     """Whether it says that it evaluates; else training groups are told by `group_size`."""
 
 
-def refuse(method: Method, rewards: Sequence[LengthReward], schedule: BudgetSchedule, host: Host) -> None:
+def refuse(method: NamedMethod, rewards: Sequence[LengthReward], schedule: BudgetSchedule, host: Host) -> None:
     """Errors: UserError for what the trainer's hooks cannot do."""
     for reward in rewards:
         named = f"reward {reward.name!r}"
@@ -45,7 +45,7 @@ def refuse(method: Method, rewards: Sequence[LengthReward], schedule: BudgetSche
         raise UserError(f"{host.name} makes advantages itself: remove `advantage`, and set its own option")
 
 
-def _require_memory(named: str, method: Method, host: Host) -> None:
+def _require_memory(named: str, method: NamedMethod, host: Host) -> None:
     if method.history is None:
         raise UserError(f"{named} remembers problems from visit to visit: name a file for that, `history: PATH`")
     if not host.evaluation and method.group_size is None:
@@ -55,7 +55,7 @@ def _require_memory(named: str, method: Method, host: Host) -> None:
         )
 
 
-def _refuse_schedule(method: Method, schedule: BudgetSchedule, host: Host) -> None:
+def _refuse_schedule(method: NamedMethod, schedule: BudgetSchedule, host: Host) -> None:
     name = f"budget {method.budget.name!r}"
     if isinstance(schedule, SplitBudget):
         raise UserError(f"{name} closes thinking by force, which {host.name} does not; give one budget for all")
@@ -66,7 +66,7 @@ def _refuse_schedule(method: Method, schedule: BudgetSchedule, host: Host) -> No
         )
 
 
-def by_step(rewards: Sequence[LengthReward], schedule: BudgetSchedule, method: Method) -> str | None:
+def by_step(rewards: Sequence[LengthReward], schedule: BudgetSchedule, method: NamedMethod) -> str | None:
     """What of a method goes by the optimiser step, in words; None: nothing does."""
     for reward in rewards:
         if step_for(reward.batch if is_batch(reward) else reward, 0):

@@ -30,7 +30,7 @@ VARIABLE = "LENGTHWISE_METHOD"
 
 
 @dataclass(frozen=True)
-class Method:
+class NamedMethod:
     """A method within a trainer that is not ours."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -59,7 +59,7 @@ class Method:
     """Seconds that a group waits for its next rollout before it is scored without those that are missing."""
 
 
-def read_method(path: str | Path | None = None) -> Method:
+def read_method(path: str | Path | None = None) -> NamedMethod:
     """The method in a file, by default the one that `LENGTHWISE_METHOD` names. Errors: UserError."""
     named = path or os.environ.get(VARIABLE)
     if not named:
@@ -68,4 +68,4 @@ def read_method(path: str | Path | None = None) -> Method:
     if not isinstance(values, Mapping):
         raise UserError(f"{named}: a method is a mapping of keys to values")
     require_no_secrets(dict(values), str(named))
-    return read_part(Method, values, str(named))
+    return read_part(NamedMethod, values, str(named))

@@ -15,7 +15,7 @@ from rewards.types import Values
 from rl.elsewhere.golds import Golds
 from rl.elsewhere.groups.history_file import HistoryFile
 from rl.elsewhere.groups.host import Host, by_step, refuse
-from rl.elsewhere.groups.method import Method
+from rl.elsewhere.groups.method import NamedMethod
 from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.models import load_tokenizer
@@ -47,7 +47,7 @@ class GroupScorer:
     `tokenizer` is the trainer's; the method's own goes before it.
     """
 
-    def __init__(self, method: Method, host: Host, tokenizer: PreTrainedTokenizerBase | None = None) -> None:
+    def __init__(self, method: NamedMethod, host: Host, tokenizer: PreTrainedTokenizerBase | None = None) -> None:
         self.method, self.host = method, host
         self.rewards: list[LengthReward] = [load_reward(p.name, p.options, p.term) for p in method.rewards]
         self.schedule = load_budget(method.budget.name, method.budget.options)
