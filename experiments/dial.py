@@ -63,16 +63,9 @@ ARMS = {
 def measured(name: str, seed: int, out: Path) -> dict[str, Any]:
     """What `lengthwise evaluate --json` says of one arm and seed, trained first where it is to be."""
     arm, label = ARMS[name], f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
-    model = "dial-demo"
-    if arm.recipe:
-        recipe, run = load_recipe(arm.recipe, [f"seed={seed}"]), RunFolder(out / label)
-        if run.status(recipe) != "finished":
-            process = start_training(recipe, run)
-            if process.wait():
-                raise UserError(f"{label}: {how_it_ended(process, run)}")
-        model = str(run.final)
     figures = out / f"{label}.json"
     if not figures.is_file():
+        model = str(trained(arm.recipe, seed, RunFolder(out / label)).final) if arm.recipe else "dial-demo"
         asked = ["evaluate", "--model", model, "--data", "demo", "--cap", "256", "--temperature", "1"]
         try:
             run_command([*asked, "--seed", str(seed), "--limit", "512", *arm.asked, "--json", str(figures)])
@@ -81,6 +74,16 @@ def measured(name: str, seed: int, out: Path) -> dict[str, Any]:
                 raise
     found: dict[str, Any] = json.loads(figures.read_text())
     return found
+
+
+def trained(name: str, seed: int, run: RunFolder) -> RunFolder:
+    """A finished run of the recipe."""
+    recipe = load_recipe(name, [f"seed={seed}"])
+    if run.status(recipe) != "finished":
+        process = start_training(recipe, run)
+        if process.wait():
+            raise UserError(f"{run.path.name}: {how_it_ended(process, run)}")
+    return run
 
 
 def points(found: Mapping[str, Any]) -> list[Point]:
