@@ -3,7 +3,8 @@
     python tests/core_only.py COMMANDS [all]
 
 runs each of a JSON list of commands, one after the other, and writes as a last line, for each, its exit code and what
-packages are imported by then. With `all`, whatever is installed may be imported.
+packages are imported by then. With `all`, whatever is installed may be imported; with `import`, modules are imported in
+the place of commands.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -84,18 +86,47 @@ def ran(*commands: Sequence[str], cwd: Path, everything: bool = False) -> tuple[
     return [Done(code, frozenset(modules)) for code, modules in json.loads(told)], "\n".join([*printed, done.stderr])
 
 
+def imported(modules: Sequence[str], hosts: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """The packages that are imported once `modules` are, where `hosts` are modules with some empty classes in them."""
+    call = [sys.executable, str(HERE), json.dumps([modules, hosts]), "import"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return frozenset(json.loads(done.stdout))
+
+
+def packages() -> list[str]:
+    """What is imported now, by top-level names; nothing of Python's own."""
+    return sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names)
+
+
+def import_all(modules: Sequence[str], hosts: Mapping[str, Sequence[str]]) -> None:
+    for host, classes in hosts.items():
+        sys.modules[host] = ModuleType(host)
+        vars(sys.modules[host]).update({name: type(name, (), {}) for name in classes})
+    for name in modules:
+        import_module(name)
+    print(json.dumps(packages()))
+
+
 def main() -> None:
     if "all" not in sys.argv[2:]:
         leave_out_the_rest()
+    asked = json.loads(sys.argv[1])
+    if "import" in sys.argv[2:]:
+        import_all(*asked)
+    else:
+        run_all(asked)
+
+
+def run_all(commands: Sequence[Sequence[str]]) -> None:
     from rl.cli import run_command
 
     told: list[tuple[Any, list[str]]] = []
-    for command in json.loads(sys.argv[1]):
+    for command in commands:
         try:
             run_command(command)
         except SystemExit as stop:
-            names = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
-            told.append((stop.code, sorted(names)))
+            told.append((stop.code, packages()))
     sys.stdout.flush()
     print("\n" + json.dumps(told))
 

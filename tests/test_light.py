@@ -7,14 +7,22 @@ import re
 from pathlib import Path
 
 import pytest
-from core_only import core, ran
+from core_only import core, imported, ran
 from house import HEAVY
+from places import ROOT
 from run_folders import make_run
 
 from rl.errors import UserError
 from rl.installed import missing, needs
 
 ARRAYS = {"numpy", "pyarrow", "pandas", "scipy", "matplotlib"}
+WITH_TENSORS = {"nemo_rl", "verl_advantage"}
+"""Adapters whose hook is handed tensors, so that the trainer's torch is there."""
+HOSTS = {
+    "verl": ["DataProto"],
+    "verl.experimental.reward_loop.reward_manager.base": ["RewardManagerBase"],
+    "openrlhf.utils.agent": ["SingleTurnAgentExecutor"],
+}
 JUDGES = {"sympy", "math_verify", "latex2sympy2_extended"}
 
 
@@ -88,6 +96,17 @@ def test_a_command_imports_no_more_than_it_needs(
     (done,), printed = ran(command, cwd=files)
     assert done.code == code, printed
     assert done.modules & left_out == set()
+
+
+def test_the_adapters_to_other_trainers_bring_nothing_that_the_trainer_may_have_in_another_version() -> None:
+    modules = [
+        f"rl.elsewhere.{room}.{path.stem}"
+        for room in ("groups", "trainers")
+        for path in sorted((ROOT / "rl/elsewhere" / room).glob("*.py"))
+        if path.stem not in {"__init__", *WITH_TENSORS}
+    ]
+    assert {"rl.elsewhere.groups.advantages", "rl.elsewhere.trainers.slime"} <= set(modules)
+    assert imported(modules, HOSTS) & HEAVY == set()
 
 
 def test_a_slip_in_a_recipe_is_told_before_torch_is_imported(tmp_path: Path) -> None:

@@ -1,25 +1,29 @@
-"""Rewards to advantages in a trainer that leaves them to us: the estimator of a method, for groups of any size."""
+"""Rewards to advantages in a trainer that leaves them to us: the estimator of a method, for groups of any size.
+
+torch, which the estimators need, is the trainer's own, imported once there is something to estimate.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from rl.credit.calling.estimator import Estimator
-from rl.credit.calling.types import Remembering
 from rl.elsewhere.groups.method import NamedMethod
 from rl.elsewhere.groups.told import Scored
 from rl.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Advantages:
     """The estimator of a method, `group` by default. Errors: UserError where it cannot be."""
 
     def __init__(self, method: NamedMethod) -> None:
+        from rl.credit.calling.estimator import Estimator
+        from rl.credit.calling.types import Remembering
+
         part = method.advantage
         weights = [each.weight for each in method.rewards]
         self.estimator = (
@@ -54,6 +58,8 @@ class Advantages:
         lengths: Sequence[Sequence[int]],
     ) -> list[list[float]]:
         """A group that is smaller than the largest is filled up with rows that nobody judged."""
+        import torch
+
         size = max(map(len, totals), default=0)
         if not size:
             return [[] for _ in totals]
@@ -76,6 +82,8 @@ def by_token(
 
     A row's length is what its mask holds; a reward that is NaN was not judged.
     """
+    import torch
+
     groups: dict[Any, list[int]] = {}
     for row, group in enumerate(index):
         groups.setdefault(group, []).append(row)
@@ -93,6 +101,8 @@ def by_token(
 
 
 def _tensor(values: Sequence[object]) -> Tensor:
+    import torch
+
     def known(value: object) -> object:
         if isinstance(value, tuple):
             return tuple(map(known, value))

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
+from markdown_it import MarkdownIt
+from places import ROOT
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
@@ -89,6 +91,17 @@ def test_the_adapter_gives_what_the_reward_gives_for_the_same_group(tokenizer: P
     expected = Hapo()(Group(problem, (rollout(short, Verdict.CORRECT), rollout(long, Verdict.CORRECT))), history)
     assert first == [1.0, 0.0]
     assert call(adapter, tokenizer, ["2", "2+0+0+0"]) == pytest.approx(expected)
+
+
+def test_the_lines_of_its_page_make_a_reward_that_works(tokenizer: PreTrainedTokenizerBase) -> None:
+    fences = MarkdownIt().parse((ROOT / "docs/trainers/trl.md").read_text())
+    names: dict[str, Any] = {}
+    for token in fences:
+        if token.type == "fence":
+            exec(compile(token.content, "trl.md", "exec"), names)
+    assert call(names["reward"], tokenizer, ["2", "22"]) == [1.0, 0.0]
+    assert call(names["reward"], tokenizer, ["2"]) == [1.0]  # as long as the shortest right one so far
+    assert call(names["reward"], tokenizer, ["2+0+0+0"]) != [1.0]
 
 
 def rollout(length: int, verdict: Verdict) -> Rollout:
