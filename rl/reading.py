@@ -41,7 +41,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     try:
         if not path.is_file():
             text_of(path)
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # some editors begin with a mark
             yield from ((place, line) for place, line in enumerate(file, 1) if not line.isspace())
     except (UnicodeDecodeError, OSError):
         text_of(path)  # which says what is wrong, and where

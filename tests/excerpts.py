@@ -52,7 +52,9 @@ def trl(folder: Path) -> Path:
             "length": length, "stop": "eos",
         }
     )  # fmt: skip
-    pq.write_table(pa.Table.from_pylist([*rows, rows[0]]), folder / "completions_00005.parquet")  # one logged twice
+    pq.write_table(
+        pa.Table.from_pylist([*rows, {**rows[0], "step": 6}]), folder / "completions_00005.parquet"
+    )  # one logged twice
     return folder / "completions_00005.parquet"
 
 

@@ -31,12 +31,15 @@ def check_out(out: Path) -> None:
 
 
 def write_audit(audit: Audit, out: Path, title: str) -> None:
-    """index.html with everything inside it, then summary.json. Errors: UserError."""
+    """summary.json, by which the folder is known again after a kill, then index.html with everything inside it.
+
+    Errors: UserError.
+    """
     check_out(out)
     page, numbers = render(audit, title), json.dumps(finite(audit.to_dict()), indent=2)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / PAGE, page)
         write_text(out / SUMMARY, numbers)
+        write_text(out / PAGE, page)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error

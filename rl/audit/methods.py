@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,27 @@ class Sweep:
         """Of `alpha=0.1:1:5` (five from 0.1 to 1, evenly) or `alpha=0.1,0.3`. Errors: UserError."""
         option, equals, said = text.partition("=")
         parts = [load_yaml(part) for part in said.replace(":", ",").split(",")]
-        if not (option and equals) or not all(isinstance(p, int | float) and not isinstance(p, bool) for p in parts):
+        if not (option and equals) or not all(map(_finite, parts)):
             raise UserError(f"--sweep {text!r} is not of the form alpha=0.1:1:5 or alpha=0.1,0.3")
         if ":" not in said:
-            return Sweep(option, tuple(parts))
+            return Sweep(option, _of(option, parts))
         if len(parts) != 3 or not isinstance(parts[2], int) or not 2 <= parts[2] <= 100:
             raise UserError(f"--sweep {text!r}: low:high:count, as alpha=0.1:1:5, with 2 to 100 values")
         low, high, count = parts
-        return Sweep(option, tuple(_plain(value) for value in np.linspace(low, high, count)))
+        even = np.linspace(low, high, count).tolist()
+        return Sweep(option, _of(option, [round(value) if option == BUDGET else _plain(value) for value in even]))
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max
+
+
+def _of(option: str, values: Sequence[float]) -> tuple[float, ...]:
+    """Each value once. Errors: UserError for a budget that is no number of tokens."""
+    wrong = next((value for value in values if option == BUDGET and (value < 1 or value != int(value))), None)
+    if wrong is not None:
+        raise UserError(f"--sweep budget: a budget is a whole number of tokens, at least 1, not {wrong:g}")
+    return tuple(dict.fromkeys(values))
 
 
 def _plain(value: float) -> float:
@@ -91,7 +105,9 @@ def chosen(names: Sequence[str]) -> list[Method]:
 
 def _named(names: Sequence[str]) -> Iterable[str]:
     papers = {name: path for name, path in shipped_recipes().items() if path.parent.name == PAPERS}
-    asked = [part for name in names for part in name.split(",") if part]
+    asked = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    if not asked:
+        raise UserError("--methods names no recipe; give names or paths, as dler,kimi, or leave it out for all papers'")
     return dict.fromkeys(name for part in asked for name in (sorted(papers) if part == ALL else [part]))
 
 

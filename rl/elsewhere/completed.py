@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from rewards import Verdict
 from rewards.verifier import Verifier
 from rl.elsewhere.known import rows_of
-from rl.elsewhere.logs.row import Format, Line, Row
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, gold_of
 from rl.errors import UserError, first_line
 from rl.plugins import judge, load_verifier
 from rl.problems.prompts import problem_id
@@ -42,6 +43,17 @@ class Told:
     golds: Path | None = None
     """Lines with `custom_id`, `answer` and, if need be, `prompt`."""
 
+    def __post_init__(self) -> None:
+        if self.above is not None and not math.isfinite(self.above):
+            raise UserError(f"--above must be a finite score, not {self.above}")
+
+    def tell_unneeded(self, path: Path) -> None:
+        """One line where verdicts were to be made of lines of our own, which have theirs."""
+        asked = {"--verdict": self.verdict, "--above": self.above, "--golds": self.golds}
+        given = next((option for option, value in asked.items() if value is not None), None)
+        if given is not None:
+            say(f"{path}: its lines say themselves what is `correct`: {given} changes nothing of them", error=True)
+
 
 class _Watched:
     """Rows, and where the last one stands."""
@@ -55,12 +67,16 @@ class _Watched:
             yield row
 
 
-def lines_of_log(path: Path, log: Format, told: Told) -> Iterator[Line]:
-    """A log's rollouts as lines, whole. Errors: UserError naming row and column, or what has to be told."""
+def lines_of_log(path: Path, log: Format, told: Told, files: Sequence[Path] = ()) -> Iterator[Line]:
+    """A log's rollouts as lines, whole; `files` where it is a folder of them.
+
+    Errors: UserError naming row and column, or what has to be told.
+    """
     counts: Counter[str] = Counter()
-    watched = _Watched(rows_of(path, log))
+    watched = _Watched(chain.from_iterable(rows_of(file, log) for file in files or [path]))
     golds = _golds(told.golds) if told.golds else {}
-    wanting = (_identified(line, told, golds, watched.where) for line in log.lines(iter(watched)))
+    found = _kept(log.lines(iter(watched)), counts)
+    wanting = (_identified(line, told, golds, watched.where) for line in found)
     tokens: Callable[[Sequence[str]], list[int]] | None = None
     verifier: Verifier | None = None
     while chunk := list(islice(wanting, CHUNK)):
@@ -79,6 +95,15 @@ def lines_of_log(path: Path, log: Format, told: Told) -> Iterator[Line]:
         for line in chunk:
             yield _ended(line, told, counts)
     _tell(path, log, told, counts)
+
+
+def _kept(lines: Iterator[Line], counts: Counter[str]) -> Iterator[Line]:
+    """Without what is no rollout, which is counted by its reason."""
+    for line in lines:
+        if LEFT_OUT in line:
+            counts[f"{LEFT_OUT} {line[LEFT_OUT]}"] += 1
+        else:
+            yield line
 
 
 def _identified(line: Line, told: Told, golds: Mapping[str, Line], where: str) -> Line:
@@ -111,6 +136,8 @@ def _right(scores: Mapping[str, float | None], told: Told, where: str) -> bool |
     value = scores[name]
     if value is None:
         return None
+    if not math.isfinite(value):
+        raise UserError(f"{where}: column {name!r} must be a finite number, not {value}")
     if told.above is not None:
         return value > told.above
     if value not in (-1.0, 0.0, 1.0):
@@ -148,6 +175,8 @@ def _ended(line: Line, told: Told, counts: Counter[str]) -> Line:
 def _tell(path: Path, log: Format, told: Told, counts: Counter[str]) -> None:
     """One line: as what a file was read, and what of it is not the log's own."""
     said = [f"{path}: {counts['rollouts']:,} rollouts, read as {log.says}"]
+    left = {name: count for name, count in counts.items() if name.startswith(LEFT_OUT)}
+    said += [f"{count:,} left out, {name.removeprefix(LEFT_OUT).strip()}" for name, count in left.items()]
     if counts["counted"]:
         said.append(f"lengths counted with {told.tokenizer}")
     if counts["by cap"]:
@@ -165,7 +194,7 @@ def _golds(path: Path) -> dict[str, Line]:
         where = f"{path}, row {place}"
         values = parsed(text, where)
         row = Row(values if isinstance(values, Mapping) else {}, where)
-        found[str(row.get("custom_id"))] = {**row.values, "answer": str(row.get("answer"))}
+        found[row.name("custom_id")] = {**row.values, "answer": gold_of(row.get("answer"))}
     return found
 
 

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, get_args
 
@@ -96,21 +96,32 @@ def each_line(path: Path, told: Told = NOTHING) -> Iterator[tuple[int, dict[str,
     `told` says what a log does not. Errors: UserError naming the line, of another tool's log row and column.
     """
     if is_own(path) and told.format in (None, OWN):
+        told.tell_unneeded(path)
         yield from enumerate(own_lines(path), 1)
         return
     if path.is_dir():
-        yield from enumerate((line for file in files_in(path) for _, line in each_line(file, told)), 1)
+        yield from enumerate(_in_folder(path, told), 1)
         return
     log = format_of(path, told.format)
     if log is not None:
         yield from enumerate(lines_of_log(path, log, told), 1)
         return
+    told.tell_unneeded(path)
     for place, text in lines_of(path):
         where = f"{path}, line {place}"
         line = parsed(text, where)
         if not isinstance(line, dict):
             raise UserError(f"{where}: expected an object, got {text.strip()[:40]!r}")
         yield place, line
+
+
+def _in_folder(folder: Path, told: Told) -> Iterator[dict[str, Any]]:
+    """The rollouts of a folder's files; those of a tool, one after the other, are one log."""
+    for log, files in groupby(files_in(folder), lambda file: format_of(file, told.format)):
+        if log is None:
+            yield from (line for file in files for _, line in each_line(file, told))
+        else:
+            yield from lines_of_log(folder, log, told, list(files))
 
 
 def read_rollouts(*paths: Path, told: Told = NOTHING) -> Logged:
@@ -145,6 +156,9 @@ def _key(line: Mapping[str, Any], where: str) -> Key:
     """What the lines of one group have in common."""
     if line.get("problem_id") is None:
         raise UserError(f"{where}: key 'problem_id' is missing")
+    for key in ("problem_id", "round", "group"):
+        if not isinstance(line.get(key), str | int | float | None):
+            raise UserError(f"{where}: {key!r} must be a text or a number, not {str(line[key])[:60]!r}")
     return str(line["problem_id"]), str(line.get("round")), str(line.get("group"))
 
 
@@ -280,8 +294,8 @@ def reward_number(value: Any, where: str, key: str) -> float | None:
 
 
 def is_whole(value: Any, low: int) -> bool:
-    """Whether a JSON value is a whole number of at least `low`."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+    """Whether a JSON value is a whole number of at least `low`, and none that floats could not count to."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value < 2**53
 
 
 def _verdict(name: Any, correct: bool | None, where: str) -> Verdict:

@@ -33,6 +33,7 @@ def logged_answers(paths: Sequence[Path], told: Told) -> Evaluation:
     """What logs hold, as an evaluation without a protocol. Errors: UserError naming the row, or of an empty log."""
     rows: list[Row] = []
     samples: Counter[str] = Counter()
+    golds: dict[str, str] = {}
     for path in paths:
         for place, line in each_line(path, told):
             missing = next((key for key in ("problem_id", "length", "correct", "stop") if key not in line), None)
@@ -41,6 +42,11 @@ def logged_answers(paths: Sequence[Path], told: Told) -> Evaluation:
             problem = str(line["problem_id"])
             rows.append(_row(line, problem, samples[problem]))
             samples[problem] += 1
+            if golds.setdefault(problem, rows[-1]["answer"]) != rows[-1]["answer"]:
+                raise UserError(
+                    f"{path}, row {place}: problem {problem!r} has another gold answer than before; count logs of "
+                    "different tasks one by one"
+                )
     if not rows:
         raise UserError(f"{', '.join(map(str, paths))}: no answers")
     rows.sort(key=lambda row: row["problem_id"])  # stable: a problem's samples stay in order

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rl.elsewhere.logs.row import Format, Line, Row, last_turn, stop_of
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, gold_of, last_turn, stop_of
 from rl.errors import UserError, first_line
 from rl.reading import object_of, parsed
 
@@ -40,12 +40,13 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
     for row in rows:
         choices = row.rows("output.choices")
         if not choices:
-            continue  # an error of the model's server: there is no rollout
+            yield {LEFT_OUT: "as they failed"}  # an error of the model's server
+            continue
         target = row.get("target")
         line = {
-            "problem_id": str(row.get("id")),
+            "problem_id": row.name("id"),
             "prompt": last_turn(row.get("input")),
-            "answer": str(target[0] if isinstance(target, list) and target else target),
+            "answer": gold_of(target[0] if isinstance(target, list) and target else target),
             "text": _said(choices[0]),
             "stop": stop_of(choices[0].get("stop_reason")),
             "scores": {name: _value(row.below("scores").below(name)) for name in row.object("scores")},

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row, last_turn
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, gold_of, last_turn
 from rl.errors import UserError
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
     """A document has a line a filter: those of the file's first filter count. No lengths, no stops."""
-    chosen: object = None
+    file, chosen = "", None
     for row in rows:
         kind = row.get("filter") if row.has("filter") else "none"
-        chosen = kind if chosen is None else chosen
+        if (here := row.where.rpartition(", row ")[0]) != file:
+            file, chosen = here, kind
         if kind != chosen:
+            yield {LEFT_OUT: f"of other filters than {chosen}"}
             continue
         names = [str(name) for name in row.many("metrics")] if row.has("metrics") else ["exact_match"]
         responses = [text for one in row.many("resps") for text in (one if isinstance(one, list) else [one])]
@@ -25,7 +27,7 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
             )
         yield {
             "prompt": _prompt(row),
-            "answer": str(row.get("target")),
+            "answer": gold_of(row.get("target")),
             "text": responses[0] if isinstance(responses[0], str) else row.text("resps"),
             "scores": row.numbers(names),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row
+from rl.elsewhere.logs.row import Format, Line, Row, gold_of
 
 OWN = {"step", "prompt", "completion", "advantages", "advantage", "images", "solution", "gen_step"}
 
@@ -19,15 +19,14 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
             own = {name: values[place] for name, values in columns.items()}
             row = Row(own, f"{table.where}, entry {place + 1}")
             scores = row.numbers(rewards)
-            step = row.get("step")
             yield {
                 "prompt": row.get("prompt"),
                 "text": row.text("completion"),
-                "answer": str(own.get("solution") or ""),
+                "answer": gold_of(own.get("solution")),
                 "scores": scores,
                 "rewards": scores,
                 **({"reward": scores[rewards[0]]} if len(rewards) == 1 else {}),
-                "round": int(step) if isinstance(step, str) and step.isdecimal() else row.whole("step"),
+                "round": row.step("step"),
             }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row, stop_of
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, stop_of
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
@@ -15,13 +15,14 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
     for row in rows:
         response = row.get("response")
         if response is None or row.get("response.status_code") != 200:
+            yield {LEFT_OUT: "as they failed"}
             continue
         choices = row.rows("response.body.choices")
         for choice in choices:
             content, thought = choice.get("message.content"), choice.values["message"].get("reasoning_content")
             said = content if isinstance(content, str) else choice.text("message.content") if not thought else ""
             line: Line = {
-                "problem_id": str(row.get("custom_id")),
+                "problem_id": row.name("custom_id"),
                 "text": f"<think>\n{thought}\n</think>\n{said}" if thought else said,
                 "stop": stop_of(choice.get("finish_reason")),
             }

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row, last_turn, stop_of
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, gold_of, last_turn, stop_of
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
     """A trace is a rollout; its length is `num_output_tokens`, over all its branches. One that failed is left out."""
     for row in rows:
-        key = row.get("task.key")
         data = row.object("task.data")
         for trace in row.rows("traces"):
             if not trace.get("ok"):
+                yield {LEFT_OUT: "as they failed"}
                 continue
             rewards = {name: _part(trace, name) for name in trace.object("rewards")}
             scores = {name: score for name, (score, _) in rewards.items()}
             calls = trace.rows("calls") if trace.has("calls") else []
             yield {
-                "problem_id": str(key),
+                "problem_id": row.name("task.key"),
                 "prompt": _first(data, "prompt", "question"),
-                "answer": str(data.get("answer", "")),
+                "answer": gold_of(data.get("answer")),
                 "text": _said(trace),
                 "length": trace.whole("num_output_tokens"),
                 "stop": stop_of(calls[-1].get("finish_reason")) if calls else "unknown",

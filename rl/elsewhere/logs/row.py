@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 from rl.errors import UserError
 
 Line = dict[str, Any]
+LEFT_OUT = "left_out"
+"""The key of a line that stands for a row without a rollout; its value is why there is none."""
 _MISSING = object()
 
 
@@ -34,9 +37,19 @@ class Row:
         value = self.get(column)
         return value if isinstance(value, str) else self._refuse(column, "a text")
 
+    def name(self, column: str) -> str:
+        """An id, which is a text or a number."""
+        value = self.get(column)
+        return str(value) if isinstance(value, str | int) else self._refuse(column, "a text or a whole number")
+
+    def step(self, column: str) -> int:
+        """A step, which some trainers write as a text."""
+        value = self.get(column)
+        return int(value) if isinstance(value, str) and value.isdecimal() else self.whole(column)
+
     def number(self, column: str) -> float:
         value = self.get(column)
-        good = isinstance(value, int | float) and value - value == 0  # neither NaN nor infinite
+        good = isinstance(value, int | float) and abs(value) <= float_info.max  # neither NaN nor infinite
         return float(value) if good else self._refuse(column, "a finite number")
 
     def whole(self, column: str) -> int:
@@ -98,6 +111,11 @@ class Format:
     suffixes: tuple[str, ...] = (".jsonl", ".json")
     rows: Callable[[Path], Iterator[Row]] | None = None
     """What reads a file that is neither lines of JSON nor parquet."""
+
+
+def gold_of(value: Any) -> str:
+    """A gold answer as text; empty where there is none."""
+    return "" if value is None else str(value)
 
 
 def last_turn(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rl.elsewhere.logs.row import Format, Line, Row, stop_of
+from rl.elsewhere.logs.row import Format, Line, Row, gold_of, stop_of
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
@@ -19,7 +19,7 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
         yield {
             "prompt": row.get("input_prompt"),
             "text": row.text("output_response"),
-            "answer": "" if gold is None else str(gold),
+            "answer": gold_of(gold),
             "stop": stop_of(row.get("stop_reason")),
             "scores": {"score": value},
             "reward": value,

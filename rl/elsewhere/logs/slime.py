@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rl.elsewhere.logs.row import Format, Line, Row, stop_of
+from rl.elsewhere.logs.row import Format, Line, Row, gold_of, stop_of
 from rl.errors import UserError, first_line
 
 
@@ -37,7 +37,7 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
         reward = None if status in ("aborted", "failed") or row.get("reward") is None else row.number("reward")
         yield {
             "prompt": row.get("prompt"),
-            "answer": str(row.values.get("label") or ""),
+            "answer": gold_of(row.values.get("label")),
             "text": row.text("response"),
             "length": sum(map(bool, mask)) if isinstance(mask, list) else row.whole("response_length"),
             "stop": stop_of(status),

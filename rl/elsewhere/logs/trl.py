@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row, last_turn
+from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, last_turn
 
 OWN = {"step", "prompt", "completion", "advantage", "images", "tools", "messages"}
 EXTRA = ("problem_id", "answer", "length", "stop", "variant")
@@ -12,17 +13,25 @@ EXTRA = ("problem_id", "answer", "length", "stop", "variant")
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
-    """Every other column of numbers is a reward. A completion that was logged again at a later step counts once."""
-    seen: set[int] = set()
+    """Every other column of numbers is a reward. A completion that was logged again at a later step counts once.
+
+    Siblings that say the same are as many as a step has.
+    """
+    now: object = None
+    earlier: Counter[int] = Counter()
+    here: Counter[int] = Counter()
     for row in rows:
         prompt, completion = row.get("prompt"), last_turn(row.get("completion"))
         named = [name for name in row.values if name not in OWN and name not in EXTRA and _counts(row.values[name])]
         scores = row.numbers(named)
         advantage = row.get("advantage")
         mark = hash((str(prompt), str(completion), advantage, *scores.values()))
-        if mark in seen:
+        if row.step("step") != now:
+            now, earlier, here = row.step("step"), earlier | here, Counter()
+        here[mark] += 1
+        if here[mark] <= earlier[mark]:
+            yield {LEFT_OUT: "logged before at an earlier step"}
             continue
-        seen.add(mark)
         extra = {name: row.values[name] for name in EXTRA if row.values.get(name) is not None}
         yield {
             "prompt": prompt,
@@ -31,7 +40,7 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
             "rewards": scores,
             **({"reward": next(iter(scores.values()))} if len(scores) == 1 else {}),
             "advantage": advantage if advantage is None else row.number("advantage"),
-            "round": row.whole("step"),
+            "round": row.step("step"),
             **extra,
         }
 

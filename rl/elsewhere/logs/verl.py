@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.elsewhere.logs.row import Format, Line, Row
+from rl.elsewhere.logs.row import Format, Line, Row, gold_of
 
 
 def lines(rows: Iterator[Row]) -> Iterator[Line]:
     """`uid` is `{group}_{session}_{output}` where there is one; no lengths, no stops."""
     for row in rows:
-        gold = row.get("gts")
         line = {
             "prompt": row.text("input"),
-            "answer": "" if gold is None else str(gold),
+            "answer": gold_of(row.get("gts")),
             "text": row.text("output"),
             "scores": {"score": row.number("score")},
             "reward": row.number("score"),
-            "round": row.whole("step"),
+            "round": row.step("step"),
         }
         if row.has("uid"):
             line["group"] = row.text("uid").rsplit("_", 2)[0]

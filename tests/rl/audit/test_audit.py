@@ -182,6 +182,7 @@ def test_the_page_holds_every_method_and_loads_nothing(capsys: pytest.CaptureFix
     assert "https://" not in page.replace("https://www.w3.org", "").replace("http://www.w3.org", "")
     assert "edit `dot` changes rollouts" in page
     assert json.loads(Path("page/summary.json").read_text()) == found
+    Path("page/index.html").unlink()  # as a kill leaves it, which writes the page last
     audited(HAND, *flags)  # an audit's folder may be written again
     Path("page/mine.txt").write_text("x")
     capsys.readouterr()
@@ -195,6 +196,11 @@ def test_the_page_holds_every_method_and_loads_nothing(capsys: pytest.CaptureFix
         (["--methods", "dler", "--sweep", "alpha=0.1:1:5"], "--sweep alpha: no method here has that option"),
         (["--sweep", "alpha"], "--sweep 'alpha' is not of the form alpha=0.1:1:5"),
         (["--sweep", "alpha=1:2"], "low:high:count"),
+        (["--sweep", "w=.nan"], "--sweep 'w=.nan' is not of the form alpha=0.1:1:5"),
+        (["--sweep", "budget=.inf"], "--sweep 'budget=.inf' is not of the form alpha=0.1:1:5"),
+        (["--sweep", "budget=0,100"], "--sweep budget: a budget is a whole number of tokens, at least 1, not 0"),
+        (["--sweep", "budget=0.5"], "a whole number of tokens, at least 1, not 0.5"),
+        (["--methods", " ,"], "--methods names no recipe"),
         (["--out", "rollouts.jsonl"], "cannot write rollouts.jsonl"),
     ],
 )
@@ -204,7 +210,8 @@ def test_what_cannot_be_audited_is_one_line(flags: list[str], said: str, capsys:
 
 def test_a_sweep_is_even_from_end_to_end() -> None:
     assert Sweep.parse("alpha=0.1:1:4") == Sweep("alpha", (0.1, 0.4, 0.7, 1))
-    assert Sweep.parse("budget=1000,2000").values == (1000, 2000)
+    assert Sweep.parse("budget=1000,2000,1000").values == (1000, 2000)
+    assert Sweep.parse("budget=1000:2000:4").values == (1000, 1333, 1667, 2000)
 
 
 def test_an_audit_of_another_tools_log() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import excerpts
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commands import refused, run
 from places import ROOT
@@ -19,6 +21,8 @@ from rl.elsewhere.completed import Told, counter
 from rl.elsewhere.known import FORMATS
 from rl.elsewhere.logs.row import Row
 from rl.elsewhere.rollout_files import each_line, read_rollouts
+from rl.errors import UserError
+from rl.report.logged import logged_answers
 
 TOKENIZER = str(ROOT / "data_synth/demo_model")
 
@@ -151,6 +155,67 @@ def test_a_score_that_is_neither_right_nor_wrong_needs_a_threshold(capsys: pytes
     line = refused(capsys, "score", "--reward", "correct", "--rollouts", "log.jsonl")
     assert "log.jsonl, row 1: column 'reward' is 0.75, neither right (1) nor wrong (0, -1)" in line
     assert run("score", "--reward", "correct", "--rollouts", "log.jsonl", "--above", "0.5")["rewards"] == [1, 0]
+
+
+def test_siblings_that_say_the_same_are_as_many_and_a_buffer_logged_again_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = pq.read_table(excerpts.trl(Path())).to_pylist()[0]
+    Path("completions").mkdir()
+    for step in ("1", "2"):  # older ones write texts; the second holds what the first had, as `_logs` is not emptied
+        steps = [{**row, "step": step}] * 3 + [{**row, "step": step, "length": int(step), "advantage": -float(step)}]
+        pq.write_table(pa.Table.from_pylist(steps), f"completions/completions_{step}.parquet")
+    group, later = read_rollouts(Path("completions"), told=told("trl")).groups
+    assert [[r.length for r in each.rollouts] for each in (group, later)] == [[row["length"]] * 3 + [1], [2]]
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "completions: 5 rollouts" in said
+    assert "3 left out, logged before at an earlier step" in said
+
+
+def test_requests_that_failed_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    read_rollouts(excerpts.openai_batch(Path()), told=told("openai-batch"))
+    assert "4 rollouts" in (said := capsys.readouterr().err)
+    assert "1 left out, as they failed" in said
+
+
+def test_logs_of_two_tasks_with_the_same_ids_are_not_counted_as_one() -> None:
+    excerpts.inspect_ai(Path())
+    log = json.loads(Path("sums.json").read_text())
+    log["samples"] = [{**sample, "target": "another"} for sample in log["samples"]]
+    Path("other.json").write_text(json.dumps(log))
+    with pytest.raises(UserError, match="other.json, row 1: problem 'p0' has another gold answer than before"):
+        logged_answers([Path("sums.json"), Path("other.json")], Told())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"round": [1]}, "rollouts.jsonl, line 1: 'round' must be a text or a number, not '[1]'"),
+        ({"problem_id": {"a": 1}}, "rollouts.jsonl, line 1: 'problem_id' must be a text or a number"),
+        ({"length": 2**60}, "rollouts.jsonl, line 1: 'length' must be a number of tokens"),
+    ],
+)
+def test_a_line_of_ones_own_with_a_value_that_cannot_be_is_named(
+    changed: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = {"problem_id": "a", "length": 5, "correct": True, "stop": "eos"}
+    excerpts.lines(Path("rollouts.jsonl"), [{**line, **changed}])
+    assert said in refused(capsys, "score", "--reward", "correct", "--rollouts", "rollouts.jsonl")
+    Path("rollouts.jsonl").write_text("\ufeff" + json.dumps(line))  # an editor's mark
+    assert run("score", "--reward", "correct", "--rollouts", "rollouts.jsonl", "--above", "2")["rewards"] == [1]
+    assert "lines say themselves what is `correct`: --above changes nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), "finite number"), (10**400, "finite number")])
+def test_a_score_that_is_no_number_is_neither_right_nor_wrong(
+    value: float, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file,) = [excerpts.skyrl(Path())]
+    row = json.loads(file.read_text().splitlines()[0])
+    excerpts.lines(file, [{**row, "score": [value] if value != value else value}])
+    flags = ["--rollouts", str(file), "--above", "0.5", "--tokenizer", TOKENIZER]
+    assert "row 1: column 'score' must be a " + said in refused(capsys, "score", "--reward", "correct", *flags)
+    assert "--above must be a finite score" in refused(capsys, "score", "--reward", "correct", *flags, "--above", "nan")
 
 
 def test_a_log_is_read_a_chunk_at_a_time() -> None:
