@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from rl.elsewhere.logs.row import LEFT_OUT, Format, Line, Row, last_turn
 
@@ -18,14 +19,15 @@ def lines(rows: Iterator[Row]) -> Iterator[Line]:
     Siblings that say the same are as many as a step has.
     """
     now: object = None
-    earlier: Counter[int] = Counter()
-    here: Counter[int] = Counter()
+    earlier: Counter[bytes] = Counter()
+    here: Counter[bytes] = Counter()
     for row in rows:
         prompt, completion = row.get("prompt"), last_turn(row.get("completion"))
         named = [name for name in row.values if name not in OWN and name not in EXTRA and _counts(row.values[name])]
         scores = row.numbers(named)
         advantage = row.get("advantage")
-        mark = hash((str(prompt), str(completion), advantage, *scores.values()))
+        said = repr((prompt, completion, advantage, scores))  # `hash` takes -1 for -2
+        mark = blake2b(said.encode(), digest_size=16).digest()
         if row.step("step") != now:
             now, earlier, here = row.step("step"), earlier | here, Counter()
         here[mark] += 1

@@ -183,7 +183,7 @@ def test_logs_of_two_tasks_with_the_same_ids_are_not_counted_as_one() -> None:
     log = json.loads(Path("sums.json").read_text())
     log["samples"] = [{**sample, "target": "another"} for sample in log["samples"]]
     Path("other.json").write_text(json.dumps(log))
-    with pytest.raises(UserError, match="other.json, row 1: problem 'p0' has another gold answer than before"):
+    with pytest.raises(UserError, match=r"other\.json, row 1: problem 'p0' has another gold answer than before"):
         logged_answers([Path("sums.json"), Path("other.json")], Told())
 
 
