@@ -5,7 +5,7 @@
 Trains each arm's recipe, answers the demo's tests with the thinking closed at the dial's five settings, and writes the
 table between its markers in experiments/DIARY.md. Finished runs and evaluations are not made again, so the command can
 be stopped and repeated. Arms that train for a dial are told the setting; the others, and the training-free rivals on
-the model before training, are closed at it unasked. Of `no-thinking` a majority of 1 to 16 answers stands in the
+the model before training, are closed at it unasked. With names of arms the table is of these alone. Of `no-thinking` a majority of 1 to 16 answers stands in the
 columns instead, whose tokens are those of all of them.
 """
 
@@ -160,9 +160,8 @@ def main() -> None:
         found = {name: [measured(name, seed, args.out) for seed in SEEDS] for name in args.arms or ARMS}
     written = table(found)
     print(written)
-    if not args.arms:
-        before, rest = DIARY.read_text().split(START)
-        write_text(DIARY, f"{before}{START}\n{written}\n{END}{rest.split(END)[1]}")
+    before, rest = DIARY.read_text().split(START)
+    write_text(DIARY, f"{before}{START}\n{written}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":
