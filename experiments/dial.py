@@ -3,10 +3,10 @@
     python -m experiments.dial [--out runs/dial] [ARM ...]
 
 Trains each arm's recipe, answers the demo's tests with the thinking closed at the dial's five settings, and writes the
-table between its markers in experiments/DIARY.md. Finished runs and evaluations are not made again, so the command can
-be stopped and repeated. Arms that train for a dial are told the setting; the others, and the training-free rivals on
-the model before training, are closed at it unasked. With names of arms the table is of these alone. Of `no-thinking` a majority of 1 to 16 answers stands in the
-columns instead, whose tokens are those of all of them.
+table between its markers in experiments/DIARY.md, of the arms that are named or of all. Finished runs and evaluations
+are not made again, so the command can be stopped and repeated. Arms that train for a dial are told the setting; the
+others, and the training-free rivals on the model before training, are closed at it unasked. Of `no-thinking` a majority
+of 1 to 16 answers stands in the columns instead, whose tokens are those of all of them.
 """
 
 from __future__ import annotations
