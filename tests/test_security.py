@@ -305,6 +305,8 @@ def test_no_code_of_ours_unpickles_evaluates_or_trusts() -> None:
                     name = ast.unparse(node.func)
                     text = ast.unparse(node)
                     unsafe = re.fullmatch(r"(torch|pickle|cPickle|dill|marshal|joblib|np|numpy)\.loads?", name)
+                    # slime's logs are pickles of torch, which this reads without running what is in them.
+                    unsafe = unsafe and not (name == "torch.load" and "weights_only=True" in text)
                     unsafe = unsafe or name in ("eval", "exec", "os.system", "yaml.unsafe_load", "yaml.full_load")
                     unsafe = unsafe or (name == "yaml.load" and "_Loader" not in text)
                     if unsafe or "trust_remote_code=True" in text or "shell=True" in text:

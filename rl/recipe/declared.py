@@ -16,7 +16,6 @@ CLASSES = (
 )
 """`LengthGRPOConfig` and what it inherits from: package, file and class, those that others build on first."""
 _NAMES: Mapping[str, Any] = {
-    "__builtins__": {},
     **{kind.__name__: kind for kind in (bool, int, float, str, list, dict)},
     "Any": Any,
     "Literal": Literal,
@@ -42,6 +41,23 @@ def declared_types() -> dict[str, Any]:
 
 def _type(annotation: ast.expr) -> Any:
     try:
-        return eval(compile(ast.Expression(annotation), "annotation", "eval"), dict(_NAMES))
-    except NameError:
+        return _read(annotation)
+    except KeyError:
         return object
+
+
+def _read(node: ast.expr) -> Any:
+    """What an annotation says. Errors: KeyError where it names what is not among `_NAMES`."""
+    match node:
+        case ast.Name(name):
+            return _NAMES[name]
+        case ast.Constant(value):
+            return value
+        case ast.BinOp(left, ast.BitOr(), right):
+            return _read(left) | _read(right)
+        case ast.Subscript(kind, ast.Tuple(parts)):
+            return _read(kind)[tuple(map(_read, parts))]
+        case ast.Subscript(kind, part):
+            return _read(kind)[_read(part)]
+        case _:
+            raise KeyError(ast.unparse(node))

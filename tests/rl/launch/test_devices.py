@@ -56,7 +56,7 @@ torch.cuda.is_available = lambda: asked.append(os.environ.get("CUDA_VISIBLE_DEVI
 torch.cuda.device_count = lambda: 2 - ("CUDA_VISIBLE_DEVICES" in os.environ)
 from rl.cli import run_command
 try:
-    run_command(["train", "demo-dler", "rewards=[]"])
+    run_command(["train", "demo-dler", "data.train=absent.jsonl"])
 except SystemExit as stop:
     print(asked, stop.code)
 """

@@ -31,8 +31,16 @@ ALL_AT_ONCE = [
     "sampling={dynamic: true, max_rounds: 2}",
 ]  # fmt: skip
 """Of BRPO: a prefix, a closing, branches, what each forces, credit a token, and groups that wait for the next round."""
-OF_RANKS = ("time", "step_time", "verifier/seconds", "packing/micro_batches", "packing/padding")
-"""What ranks may change: seconds, and in which micro-batch a rollout is."""
+OF_RANKS = (
+    "time",
+    "step_time",
+    "verifier/seconds",
+    "packing/micro_batches",
+    "packing/padding",
+    "packing/imbalance",
+    "packing/imbalance_measured",
+)
+"""What ranks may change: seconds, in which micro-batch a rollout is, and how even they are."""
 
 
 def launch(*words: str) -> str:
