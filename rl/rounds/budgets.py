@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from curricula import BudgetSchedule, GroupBudget, ProblemBudget
+from curricula import BudgetSchedule, ProblemBudget
 from curricula.asking import Asking, Variant
 from curricula.schedule import Parts, SplitBudget, floored
 from rewards import Group, Problem
@@ -15,6 +15,7 @@ from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import guarded
+from rl.plugins.budgets import rescored
 from rl.rounds.ahead import Row
 from rl.rounds.round import Sampled
 
@@ -171,12 +172,7 @@ class Budgets:
 
     def rescored(self, group: Group, step: int) -> Group:
         """The group with the budget that its own accuracy gives it, where the schedule looks at that."""
-        accuracy = group.accuracy()
-        if accuracy is None or not isinstance(self.schedule, GroupBudget):
-            return group
-        with guarded(self.schedule, "budget"):
-            budget = self.schedule.for_group(step, accuracy)
-        return Group(group.problem, tuple(replace(r, budget=budget) for r in group.rollouts))
+        return rescored(self.schedule, group, step)
 
 
 def _write(template: str, prompt: Prompt, budget: int, parts: Parts | None = None) -> Prompt:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curricula import GroupBudget
 from rewards import Group, History, LengthReward, Observer, Problem, Rollout, Verdict
 from rewards.thinking import read
 from rewards.types import Values
@@ -32,6 +30,7 @@ from rl.plugins import (
     score_together,
     step_for,
 )
+from rl.plugins.budgets import rescored
 from rl.problems.paths import value_at
 from rl.problems.prompts import problem_id
 from rl.prompts import encode_prompts
@@ -83,7 +82,7 @@ class GroupScorer:
         if self.file is not None:
             self.file.refresh()
         now = step or 0
-        groups = [self._rescored(group, now) for group in self._groups(told, now)]
+        groups = [rescored(self.schedule, group, now) for group in self._groups(told, now)]
         columns = [self._column(reward, groups, now) for reward in self.rewards]
         weights = [part.weight for part in self.method.rewards]
         scored = []
@@ -186,15 +185,6 @@ class GroupScorer:
         if not isinstance(found, int) or isinstance(found, bool) or found < 1:
             raise UserError(f"budget_column {column!r}: a problem has {found!r} there, no number of tokens")
         return found
-
-    def _rescored(self, group: Group, step: int) -> Group:
-        """The group with the budget that its accuracy gives it, where the schedule looks at that."""
-        accuracy = group.accuracy()
-        if accuracy is None or not isinstance(self.schedule, GroupBudget):
-            return group
-        with guarded(self.schedule, "budget"):
-            budget = self.schedule.for_group(step, accuracy)
-        return Group(group.problem, tuple(replace(r, budget=budget) for r in group.rollouts))
 
 
 def _of_judged(group: Group, values: Values) -> Values:

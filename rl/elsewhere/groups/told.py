@@ -40,6 +40,17 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Result:
+    """What one rollout is given."""
+
+    reward: float
+    correct: float
+    length: int
+    """Tokens."""
+    judged: bool
+
+
+@dataclass(frozen=True)
 class Scored:
     """A group with its rewards."""
 
@@ -62,6 +73,16 @@ class Scored:
     @property
     def unjudged(self) -> int:
         return self.totals.count(None)
+
+    @property
+    def results(self) -> list[Result]:
+        """One a rollout."""
+        return [
+            Result(reward, correct, rollout.length, total is not None)
+            for reward, correct, rollout, total in zip(
+                self.filled, self.correct, self.group.rollouts, self.totals, strict=True
+            )
+        ]
 
 
 def filled(values: Values) -> list[float]:

@@ -19,7 +19,7 @@ from rl.elsewhere.groups.barrier import Barrier
 from rl.elsewhere.groups.host import Host
 from rl.elsewhere.groups.method import read_method
 from rl.elsewhere.groups.scorer import GroupScorer
-from rl.elsewhere.groups.told import Said, Told
+from rl.elsewhere.groups.told import Result, Said, Told
 
 HOST = Host("OpenRLHF")
 
@@ -39,14 +39,6 @@ class Member:
     label: Any
     said: Said
     prompt_ids: list[int]
-
-
-@dataclass(frozen=True)
-class Result:
-    reward: float
-    correct: float
-    length: int
-    judged: bool
 
 
 class AgentExecutor(SingleTurnAgentExecutor):  # type: ignore[misc]
@@ -100,12 +92,7 @@ class AgentExecutor(SingleTurnAgentExecutor):  # type: ignore[misc]
         one = members[0]
         told = Told(one.prompt, one.label, [each.said for each in members], prompt_ids=one.prompt_ids)
         (scored,) = self.scorer.score([told], training=first)
-        return [
-            Result(reward, correct, rollout.length, total is not None)
-            for reward, correct, rollout, total in zip(
-                scored.filled, scored.correct, scored.group.rollouts, scored.totals, strict=True
-            )
-        ]
+        return scored.results
 
 
 def _member(output: dict[str, Any]) -> Member:

@@ -20,7 +20,7 @@ from rl.elsewhere.groups.barrier import Barrier
 from rl.elsewhere.groups.host import Host
 from rl.elsewhere.groups.method import read_method
 from rl.elsewhere.groups.scorer import GroupScorer
-from rl.elsewhere.groups.told import Said, Told
+from rl.elsewhere.groups.told import Result, Said, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
@@ -45,14 +45,6 @@ class Member:
     columns: Mapping[str, Any]
     step: int | None
     training: bool
-
-
-@dataclass(frozen=True)
-class Result:
-    reward: float
-    correct: float
-    length: int
-    judged: bool
 
 
 class RewardManager(RewardManagerBase):  # type: ignore[misc]
@@ -114,12 +106,7 @@ class RewardManager(RewardManagerBase):  # type: ignore[misc]
         answer = value_at(one.columns, self.method.answer or ANSWER)
         told = Told(one.prompt, answer, [each.said for each in members], one.columns, one.prompt_ids)
         (scored,) = self.scorer.score([told], one.step, training=one.training and first)
-        return [
-            Result(reward, correct, rollout.length, total is not None)
-            for reward, correct, rollout, total in zip(
-                scored.filled, scored.correct, scored.group.rollouts, scored.totals, strict=True
-            )
-        ]
+        return scored.results
 
 
 def _tokens(row: Any) -> tuple[list[int], list[int]]:
