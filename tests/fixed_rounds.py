@@ -63,17 +63,17 @@ def one_row_round(problems: list[Problem], step: int = 0) -> Round:
     return round_
 
 
-def stale_round(problems: list[Problem], step: int = 0) -> Round:
-    """As `fixed_round`, but sampled by weights near the demo model's, one rollout by nobody knows which."""
+def stale_round(problems: list[Problem], step: int = 0, near: str = "demo") -> Round:
+    """As `fixed_round`, but sampled by weights near those of a model, one rollout by nobody knows which."""
     round_, noise = fixed_round(problems, step), torch.Generator().manual_seed(step)
-    model, tokenizer = load_model(resolve_model("demo")), load_tokenizer(resolve_model("demo"))
+    model, tokenizer = load_model(resolve_model(near)), load_tokenizer(resolve_model("demo"))
     for place, rollout in enumerate(round_.rollouts()):
         prompt = encode_prompts(tokenizer, [round_.batch[place // SIZE].group.problem])[0]
         with torch.no_grad():
             logits = model(torch.tensor([[*prompt, *rollout.token_ids]])).logits[0, len(prompt) - 1 : -1]
         logps = logits.log_softmax(-1).gather(1, torch.tensor(rollout.token_ids).unsqueeze(1)).squeeze(1)
-        near = logps - 1.5 * torch.rand(len(logps), generator=noise) * (torch.arange(len(logps)) < 3)
-        object.__setattr__(rollout, "logprobs", () if place == 4 else tuple(near.tolist()))
+        drawn = logps - 1.5 * torch.rand(len(logps), generator=noise) * (torch.arange(len(logps)) < 3)
+        object.__setattr__(rollout, "logprobs", () if place == 4 else tuple(drawn.tolist()))
     return round_
 
 
@@ -122,8 +122,8 @@ def lopsided_round(problems: list[Problem], step: int = 0) -> Round:
     return replace(round_, credits=tuple(credits))
 
 
-def stale_both_round(problems: list[Problem], step: int = 0) -> Round:
-    return credited(masked(stale_round(problems, step)))
+def stale_both_round(problems: list[Problem], step: int = 0, near: str = "demo") -> Round:
+    return credited(masked(stale_round(problems, step, near)))
 
 
 class Gradients(TrainerCallback):  # type: ignore[misc]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,10 @@ def run(
     prepare(trainer)
     if end_to_end:
         trainer.updates.packer = replace(trainer.updates.packer, padded=False)
-    gradients = fixed_rounds.gradients(trainer, problems.problems, getattr(fixed_rounds, fixed))
+    make_round = getattr(fixed_rounds, fixed)
+    if fixed.startswith("stale"):
+        make_round = partial(make_round, near=str(model))
+    gradients = fixed_rounds.gradients(trainer, problems.problems, make_round)
     return [{name.removeprefix("module."): values for name, values in step.items()} for step in gradients]
 
 
