@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -20,6 +20,7 @@ from rl.estimates.rollouts import Rounds, rounds_of
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
 from rl.estimates.sizes import Sizes, sized
+from rl.estimates.traffic import Traffic, of_rollout
 from rl.launch.configuration import Launch
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.engine_choice import with_engine
@@ -64,6 +65,7 @@ class Estimate:
     """If no group is dropped, and if the most are; at full budgets unless a share of them is known."""
     sampling_flops: tuple[float, float]
     training_flops: float
+    traffic: Traffic
     devices: int
     """Ranks, and workers beside them."""
     hours: tuple[float, float] | None
@@ -103,6 +105,7 @@ class Estimate:
             "prompt_tokens": vars(self.prompts),
             "sampling_flops": self.sampling_flops,
             "training_flops": self.training_flops,
+            "traffic_bytes": vars(self.traffic),
             "hours": self.hours,
             "cost": self.cost,
             "rates": vars(self.rates),
@@ -145,6 +148,8 @@ def estimate(
     training = rounds.trained * fmean(
         training_flops(shape, prompts.mean, share * cap, passes, setup.sharing) for cap in rounds.caps
     )
+    each = [of_rollout(setup, passes, prompts.mean + share * cap) for cap in rounds.caps]
+    traffic = Traffic(*(rounds.trained * fmean(values) for values in zip(*map(astuple, each), strict=True)))
     workers = len(recipe.rollouts.workers)
     samplers = workers or launch.ranks
     context = prompts.mean + share * fmean(rounds.caps) / 2
@@ -162,8 +167,9 @@ def estimate(
         sampled,
         (drawn[0] * one_sampling, drawn[1] * one_sampling),
         training,
+        traffic,
         launch.ranks + workers,
-        _hours(sampled, training, rates, reckoned, launch.ranks, samplers),
+        _hours(sampled, training, traffic, rates, reckoned, launch.ranks, samplers),
         sizes,
         reckoned,
     )
@@ -187,14 +193,20 @@ def _given(recipe: Recipe) -> Sizes:
 
 
 def _hours(
-    sampled: tuple[float, float], training: float, rates: Rates, reckoned: Speed | None, ranks: int, samplers: int
+    sampled: tuple[float, float],
+    training: float,
+    traffic: Traffic,
+    rates: Rates,
+    reckoned: Speed | None,
+    ranks: int,
+    samplers: int,
 ) -> tuple[float, float] | None:
     """One after the other, as a round has them; by the card where no rate is given."""
     a_second = rates.tokens_per_second or (reckoned.tokens_per_second if reckoned else None)
     tflops = rates.tflops or (reckoned.tflops if reckoned else None)
     if a_second is None or tflops is None:
         return None
-    updates = training / (tflops * 1e12 * ranks)
+    updates = training / (tflops * 1e12 * ranks) + traffic.seconds(rates.of_card, ranks)
     least, most = (tokens / (a_second * samplers) + updates for tokens in sampled)
     return least / 3600, most / 3600
 

@@ -81,7 +81,20 @@ def _tokens(found: Estimate) -> list[str]:
         _line("run", f"{rounds.count} rounds of {rounds.rollouts} rollouts, stopped at {caps} tokens{sampled}"),
         _line("tokens", f"{_range(found.sampled_tokens)} sampled, {length}{_dropped(found)}"),
         _line("compute", f"{_range(found.sampling_flops)}FLOP to sample, {_count(found.training_flops)}FLOP to train"),
+        *_traffic(found),
     ]
+
+
+def _traffic(found: Estimate) -> list[str]:
+    """What an update sends besides gradients, where it does."""
+    between, host, card = found.traffic.between, found.traffic.host, found.rates.of_card
+    said = [f"{_count(between)}B between the ranks that share micro-batches"] if between else []
+    said += [f"{_count(host)}B to host memory and back"] if host else []
+    if not said:
+        return []
+    hours = _hours(found.traffic.seconds(card, found.setup.launch.ranks) / 3600)
+    how = f"{hours} by the data sheet of {card.name}" if card else "not in the time: give --rates with card"
+    return [_line("traffic", f"{', '.join(said)}; {how}")]
 
 
 def _dropped(found: Estimate) -> str:

@@ -26,6 +26,10 @@ class Card:
     """10^12 dense bf16 operations a second, of its data sheet."""
     bandwidth: float
     """GB/s of its memory, of its data sheet."""
+    link: float
+    """GB/s one way to the other devices of its node, of its data sheet."""
+    host: float
+    """GB/s one way to its host."""
 
 
 @cache

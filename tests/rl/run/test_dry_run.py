@@ -128,16 +128,19 @@ def test_each_stage_has_an_estimate_of_its_own() -> None:
 
 
 def test_the_command_prints_it_and_gives_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = ["trainer.sequence_ranks=2", "trainer.tokens_per_micro_batch=100"]
+    asked = ["--dry-run", "--launch", "2", "--rates", "{price_per_hour: 1}", "--json", "n.json"]
     with pytest.raises(SystemExit) as stop:
-        run_command(
-            ["train", "demo-grpo", "--dry-run", "--launch", "2", "--rates", "{price_per_hour: 1}", "--json", "n.json"]
-        )
+        run_command(["train", "demo-grpo", *shared, *asked])
     assert stop.value.code == 0
     numbers: dict[str, Any] = json.loads(Path("n.json").read_text())["demo-grpo"]
     assert numbers["ranks"] == 2
     assert numbers["rollouts_a_round"] == 256
     assert numbers["hours"] is None
-    assert "launch     2 ranks, DDP" in capsys.readouterr().out
+    assert numbers["traffic_bytes"]["between"] > 0 == numbers["traffic_bytes"]["host"]
+    said = capsys.readouterr().out
+    assert "launch     2 ranks, DDP" in said
+    assert "B between the ranks that share micro-batches; not in the time: give --rates with card" in said
 
 
 @pytest.mark.parametrize(
