@@ -180,6 +180,15 @@ def whole_on_each_rank() -> Iterator[None]:
             os.environ[name] = before
 
 
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Have models that are made in this block have shapes and no memory, in a launch that shards them, too."""
+    import torch
+
+    with whole_on_each_rank(), torch.device("meta"):
+        yield
+
+
 def _cannot(what: str, model: str, error: Exception) -> UserError:
     kind = UserError if Path(model).exists() else OutOfReach
     return kind(f"cannot {what}: {first_line(error)}")

@@ -132,19 +132,17 @@ def _weight(recipe: Recipe | None) -> machine.Weight | None:
     """None where the model is not at hand, or is not known."""
     if recipe is None or _missing(recipe):
         return None
-    import torch
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from rl.models import load_config, resolve_model
-    from rl.trainer.lora import peft_config
+    from rl.models import load_config, resolve_model, without_weights
+    from rl.trainer.lora import peft_config, trainable
 
-    with torch.device("meta"):
+    with without_weights():
         model = AutoModelForCausalLM.from_config(load_config(resolve_model(recipe.model)))
         if recipe.lora is not None:
             model = get_peft_model(model, peft_config(recipe.lora))
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    every, trained = sum(size for size, _ in sizes), sum(size for size, trained in sizes if trained)
+    trained, every = trainable(model)
     newest, steps, stay = (recipe.trainer.get(name) for name in ("save_total_limit", "max_steps", "keep_steps"))
     return machine.Weight(every, trained, (newest or 2) + ((steps or 0) // stay if stay else 0))
 

@@ -8,9 +8,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+
+from rl.models import without_weights
 
 DENSE = ("llama", "mistral", "phi3", "qwen2", "qwen3")
 """Values of `config.model_type` whose parameters are counted by the formula; of others, a model without weights is."""
@@ -96,7 +97,7 @@ def shape_of(config: PretrainedConfig, trust_remote_code: bool = False) -> Shape
 
 def counted(config: PretrainedConfig, trust_remote_code: bool = False) -> int:
     """Parameters of a model with this configuration, tied ones once, by making one without weights."""
-    with torch.device("meta"):
+    with without_weights():
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from rl.errors import UserError, unknown
-from rl.models import base_of, load_config
+from rl.models import base_of, load_config, without_weights
 from rl.recipe.config import LengthGRPOConfig
 
 BUILT = ("dtype", "torch_dtype", "attn_implementation", "experts_implementation")
@@ -42,7 +41,7 @@ def require_loadable(model: str, config: LengthGRPOConfig) -> PretrainedConfig:
             known = [*vars(settings), *BUILT, *LOADED]
             raise unknown("key", f"trainer.model_init_kwargs.{key}", (f"trainer.model_init_kwargs.{k}" for k in known))
     try:
-        with torch.device("meta"):
+        with without_weights():
             AutoModelForCausalLM.from_config(settings, trust_remote_code=remote, **built)
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]

@@ -18,6 +18,8 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from rl.models import without_weights
+
 
 def is_sharded(model: Any) -> bool:
     """Whether FSDP2 has the model's weights."""
@@ -71,7 +73,7 @@ def copy_start(model: PreTrainedModel, reference: Any, main: bool) -> None:
 
 
 def _without_weights(model: PreTrainedModel | PeftModel) -> PreTrainedModel | PeftModel:
-    with torch.device("meta"):
+    with without_weights():
         whole: PreTrainedModel = AutoModelForCausalLM.from_config(model.config)
         whole.generation_config = model.generation_config
         if not isinstance(model, PeftModel):

@@ -15,7 +15,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
 from rl.errors import UserError
-from rl.models import base_of, load_config, load_model
+from rl.models import base_of, load_config, load_model, without_weights
 from rl.ranks import launched
 from rl.recipe.config import LengthGRPOConfig
 from rl.recipe.parts import LoraPart, Recipe
@@ -41,8 +41,8 @@ def peft_config(part: LoraPart) -> LoraConfig:
 
 
 def trainable(model: nn.Module) -> tuple[int, int]:
-    """Parameters that train, and all there are; on the meta device, too."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    """Parameters that train, and all there are; on the meta device, too, and of which ZeRO-3 keeps a share here."""
+    sizes = [(getattr(p, "ds_numel", p.numel()), p.requires_grad) for p in model.parameters()]
     return sum(size for size, trains in sizes if trains), sum(size for size, _ in sizes)
 
 
@@ -52,7 +52,7 @@ def skeleton(model: str, part: LoraPart | None, trust_remote_code: bool = False)
     Errors: UserError where `part` names modules that the model has not, or that cannot be adapted.
     """
     config = load_config(model, trust_remote_code)
-    with torch.device("meta"):
+    with without_weights():
         whole = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         if part is None:
             return whole  # type: ignore[no-any-return]

@@ -24,6 +24,7 @@ from rewards.types import Prompt
 from rl.errors import UserError
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
+from rl.trainer.lora import trainable
 from rl.trainer.plain import Theirs
 from rl.updates import correction, padding_free, varlen
 from rl.updates.cost import cost_of
@@ -92,7 +93,7 @@ class PackedUpdates:
         require_shareable_attention(trainer.model, args)
         self.groups = join_groups(args.sequence_ranks, args.sequence_chunk, args.ddp_timeout)
         self.group = ALONE
-        parameters = sum(weights.numel() for weights in trainer.model.parameters())
+        _, parameters = trainable(trainer.model)
         self.packer = Packer(
             limit=args.tokens_per_micro_batch,
             updates=args.round_updates,

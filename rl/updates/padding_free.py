@@ -132,9 +132,9 @@ def supports(model: Any, device: torch.device) -> bool:
 
 def attention_of(model: Any) -> str:
     """By its name in transformers; of a model under wrappers, too."""
-    while not hasattr(model, "config") and hasattr(model, "module"):
+    while hasattr(model, "module"):  # DeepSpeed's engine has a `config`, too, of its own
         model = model.module
-    return getattr(model.config, "_attn_implementation", None) or ""
+    return str(model.config._attn_implementation)
 
 
 def stateful(model: Any) -> bool:

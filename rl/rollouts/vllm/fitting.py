@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM
 from transformers.core_model_loading import revert_weight_conversion
 
-from rl.models import load_config, resolve_model
+from rl.models import load_config, resolve_model, without_weights
 from rl.rollouts.weights import adapter_rank
 
 Shape = tuple[int, ...]
@@ -71,7 +71,7 @@ class Model:
 def model_of(name: str) -> Model:
     """The model at a path or hub name, without its weights. Errors: UserError."""
     config = load_config(resolve_model(name))
-    with torch.device("meta"):
+    with without_weights():
         whole = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     own = dict(whole.state_dict())
     parameters = {name: parameter.detach() for name, parameter in whole.named_parameters()}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl.updates import varlen
-from rl.updates.padding_free import end_to_end, supports
+from rl.updates.padding_free import attention_of, end_to_end, supports
 
 rows = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 6)), min_size=1, max_size=6)
 
@@ -50,3 +50,9 @@ def test_it_is_used_where_all_layers_run_attention_that_needs_no_padding(
     assert supports(model, torch.device(device)) == expected
     model._is_stateful = True
     assert not supports(model, torch.device(device))
+
+
+def test_the_attention_of_a_wrapped_model_is_its_own_whatever_the_wrapper_calls_its_settings() -> None:
+    model = SimpleNamespace(config=SimpleNamespace(_attn_implementation="sdpa"))
+    engine = SimpleNamespace(config={"zero_optimization": {"stage": 2}}, module=model)  # as DeepSpeed has it
+    assert [attention_of(each) for each in (model, engine, SimpleNamespace(module=engine))] == ["sdpa"] * 3

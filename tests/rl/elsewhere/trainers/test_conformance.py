@@ -18,6 +18,7 @@ from typing import Any
 import other_trainers
 import pytest
 from places import ROOT
+from registry import installed
 from signatures_of_others import fits, shape_of, shapes
 
 RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
@@ -56,15 +57,6 @@ def test_a_hook_that_changes_is_noticed() -> None:
     assert not fits("self, a, b=2, **c", "self, a, b=1, **c")
     with pytest.raises(KeyError):
         shape_of(source, "A.g")
-
-
-def installed(packages: list[str], folder: Path, *options: str) -> None:
-    """Install packages into a folder; skips the test where the registry is out of reach."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target", str(folder)]
-    done = subprocess.run([*pip, *options, *packages], capture_output=True, text=True, check=False)
-    if done.returncode and any(word in done.stderr for word in ("onnection", "No matching distribution", "timed out")):
-        pytest.skip(f"the registry does not give {packages[0]}: {done.stderr.strip().splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
