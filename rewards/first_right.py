@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rewards.texts import require_lists
 from rewards.verifier.quick import compare
 from rewards.verifier.reading import Reading
 
@@ -22,6 +23,7 @@ _MARKS = re.compile(r"boxed|fbox|answer", re.IGNORECASE)
 
 def first_right(thought: str, golds: Sequence[str], question: str = "") -> int | None:
     """Characters up to the end of the first sentence that puts a gold as its answer; None where none does."""
+    require_lists(golds=golds)
     asked = {number.strip(".") for number in re.findall(r"[0-9.]+", question)}
     end = 0
     for match in _SENTENCE.finditer(thought):

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from rewards.texts import require_lists
 from rewards.types import Verdict
 from rewards.verifier.latex import LONGEST
 from rewards.verifier.reading import Reading
@@ -47,9 +48,11 @@ class InProcess(ABC):
         self.reading = reading
 
     def judge(self, answers: Sequence[str], completions: Sequence[str]) -> list[Verdict]:
+        require_lists(answers=answers, completions=completions)
         return [self.verdict(answer, text) for answer, text in zip(answers, completions, strict=True)]
 
     def readable(self, answers: Sequence[str]) -> list[bool]:
+        require_lists(answers=answers)
         return [self.compare(answer, answer) is Verdict.CORRECT for answer in answers]
 
     def verdict(self, gold: str, completion: str) -> Verdict:
@@ -77,6 +80,7 @@ class InWorkers(ABC):
         self._known: dict[Item, Verdict] = {}
 
     def judge(self, answers: Sequence[str], completions: Sequence[str]) -> list[Verdict]:
+        require_lists(answers=answers, completions=completions)
         settled = [self.settle(gold, completion) for gold, completion in zip(answers, completions, strict=True)]
         asked = {place: (answers[place], text) for place, text in enumerate(settled) if not isinstance(text, Verdict)}
         verdicts = self.ask(list(dict.fromkeys(asked.values())))

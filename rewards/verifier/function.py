@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from rewards.texts import require_lists
 from rewards.types import Verdict
 from rewards.verifier.base import InWorkers
 from rewards.verifier.judge import Judge, load
@@ -61,4 +62,5 @@ class FunctionVerifier(InWorkers):
 
     def readable(self, answers: Sequence[str]) -> list[bool]:
         """Whether there is an answer at all: what it means only the function knows."""
+        require_lists(answers=answers)
         return [bool(answer.strip()) for answer in answers]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from rewards.texts import require_lists
 from rewards.verifier.function import FunctionVerifier
 from rewards.verifier.reading import Place
 
@@ -41,6 +42,7 @@ class ReasoningGym(FunctionVerifier):
 
     def readable(self, answers: Sequence[str]) -> list[bool]:
         """Whether each is an entry that names its data set."""
+        require_lists(answers=answers)
         return [_entry(answer) is not None for answer in answers]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from rewards.texts import require_lists
 from rewards.types import Verdict
 from rewards.verifier.base import InWorkers
 from rewards.verifier.comparison.policies import POLICIES, Policy
@@ -58,6 +59,7 @@ class MathVerifier(InWorkers):
 
     def readable(self, answers: Sequence[str]) -> list[bool]:
         """Whether each answer parses and equals itself. Answers of more than 2,000 characters do not."""
+        require_lists(answers=answers)
         plain = [answer.strip() for answer in answers]
         can = {answer: read(answer) is not None for answer in dict.fromkeys(plain)}
         verdicts = self.ask([(a, a) for a, found in can.items() if not found and is_readable_size(a)])

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rewards.texts import require_lists
 from rl.errors import UserError
 from rl.folders.whole import require_new, whole_folder
 from rl.installed import installed
@@ -38,6 +39,7 @@ def merge(base: str, trained: Sequence[str], out: Path, method: Method, dtype: s
     default each tensor has the base's. All arithmetic is in float32, rounded once. Errors:
     UserError; then nothing is written.
     """
+    require_lists(trained=trained)
     require_new(out)
     folders = [find_model(name) for name in trained]
     for name, folder in zip(trained, folders, strict=True):

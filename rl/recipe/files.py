@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from rewards.texts import require_lists
 from rl.errors import UserError, unknown
 from rl.plugins.typed import shown
 from rl.reading import yaml_in
@@ -63,6 +64,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 def load_recipe(reference: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe by path or by shipped name, apply `key=value` overrides, check every key."""
+    require_lists(overrides=overrides)
     path = _find(reference, Path())
     values = _read(path, ())
     for override in overrides:

@@ -201,3 +201,19 @@ def test_every_math500_solution_is_right_by_its_own_answer(real_data: Path) -> N
     rows = [json.loads(line) for line in (real_data / "math500_test.jsonl").read_text().splitlines()]
     verdicts = VERIFIER.judge([row["answer"] for row in rows], [row["solution"] for row in rows])
     assert [row["answer"] for row, v in zip(rows, verdicts, strict=True) if v is not Verdict.CORRECT] == []
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [VERIFIER, ExactMatch(), NumericTolerance(), FunctionVerifier(f"{JUDGES}:same"), ReasoningGym()],
+    ids=lambda verifier: type(verifier).__name__,
+)
+def test_one_text_where_a_list_is_meant_is_refused_and_not_taken_letter_by_letter(verifier: Any) -> None:
+    for ask in (
+        lambda: verifier.judge("42", "43"),
+        lambda: verifier.judge(["42"], "43"),
+        lambda: verifier.judge("42", [r"\boxed{42}"]),
+        lambda: verifier.readable("42"),
+    ):
+        with pytest.raises(TypeError, match=r"must be a list of texts, not one text; put it in brackets: \['4[23]'\]"):
+            ask()

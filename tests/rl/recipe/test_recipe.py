@@ -113,3 +113,10 @@ def test_the_demo_arms_differ_from_the_control_only_in_the_method() -> None:
         arm = load_recipe(name)
         assert compute(arm) == compute(control)
         assert (arm.model, arm.data.eval, arm.evaluation) == (control.model, control.data.eval, control.evaluation)
+
+
+def test_an_override_that_is_no_list_is_refused_and_not_taken_letter_by_letter() -> None:
+    with pytest.raises(
+        TypeError, match=r"overrides must be a list of texts, not one text; put it in brackets: \['name=x'\]"
+    ):
+        load_recipe("demo-grpo", "name=x")
