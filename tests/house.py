@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-PACKAGES = ("rl", "rewards", "curricula", "data_synth", "experiments")
+PACKAGES = ("lengthwise", "rl", "rewards", "curricula", "data_synth", "experiments")
 LIBRARIES = {"TRL": "trl", "vLLM": "vllm"}
 HEAVY = {"torch", "trl", "transformers", "accelerate", "peft", "datasets", "vllm"}
 """What takes seconds to import, and is there only where somebody trains."""

@@ -28,11 +28,12 @@ from places import ROOT
 ROOMS = rooms((ROOT / "rl" / "README.md").read_text())
 FRAMEWORKS = {"torch", "trl", "transformers", "accelerate", "vllm"}
 FORBIDDEN = {
-    "rewards": FRAMEWORKS | {"rl", "curricula", "data_synth", "experiments"},
-    "curricula": FRAMEWORKS | {"rl", "rewards", "data_synth", "experiments"},
-    "data_synth": FRAMEWORKS | {"rl", "curricula", "experiments"},
-    "rl": {"experiments"},
-    "experiments": set[str](),
+    "rewards": FRAMEWORKS | {"lengthwise", "rl", "curricula", "data_synth", "experiments"},
+    "curricula": FRAMEWORKS | {"lengthwise", "rl", "rewards", "data_synth", "experiments"},
+    "data_synth": FRAMEWORKS | {"lengthwise", "rl", "curricula", "experiments"},
+    "rl": {"experiments", "lengthwise"},
+    "lengthwise": {"experiments"},
+    "experiments": {"lengthwise"},
 }
 LARGER = {"rewards/length", "rewards/verifier", "data_synth", "data_synth/check", "experiments/benchmarks"}
 """Folders of one method, verifier, task, check or benchmark a file."""

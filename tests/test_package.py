@@ -17,7 +17,7 @@ from processes import PATIENCE
 
 from rl.cli import run_command
 
-PACKAGES = ("rl", "rewards", "curricula", "data_synth", "experiments")
+PACKAGES = ("lengthwise", "rl", "rewards", "curricula", "data_synth", "experiments")
 KEPT_OUT = re.compile(
     r"experiments/(benchmarks/|figures/|more_is_less/results/|\w+\.md$"
     r"|study/((outliers|reduced)/)?(results/|pareto\.|REPORT\.md|report\.html|results\.md))"

@@ -22,7 +22,7 @@ TRAIN = "train"
 """The extra that training cannot do without."""
 EXTRAS = ("vllm", "deepspeed")
 """Extras that take part in it."""
-OURS = ("rl", "rewards", "curricula", "data_synth", "experiments")
+OURS = ("lengthwise", "rl", "rewards", "curricula", "data_synth", "experiments")
 
 Version = Callable[[str], str | None]
 
