@@ -187,7 +187,7 @@ def test_every_table_of_figures_is_shown() -> None:
 def test_the_worked_example_of_a_new_method_is_one_file_and_one_recipe_and_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code, _), (recipe, theirs) = _of_kind("write-a-reward", "python"), _of_kind("write-a-reward", "yaml")
+    (code, _), (recipe, *_, theirs) = _of_kind("write-a-reward", "python"), _of_kind("write-a-reward", "yaml")
     monkeypatch.chdir(tmp_path)
     Path("my_rewards.py").write_text(code)
     Path("half.yaml").write_text(recipe)

@@ -139,6 +139,13 @@ def look(groups: Sequence[Group], rewards: Sequence[Monitor], history: History) 
             reward.monitor(groups, history)
 
 
+def shapes(scored: ScoredGroup) -> bool:
+    """Whether the rewards tell rollouts of a group apart whose raw reward is the same."""
+    pairs = list(zip((r.raw_reward for r in scored.group.rollouts), scored.totals.tolist(), strict=True))
+    judged = {pair for pair in pairs if pair[0] is not None and pair[1] == pair[1]}
+    return len(judged) > len({raw for raw, _ in judged})
+
+
 def varies(scored: ScoredGroup, filter_on: str) -> bool:
     """Whether a group can teach anything: its raw (or shaped) reward differs among judged rollouts."""
     if filter_on == "raw":

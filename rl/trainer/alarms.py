@@ -19,12 +19,14 @@ from rewards import Rollout, Verdict
 from rewards.thinking import THINK
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.round import Round
-from rl.rounds.scoring import varies
+from rl.rounds.scoring import shapes, varies
 
 STEPS = 10
 """Optimiser steps that are watched."""
 MOST_TRUNCATED, MOST_UNPARSABLE, MOST_TIMED_OUT = 0.5, 0.05, 0.01
 MOST_FLAT, ENOUGH_GROUPS = 0.9, 16
+MOST_DROPPED = 0.75
+"""Of the groups that a reward acts in, those that dynamic sampling does not let train."""
 MOST_APART = 0.05
 """Mean distance of log-probs, in nats a token; rounding in bf16 stays well below."""
 MOST_AT_START = 0.01
@@ -124,8 +126,13 @@ def _engine_logprobs(round_: Round) -> dict[bytes, Tensor]:
 def _counts(round_: Round) -> Iterable[str]:
     for scored in round_.drawn:
         yield "groups"
-        if not varies(scored, "raw"):
+        flat = not varies(scored, "raw")
+        if flat:
             yield "flat"
+        if shapes(scored):
+            yield "shaped"
+            if flat:
+                yield "shaped, flat"
         for rollout in scored.group.rollouts:
             yield "rollouts"
             if rollout.stop == "length":
@@ -186,6 +193,19 @@ def flat(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str 
     )
 
 
+def dropped(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if not config.dynamic_sampling or config.filter_on == "shaped" or tally["shaped, flat"] < ENOUGH_GROUPS:
+        return None
+    if tally["shaped, flat"] <= MOST_DROPPED * tally["shaped"]:
+        return None
+    return (
+        f"the rewards tell apart rollouts that are equally right in {tally['shaped']} of the first {tally['groups']} "
+        f"groups, but in {tally['shaped, flat']} of these all are right or all wrong, and dynamic sampling drops such "
+        "groups before they teach; set `sampling.filter_on: shaped`, which keeps groups whose reward varies (with "
+        "rewards of whole batches: `sampling.dynamic: false`)"
+    )
+
+
 def idle_clipping(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
     idle = None if config.epsilon_high in (None, config.epsilon) else f"epsilon_high {config.epsilon_high}"
     idle = idle if config.kl_cov is None else f"kl_cov {config.kl_cov}"
@@ -237,7 +257,18 @@ def other_reference(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[st
     )
 
 
-ALARMS = (unparsable, timed_out, truncated, flat, idle_clipping, masked_penalty, sequence_mask, apart, other_reference)
+ALARMS = (
+    unparsable,
+    timed_out,
+    truncated,
+    flat,
+    dropped,
+    idle_clipping,
+    masked_penalty,
+    sequence_mask,
+    apart,
+    other_reference,
+)
 
 
 def _share(tally: Tally, name: str) -> str:

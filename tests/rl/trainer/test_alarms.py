@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -30,8 +30,22 @@ def alarms(*rewards: str, **settings: Any) -> Alarms:
 NOTHING = torch.zeros(0)
 
 
-def round_of(groups: Sequence[Sequence[Rollout]], step: int = 0) -> Round:
-    drawn = [ScoredGroup(s.group, NOTHING, NOTHING, s) for s in (Sampled(group(*g), 9, step) for g in groups)]
+def correctness(rollout: Rollout) -> float:
+    return rollout.raw_reward or 0.0
+
+
+def round_of(
+    groups: Sequence[Sequence[Rollout]], step: int = 0, worth: Callable[[Rollout], float] = correctness
+) -> Round:
+    drawn = [
+        ScoredGroup(
+            s.group,
+            NOTHING,
+            torch.tensor([math.nan if r.raw_reward is None else worth(r) for r in s.group.rollouts]),
+            s,
+        )
+        for s in (Sampled(group(*g), 9, step) for g in groups)
+    ]
     filled = Filled(drawn, [], drawn, 1, len(drawn), 0, 0, 0, 0, 1.0)
     return Round(**vars(filled), step=step, number=0, advantages=NOTHING, reward_names=[], judging=0.0)
 
@@ -221,3 +235,23 @@ def test_the_first_update_tells_of_a_reference_without_its_weights(packed: int |
 
     assert alarms_of(spoil=False) == []
     assert len(alarms_of(spoil=True)) == 1
+
+
+def test_a_reward_that_acts_in_groups_that_dynamic_sampling_drops_is_said() -> None:
+    wrong, longer = rollout(5, 0), rollout(9, 1)
+
+    def shorter_is_better(rollout: Rollout) -> float:
+        return (rollout.raw_reward or 0.0) * (1 + (rollout.length < 6))
+
+    right, plain, mixed = [RIGHT, longer], [RIGHT, wrong], [RIGHT, longer, wrong]
+    drawn = [right] * 16 + [plain] * 20
+    raw = alarms(dynamic_sampling=True)
+    assert raw.see(round_of(drawn[1:], 0, shorter_is_better)) == []  # 15 groups are too few to tell
+    (warning,) = raw.see(round_of([right], 1, shorter_is_better))
+    assert "equally right in 16 of the first 36 groups, but in 16 of these all are right" in warning
+    assert "set `sampling.filter_on: shaped`" in warning
+    # 16 of 22 is not more than three quarters.
+    assert alarms(dynamic_sampling=True).see(round_of(drawn + [mixed] * 6, 0, shorter_is_better)) == []
+    assert alarms(dynamic_sampling=True).see(round_of(drawn)) == []  # correctness alone tells none apart
+    for settings in ({"dynamic_sampling": True, "filter_on": "shaped"}, {"dynamic_sampling": False}):
+        assert alarms(**settings).see(round_of(drawn, 0, shorter_is_better)) == []
