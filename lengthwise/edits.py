@@ -4,7 +4,7 @@ from lengthwise import refuse_shadows
 
 refuse_shadows("rewards")
 
-from rewards.edits import Branch, Branching, Cut, Doubtful, Edit, Keep, Resizing
+from rewards.edits import Branch, Branching, Change, Cut, Doubtful, Edit, Keep, Resizing
 from rewards.edits.brpo import Brpo
 from rewards.edits.dot import Dot
 from rewards.edits.lc_r1 import LcR1
@@ -16,6 +16,7 @@ __all__ = [
     "Branch",
     "Branching",
     "Brpo",
+    "Change",
     "Cut",
     "Dot",
     "Doubtful",

@@ -56,6 +56,7 @@ from rewards.ngram import Ngram
 from rewards.repetition import Repetition
 from rewards.shaped import Shaped, is_correct, of_judged
 from rewards.substring import Substring
+from rewards.types import Values
 
 __all__ = [
     "ADlp",
@@ -108,6 +109,7 @@ __all__ = [
     "Toggle",
     "Triangular",
     "Truncation",
+    "Values",
     "Verdict",
     "is_correct",
     "of_judged",

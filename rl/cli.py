@@ -20,6 +20,7 @@ from rl.commands.merge import merge
 from rl.commands.methods.advantages import advantages
 from rl.commands.methods.audit import audit
 from rl.commands.methods.budgets import budgets
+from rl.commands.methods.new import new
 from rl.commands.methods.rewards import rewards
 from rl.commands.methods.score import score
 from rl.commands.methods.verify import verify
@@ -56,7 +57,7 @@ def lengthwise(
 PARTS = {
     "Train": (demo, data, train, watch, doctor, serve),
     "Finished runs and models": (evaluate, compare, merge, release, check),
-    "Methods, without a model": (rewards, budgets, audit, score, advantages, verify),
+    "Methods, without a model": (new, rewards, budgets, audit, score, advantages, verify),
 }
 """The commands as `--help` groups them."""
 
