@@ -20,12 +20,14 @@ from rl.commands.merge import merge
 from rl.commands.methods.advantages import advantages
 from rl.commands.methods.audit import audit
 from rl.commands.methods.budgets import budgets
+from rl.commands.methods.lists import benchmarks, orders, protocols, recipes
 from rl.commands.methods.new import new
 from rl.commands.methods.rewards import rewards
 from rl.commands.methods.score import score
 from rl.commands.methods.verify import verify
 from rl.commands.release import release
 from rl.commands.serve import serve
+from rl.commands.shown import grouped, helps
 from rl.commands.synth.app import synth
 from rl.commands.train import train
 from rl.commands.watch import watch
@@ -55,15 +57,17 @@ def lengthwise(
 
 
 PARTS = {
-    "Train": (demo, data, train, watch, doctor, serve),
-    "Finished runs and models": (evaluate, compare, merge, release, check),
-    "Methods, without a model": (new, rewards, budgets, audit, score, advantages, verify),
+    "Train": (demo, recipes, data, train, watch, doctor, serve),
+    "Finished runs and models": (evaluate, protocols, benchmarks, compare, merge, release, check),
+    "Methods, without a model": (new, rewards, budgets, orders, audit, score, advantages, verify),
 }
 """The commands as `--help` groups them."""
 
 for part, commands in PARTS.items():
+    command: Any
     for command in commands:
-        app.command(rich_help_panel=part)(command)
+        name = command.__name__
+        app.command(name, rich_help_panel=part, **helps(command, name))(grouped(command))
 app.add_typer(synth, name="synth", rich_help_panel="Data")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rl.commands.options import Columns, Json, Settings, mapped
+from rl.commands.options import Columns, Json, Settings, mapped, said_of
 from rl.commands.output import require_place, write_json
 from rl.errors import UserError
 from rl.terminal import say
@@ -53,7 +54,9 @@ def data(
     else:
         part = SourcePart(source, mapped(columns or []), {"split": split} if split else {})
         form = PromptPart()
-    found = look(part, form, judged, _tokenizer(model) if model else None)
+    of_recipe = Path(source).suffix in (".yaml", ".yml")
+    with nullcontext() if of_recipe else said_of("the path"):
+        found = look(part, form, judged, _tokenizer(model) if model else None)
     for line in found.lines(shown):
         say(line)
     if json_file:

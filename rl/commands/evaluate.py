@@ -19,6 +19,7 @@ from rl.commands.options import (
     Settings,
     mapped,
     named_counts,
+    said_of,
     spread,
     token_counts,
 )
@@ -231,7 +232,8 @@ def _asked(data: str, model: str, asking: Asking, changes: dict[str, Any], engin
 
     options = parse_settings(asking.settings or [])
     protocol = ProtocolChoice(asking.protocol, changes, asking.verifier, options)
-    return asked_of(data, mapped(asking.columns or []), model, protocol, engine, limit)
+    with said_of("--data"):
+        return asked_of(data, mapped(asking.columns or []), model, protocol, engine, limit)
 
 
 def _one(

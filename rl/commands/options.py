@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -71,6 +72,26 @@ class LogOptions:
         from rl.elsewhere.completed import Told
 
         return Told(self.log, self.tokenizer, self.verdict, self.above, cap, self.golds)
+
+
+_WORDS = {
+    "`data` in the recipe": "{}",
+    "map it under `columns`": "map it by --column",
+    "are `columns` and `verifier` right": "are --column and --verifier right",
+}
+"""What is said of a recipe's parts, and what it is of a command's options; {}: the one that names the data."""
+
+
+@contextmanager
+def said_of(data: str) -> Iterator[None]:
+    """Have errors name a command's options in the place of the parts of a recipe; `data` is the one with the data."""
+    try:
+        yield
+    except UserError as error:
+        said = str(error)
+        for part, option in _WORDS.items():
+            said = said.replace(part, option.format(data))
+        raise type(error)(said) from None
 
 
 def token_counts(counts: str | None, option: str = "--caps") -> tuple[int, ...] | None:

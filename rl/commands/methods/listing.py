@@ -1,8 +1,9 @@
-"""What plug-ins there are: name, source, parameters with defaults; `rewards`, `budgets` and `verify` list them."""
+"""What plug-ins there are: name, what it is, parameters with defaults, source; for the commands that list them."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,10 +15,11 @@ from rl.commands.output import write_json
 from rl.errors import unknown
 from rl.terminal import console, say
 
-Kind = Literal["reward", "budget", "verifier", "advantage estimator"]
+Kind = Literal["reward", "budget", "problem order", "verifier", "advantage estimator"]
 KINDS = {
     "reward": ("rewards", "__call__", "lengthwise.rewards"),
     "budget": ("curricula", "at", "lengthwise.budgets"),
+    "problem order": ("curricula", "sequence", "lengthwise.orders"),
     "verifier": ("rewards", "judge", "lengthwise.verifiers"),
     "advantage estimator": ("rl.credit", "__call__", "lengthwise.advantages"),
 }
@@ -58,10 +60,16 @@ def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
         return
     from rich.table import Table
 
-    table = Table("name", "parameters", "source", box=None, pad_edge=False)
+    table = Table("name", "what it is; parameters; source", box=None, pad_edge=False)
     for plugin in found:
-        table.add_row(plugin.name, plugin.summary(), plugin.source)
+        table.add_row(plugin.name, f"{first_sentence(plugin.doc)}\n{plugin.summary()}; {plugin.source}")
     console().print(table)
+
+
+def first_sentence(text: str) -> str:
+    """Of a docstring or a comment: up to the first full stop or colon that ends something, or the first gap."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[^.])\.(?=\s+[A-Z0-9`]|$)", paragraph)[0].rstrip(".:")
 
 
 def listed(kind: Kind) -> list[Listed]:
