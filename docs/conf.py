@@ -1,6 +1,8 @@
 """How the documentation is built: `make docs`. The pages stand where they belong, in docs/ and beside the code."""
 
+import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -8,6 +10,9 @@ from docutils.utils import new_document
 from myst_parser.parsers.sphinx_ import MystParser
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+sys.path.insert(0, str(Path(__file__).parent))
+from generated import filled  # beside this file
 
 project = "Lengthwise"
 author = "The Lengthwise contributors"
@@ -47,6 +52,11 @@ def _as_markdown(app: Sphinx, what: str, name: str, found: Any, options: Any, li
     lines[:] = [".. markdown::", "", *(f"   {line}" for line in lines), ""]
 
 
+def _fill(app: Sphinx, page: str, source: list[str]) -> None:
+    source[:] = [filled(text) for text in source]
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("source-read", _fill)
     app.add_directive("markdown", Markdown)
     app.connect("autodoc-process-docstring", _as_markdown)

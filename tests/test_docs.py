@@ -263,3 +263,14 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "site/docs/tutorial.html").is_file()
+    assert (tmp_path / "site/searchindex.js").is_file()
+    landing, recipe, commands = (
+        (tmp_path / f"site/docs/{page}.html").read_text()
+        for page in ("index", "reference/recipe", "reference/commands")
+    )
+    assert "demo-training.png" in landing
+    entries = re.findall(r'<li class="toctree-l1[^"]*"><a class="reference internal" href="[^"]+">(.+?)</a>', landing)
+    assert len(entries) > 50
+    assert sorted(entries) == sorted(set(entries))
+    assert "Validator" not in recipe
+    assert "lengthwise synth keychain" in commands
