@@ -94,7 +94,8 @@ def _draw_series(axes: Axes, series: Series) -> None:
         axes.plot(series.x, series.faint, color=color, alpha=0.25, linewidth=0.8)
     if series.kind in ("line", "steps"):
         shape = "steps-post" if series.kind == "steps" else "default"
-        axes.plot(series.x, series.y, style, color=color, linewidth=1.6, drawstyle=shape, label=series.label)
+        marks: dict[str, Any] = {} if series.run is None else {"marker": marker, "markevery": 0.25, "markersize": 5}
+        axes.plot(series.x, series.y, style, color=color, linewidth=1.6, drawstyle=shape, label=series.label, **marks)
         return
     axes.plot(series.x, series.y, style, color=color, linewidth=0.9, alpha=0.7)
     axes.errorbar(

@@ -101,6 +101,9 @@ function drawPanel(figure, panel, place, hidden) {
   hover(svg, figure, series, x, y, floor);
 }
 
+// A few places of a line, evenly: its marks tell it from others where colours do not.
+const someOf = (count) => [...new Set([0.1, 0.35, 0.6, 0.85].map((share) => Math.round(share * (count - 1))))];
+
 function drawSeries(svg, one, x, y) {
   const group = make("g", { class: colour(one.run) }, svg), xs = one.x.map(x), ys = one.y.map(y);
   const stepped = one.kind === "steps", pointed = one.kind === "joined";
@@ -110,7 +113,10 @@ function drawSeries(svg, one, x, y) {
     return;
   }
   if (xs.length > 1) make("path", { class: `line dash-${one.dash}${pointed ? " joined" : ""}`, d: pathOf(xs, ys, stepped) }, group);
-  if (!pointed && xs.length > 1) return;
+  if (!pointed && xs.length > 1) {
+    if (one.run !== null) for (const i of someOf(xs.length)) make("path", { class: "mark", d: shape(one.mark ?? one.run), transform: `translate(${xs[i]},${ys[i]}) scale(.7)` }, group);
+    return;
+  }
   one.x_intervals.forEach(([low, high], i) => make("line", { class: "error", x1: x(low), x2: x(high), y1: ys[i], y2: ys[i] }, group));
   one.y_intervals.forEach(([low, high], i) => make("line", { class: "error", x1: xs[i], x2: xs[i], y1: y(low), y2: y(high) }, group));
   xs.forEach((px, i) => {
@@ -138,15 +144,39 @@ function nameSeries(svg, one, x, y, edge, taken) {
 function hover(svg, figure, series, x, y, floor) {
   const cursor = make("line", { class: "cursor", y1: EDGE.top, y2: floor, visibility: "hidden" }, svg);
   const pointed = series.some((one) => one.notes.length);
-  svg.addEventListener("pointermove", (event) => {
-    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  const hide = () => { cursor.setAttribute("visibility", "hidden"); hideTooltip(); };
+  const show = (at, event) => {
     const found = pointed ? nearestPoint(series, x, y, at) : nearestX(figure, series, x, at);
     cursor.setAttribute("visibility", found && !pointed ? "visible" : "hidden");
     if (!found) return hideTooltip();
     cursor.setAttribute("x1", found.x); cursor.setAttribute("x2", found.x);
     showTooltip(found.head, found.lines, event);
+  };
+  svg.addEventListener("pointermove", (event) => show(new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse()), event));
+  svg.addEventListener("pointerleave", hide);
+  byKeys(svg, stopsOf(series, pointed, x, y, floor), show, hide);
+}
+
+// Where the arrow keys stop, from left to right: at points, or at every x of the lines.
+function stopsOf(series, pointed, x, y, floor) {
+  if (pointed) return series.filter((s) => s.notes.length).flatMap((one) => one.x.map((value, i) => ({ x: x(value), y: y(one.y[i]) }))).sort((a, b) => a.x - b.x);
+  return [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b).map((value) => ({ x: x(value), y: (EDGE.top + floor) / 2 }));
+}
+
+// A chart in focus shows by keys what it shows under the pointer: arrows, Home and End; Escape hides it.
+function byKeys(svg, stops, show, hide) {
+  let place = -1;
+  svg.setAttribute("tabindex", "0");
+  svg.addEventListener("keydown", (event) => {
+    const last = stops.length - 1, to = { ArrowRight: Math.min(last, place + 1), ArrowLeft: Math.max(0, place - 1), Home: 0, End: last }[event.key];
+    if (event.key === "Escape") return hide();
+    if (to === undefined || last < 0) return;
+    event.preventDefault();
+    place = to;
+    const at = new DOMPoint(stops[place].x, stops[place].y).matrixTransform(svg.getScreenCTM());
+    show(stops[place], { clientX: at.x, clientY: at.y });
   });
-  svg.addEventListener("pointerleave", () => { cursor.setAttribute("visibility", "hidden"); hideTooltip(); });
+  svg.addEventListener("blur", hide);
 }
 
 function nearestPoint(series, x, y, at) {
@@ -192,6 +222,7 @@ function legend(panel, place) {
     if (one.kind === "quoted") make("path", { class: "cross", d: "M7,1l8,8m0,-8l-8,8" }, key);
     else if (one.kind === "joined") make("path", { class: "mark", d: shape(one.mark ?? one.run), transform: "translate(11,5) scale(.85)" }, key);
     else make("path", { class: `line dash-${one.dash}`, d: "M0,5H22" }, key);
+    if (one.run !== null && !["quoted", "joined"].includes(one.kind)) make("path", { class: "mark", d: shape(one.mark ?? one.run), transform: "translate(11,5) scale(.7)" }, key);
     item.append(one.label);
   }
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Interval = tuple[float, float]
@@ -32,6 +33,13 @@ class Series:
     """Points on the way, drawn smaller."""
     ringed: list[bool] = field(default_factory=list)
     """Points that are marked."""
+
+
+def told_apart(series: Sequence[Series]) -> list[Series]:
+    """The same with a dash for each run, to tell them apart by more than hue; dashes that say something else stay."""
+    if any(one.dash for one in series if one.run is not None):
+        return list(series)
+    return [one if one.run is None else replace(one, dash=(one.run + one.run // 8) % 4) for one in series]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rl.evaluation.rows import Evaluation
 from rl.folders.rollouts import rollout_table
 from rl.report.answers import texts
 from rl.report.runs import Comparison, Model, Run
@@ -39,15 +40,16 @@ def examples(comparison: Comparison, problems: int) -> list[Example]:
 
 
 def held_out(comparison: Comparison, problems: int) -> list[Example]:
-    """Held-out problems spread evenly over how far the length fell from the first model to the second.
+    """Held-out problems by rule, from the first model to the second, so that nobody picked them.
 
-    They are quantiles of that change, so nobody picked them.
+    One of each of `kinds`, in the middle of its kind by how far the length fell, then quantiles of that change.
     """
     ends, models = comparison.ends(), comparison.models
     first, second = ends[0].answers, ends[min(1, len(ends) - 1)].answers
     shared = sorted(set.intersection(*(set(model.answers.problems) for model in models)))
     change = {problem: second.tokens_of[problem] - first.tokens_of[problem] for problem in shared}
-    chosen = evenly(sorted(shared, key=lambda problem: (change[problem], problem)), problems)
+    by_change = sorted(shared, key=lambda problem: (change[problem], problem))
+    chosen = ruled(by_change, kinds(by_change, first, second), problems)
     whole = {id(model): texts(model.answers, chosen) for model in models}
     columns: list[tuple[str, int | None, list[Model]]] = [(m.label, None, [m]) for m in models if m.run is None]
     for place, run in enumerate(comparison.runs):
@@ -64,6 +66,24 @@ def held_out(comparison: Comparison, problems: int) -> list[Example]:
         }
         for problem in chosen
     ]
+
+
+def kinds(problems: Sequence[str], first: Evaluation, second: Evaluation) -> list[list[str]]:
+    """Those of the problems that were gained, those that were lost, and those always right by both and shorter."""
+    before, after = first.accuracy_of, second.accuracy_of
+    judged = [problem for problem in problems if problem in before and problem in after]
+    return [
+        [problem for problem in judged if after[problem] > before[problem]],
+        [problem for problem in judged if after[problem] < before[problem]],
+        [p for p in judged if before[p] == after[p] == 1 and second.tokens_of[p] < first.tokens_of[p]],
+    ]
+
+
+def ruled(problems: Sequence[str], kinds: Sequence[Sequence[str]], wanted: int) -> list[str]:
+    """The middle one of each kind, then others at even steps; `wanted` in all, where there are so many."""
+    middles = [kind[len(kind) // 2] for kind in kinds if kind][:wanted]
+    others = [problem for problem in problems if problem not in middles]
+    return [*middles, *evenly(others, wanted - len(middles))]
 
 
 def _answer_card(row: dict[str, Any], step: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from rl.report.answers import at_difficulty
-from rl.report.page.charts import Figure, Panel, Series
+from rl.report.page.charts import Figure, Panel, Series, told_apart
 from rl.report.page.dial import dial
 from rl.report.published import Published
 from rl.report.runs import Comparison, Model
@@ -35,7 +36,11 @@ def figures(comparison: Comparison, published: Published | None) -> list[Figure]
         entropy(comparison),
         signal(comparison),
     ]
-    return [figure for figure in drawn if figure.panels]
+    return [_told_apart(figure) for figure in drawn if figure.panels]
+
+
+def _told_apart(figure: Figure) -> Figure:
+    return replace(figure, panels=[replace(panel, series=told_apart(panel.series)) for panel in figure.panels])
 
 
 def accuracy_against_tokens(comparison: Comparison, published: Published | None) -> Figure:

@@ -8,6 +8,7 @@ from rl.report.page import settings
 from rl.report.page.charts import Figure
 from rl.report.page.document import document
 from rl.report.page.examples import ROLLOUTS, Example
+from rl.report.page.made import made
 from rl.report.runs import Comparison
 from rl.report.tables import HEADINGS, table_rows
 
@@ -52,6 +53,7 @@ def render(
         differing=differing,
         same=len(rows) - len(differing),
         shown=_shown(comparison, found),
+        made=made(runs),
         protocol_rows=[
             (key, settings.shown(value)) for key, value in settings.flatten(comparison.protocol.to_dict()).items()
         ],
@@ -63,8 +65,10 @@ def _shown(comparison: Comparison, found: list[Example]) -> str:
     held_out = sum(example["where"] == "held-out" for example in found)
     trained = len(found) - held_out
     told = (
-        f"{held_out} of the {len(comparison.problems)} held-out problems, at even steps through all of "
-        "them sorted by how much the length changed, so nobody picked them; of each model the first sample. "
+        f"{held_out} of the {len(comparison.problems)} held-out problems, chosen by rule from the first model to the "
+        "second: one that was gained (more often right than before), one that was lost, one that is always right and "
+        "shorter, where there are such, each the middle one of its kind by the change of length; then at even steps "
+        "through all others sorted by that change. Of each model the first sample. "
     )
     if trained:
         told += (

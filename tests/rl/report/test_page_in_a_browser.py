@@ -151,3 +151,20 @@ def test_a_chart_says_what_lies_under_the_pointer(tab: Browser, page: Path) -> N
     tab.run(move.format("#training .plot g.run-0 .line:not(.faint)"))
     assert tab.run(tip).startswith("optimiser step")
     assert "short: " in tab.run(tip)
+
+
+def test_a_chart_in_focus_is_read_by_the_arrow_keys(tab: Browser, page: Path) -> None:
+    tab.open(page.as_uri())
+    press = (
+        "document.querySelector('.plot svg').dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+    )
+    tab.run("document.querySelector('.plot svg').focus()")
+    said = []
+    for key in ("Home", "ArrowRight", "End"):
+        tab.run(press % key)
+        assert tab.run("document.getElementById('tooltip').hidden") is False
+        said.append(tab.run("document.getElementById('tooltip').textContent"))
+    assert len(set(said)) == 3
+    tab.run(press % "Escape")
+    assert tab.run("document.getElementById('tooltip').hidden") is True
+    assert tab.complaints == []
