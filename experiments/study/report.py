@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -15,10 +14,10 @@ from experiments.study.claims import read_claims
 from experiments.study.contrasts import Difference
 from experiments.study.grid import HERE, Grid
 from experiments.study.measured import Measured
+from experiments.study.plane import plane
 from rl.folders.run import write_text
 from rl.folders.written import require_same_kind
-from rl.report.pareto import front
-from rl.report.plots import COLORS, GREY, MARKERS, STYLE
+from rl.report.plots import STYLE
 
 EQUAL = 1.0
 """Points of accuracy within which two arms count as equally accurate."""
@@ -97,27 +96,11 @@ def separation(measured: Measured) -> tuple[str, str, Difference] | None:
 
 
 def draw(measured: Measured, folder: Path) -> None:
-    """Accuracy against tokens: a mark an arm, bars of one standard error, the front dashed."""
-    means = {arm: (measured.mean(arm, "tokens"), measured.mean(arm, "accuracy")) for arm in measured.arms}
+    """Accuracy against tokens, as `plane` draws it."""
+    arms = measured.arms
+    places = {measured.label(arm): (measured.mean(arm, "tokens"), measured.mean(arm, "accuracy")) for arm in arms}
     with plt.rc_context(STYLE):
-        drawn, axes = plt.subplots(figsize=(9.5, 5.4))
-        for place, (arm, (tokens, accuracy)) in enumerate(means.items()):
-            axes.errorbar(
-                tokens.mean,
-                accuracy.mean,
-                xerr=_bar(tokens),
-                yerr=_bar(accuracy),
-                fmt=MARKERS[place // len(COLORS) % len(MARKERS)],
-                color=COLORS[place % len(COLORS)],
-                ms=6,
-                lw=0.9,
-                label=measured.label(arm),
-            )
-        points = [(tokens.mean, accuracy.mean / 100) for tokens, accuracy in means.values()]
-        best = [points[i] for i in front(points)]
-        axes.plot([x for x, _ in best], [100 * y for _, y in best], ls="--", lw=0.9, color=GREY, zorder=0)
-        axes.set(xlabel="mean completion length (tokens)", ylabel="accuracy (%)")
-        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        drawn = plane(places)
         drawn.savefig(folder / "pareto.png", dpi=160)
         drawn.savefig(folder / "pareto.svg", metadata={"Date": None})
         plt.close(drawn)
@@ -132,10 +115,6 @@ def page(text: str, folder: Path) -> str:
         body = body.replace('<img src="pareto.png"', f'{drawing[drawing.index("<svg") :]}<img hidden src="data:,"')
     title = escape(text.splitlines()[0].removeprefix("# "))
     return str(Template((HERE / "page.html.j2").read_text()).render(title=title, body=body))
-
-
-def _bar(estimate: Difference) -> float:
-    return 0.0 if math.isnan(estimate.error) else estimate.error
 
 
 def _plain(estimate: Difference) -> str:

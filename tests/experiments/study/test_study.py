@@ -6,13 +6,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from processes import PATIENCE
 
 from experiments.study.__main__ import main, missing
 from experiments.study.claims import read_claims
+from experiments.study.contrasts import Difference
 from experiments.study.grid import HERE, load_grid
 from experiments.study.measured import Measured
+from experiments.study.plane import on_front, plane
 from experiments.study.report import separation, write_report
 from experiments.study.results import Answered, Result, result_file
 from rl.errors import UserError
@@ -186,3 +189,21 @@ def test_a_run_that_was_killed_ends_with_the_result_of_one_that_was_not(tmp_path
     assert whole == again
     tables = [(tmp_path / f"{name}-results/results.md").read_bytes() for name in ("whole", "broken")]
     assert tables[0] == tables[1]
+
+
+def test_the_plane_has_a_panel_an_arm_and_names_in_colour_those_that_no_other_beats() -> None:
+    def place(tokens: float, accuracy: float) -> tuple[Difference, Difference]:
+        return tuple(Difference(mean, 1.0, mean - 2, mean + 2) for mean in (tokens, accuracy))  # type: ignore[return-value]
+
+    arms = {
+        "short": place(20, 80),
+        "beaten": place(60, 85),
+        "best": place(50, 90),
+        **{f"arm {n}": place(70, n) for n in range(27)},
+    }
+    assert on_front(arms) == ["short", "best"]
+    drawn = plane(arms)
+    (upper, lower) = drawn.subfigs
+    assert [text.get_text() for text in upper.axes[0].get_legend().get_texts()] == ["short", "best"]
+    assert [axes.get_title() for axes in lower.axes if axes.get_visible()] == list(arms)
+    plt.close(drawn)
