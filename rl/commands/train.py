@@ -30,6 +30,9 @@ def train(
     rates: Annotated[
         str | None, typer.Option(help="With --dry-run: a YAML file, or '{gpu_memory: 80, tflops: 180, …}' itself.")
     ] = None,
+    show_recipe: Annotated[
+        bool, typer.Option("--show-recipe", help="With --dry-run: the resolved recipe as well, its defaults marked.")
+    ] = False,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="With --dry-run: measure rates here, in half a minute.")
     ] = False,
@@ -64,11 +67,11 @@ def train(
     if dry_run:
         planned = read_launch(launch) if launch else None
         looked = look_at(recipe, overrides or [], out, planned, read_rates(rates), calibrate, granted)
-        say(looked.text)
+        say(f"{looked.text}\n\n{looked.recipe}" if show_recipe else looked.text)
         write_summary(json_file, looked.to_dict())
         return
-    if launch or rates or calibrate:
-        raise UserError("--launch, --rates and --calibrate are for an estimate: add --dry-run")
+    if launch or rates or calibrate or show_recipe:
+        raise UserError("--launch, --rates, --calibrate and --show-recipe are of a dry run: add --dry-run")
     run = training.train(recipe, overrides or [], out, overwrite, quiet, accept_data, granted, anyway)
     if is_main_process():
         print_run(run)

@@ -8,7 +8,7 @@ May import updates, rounds, recipe, launch and what lies below them. A model is 
 from rl.estimates.devices.rates import Rates, read_rates
 from rl.estimates.estimate import ASSUMED, Estimate, Prompts, estimate
 from rl.estimates.shapes import Shape, known_config, known_models, shape_of
-from rl.estimates.text import lines
+from rl.estimates.text import answer, details
 
 __all__ = [
     "ASSUMED",
@@ -16,10 +16,11 @@ __all__ = [
     "Prompts",
     "Rates",
     "Shape",
+    "answer",
+    "details",
     "estimate",
     "known_config",
     "known_models",
-    "lines",
     "read_rates",
     "shape_of",
 ]

@@ -8,16 +8,19 @@ from rl.estimates.states import states
 GB = 1e9
 
 
-def lines(found: Estimate) -> list[str]:
-    """What a dry run prints below its checks."""
+def answer(found: Estimate) -> list[str]:
+    """What a dry run prints first: whether it fits, or what to change; how long it takes, by which rates."""
+    return [*_fit(found), *_time(found)]
+
+
+def details(found: Estimate) -> list[str]:
+    """What it prints below its checks: what the answer comes from."""
     sizes = found.sizes.describe()
     return [
         _line("launch", found.setup.launch.describe() + (", on a CPU" if found.setup.cpu else "")),
         *([_line("sizes", f"{sizes} (rollouts, by this estimate where the recipe does not say)")] if sizes else []),
         *_memory(found),
-        *_fit(found),
         *_tokens(found),
-        *_time(found),
     ]
 
 
@@ -56,7 +59,7 @@ def _fit(found: Estimate) -> list[str]:
         return []
     room = _size(found.room)
     if found.fits:
-        return [_line("fits", f"in {room}")]
+        return [_line("fits", f"yes: a rank needs {_size(found.memory.peak)} of {room}")]
     given = [_line("NO FIT", f"needs {_size(found.memory.peak)}, has {room}; change, in this order:")]
     given += [_line("", f"{remedy.text}: then {_size(remedy.peak)}") for remedy in found.remedies]
     enough = bool(found.remedies) and found.remedies[-1].peak <= found.room
@@ -110,13 +113,19 @@ def _time(found: Estimate) -> list[str]:
         return [
             _line("time", "not known: give --rates with card, or with tokens_per_second and tflops, or --calibrate")
         ]
-    hours = " to ".join(dict.fromkeys(_hours(each) for each in found.hours))
-    cost = found.cost
-    price = "" if cost is None else ", cost " + " to ".join(dict.fromkeys(f"{each:,.2f}" for each in cost))
+    least, most = (f"{_hours(hours)}{_price(found, place)}" for place, hours in enumerate(found.hours))
+    devices = f"{found.devices} device{'s' * (found.devices > 1)}"
+    more = [_line("", f"at most {most}: all {found.rounds.most_draws} draws of each round needed")]
+    dropped = ", no group dropped" if least != most else ""
     return [
+        _line("time", f"{least} on {devices}{dropped}; evaluations not counted"),
+        *(more if dropped else []),
         _line("rates", f"{_rate(found)} of a rank or worker"),
-        _line("time", f"{hours} on {found.devices} device{'s' * (found.devices > 1)}{price}; evaluations not counted"),
     ]
+
+
+def _price(found: Estimate, place: int) -> str:
+    return "" if found.cost is None else f" (costs {found.cost[place]:,.2f})"
 
 
 def _rate(found: Estimate) -> str:
@@ -135,7 +144,9 @@ def _rate(found: Estimate) -> str:
 
 
 def _hours(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"
+    if hours < 1:
+        return f"{hours * 60:.1f} min"
+    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
 
 
 def _size(size: float) -> str:

@@ -1,4 +1,4 @@
-"""What a run would be, before it is one: the resolved recipe, its checks, its estimates. Writes nothing."""
+"""What a run would be, before it is one: whether it fits, how long it takes, its checks and recipe. Writes nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from rewards.verifier import Isolated
 from rl.errors import OutOfReach, UserError
-from rl.estimates import Estimate, Rates, lines, shape_of
+from rl.estimates import Estimate, Rates, answer, details, shape_of
 from rl.folders.run import RunFolder
 from rl.launch.configuration import Launch
 from rl.launch.devices import take_one_device
 from rl.models import load_config, quieten_libraries
 from rl.problems.data import ProblemSet, load_problems
-from rl.recipe.engine_choice import Machine, choose, with_engine
+from rl.recipe.engine_choice import Machine, choose, this_machine, with_engine
 from rl.recipe.files import load_recipe
 from rl.recipe.marked import marked_yaml
 from rl.recipe.parts import Recipe, SourcePart
@@ -32,6 +32,9 @@ class DryRun:
     """What was found of a recipe or, where it has some, of each of its stages."""
 
     text: str
+    """The answer first: whether it fits, how long it takes; then what they come from."""
+    recipe: str
+    """The resolved recipe, what differs from its defaults marked."""
     estimates: dict[str, Estimate] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,12 +60,13 @@ def dry_run(
     quieten_libraries()
     recipe = load_recipe(reference, overrides)
     folder = RunFolder(out or Path("runs") / recipe.name)
-    said = [marked_yaml(recipe), ""]
+    said: list[str] = []
+    marked = marked_yaml(recipe)
     estimates: dict[str, Estimate] = {}
     loaded: dict[str, ProblemSet] = {}
     rates = rates or Rates()
-    machine = None if launch is None else Machine(cuda=not launch.cpu, vllm=True)
-    said.append(f"engine     {choose(recipe, machine).describe()}")
+    machine = None if calibrated else _planned(launch, rates)
+    engine = f"engine     {choose(recipe, machine).describe()}"
     recipe = with_engine(recipe, machine)
     for place, (name, part) in enumerate(stages_of(recipe) or [("", recipe)], 1):
         target = folder.stage(place, name) if name else folder
@@ -78,13 +82,20 @@ def dry_run(
         finally:
             if isinstance(looked.verifier, Isolated):
                 looked.verifier.close()
-        said += checks
         if found is None:
-            said.append(f"estimate   none: the shape of {part.model!r} is not known here")
+            said += [f"estimate   none: the shape of {part.model!r} is not known here", engine, *checks]
         else:
-            said += lines(found)
+            said += [*answer(found), engine, *checks, *details(found)]
             estimates[part.name] = found
-    return DryRun("\n".join(said), estimates)
+    return DryRun("\n".join(said), marked, estimates)
+
+
+def _planned(launch: Launch | None, rates: Rates) -> Machine | None:
+    """The machine that a run is planned for; None: this one."""
+    if launch is not None:
+        return Machine(cuda=not launch.cpu, vllm=True)
+    elsewhere = rates.memory is not None and not this_machine().cuda
+    return Machine(cuda=True, vllm=True) if elsewhere else None
 
 
 def _look(

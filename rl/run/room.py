@@ -54,8 +54,8 @@ def longest_held_out(prepared: Prepared) -> int:
 def prompts_of(prepared: Prepared) -> Prompts:
     """Tokens of the training problems' prompts, their longest budget written in where one is."""
     problems, budgets = prepared.train.problems, prepared.budgets
-    step = -(-len(problems) // COUNTED)
-    asked = [each for problem in problems[::step] for each in budgets.longest(problem, 1)[:1]]
+    step, size = -(-len(problems) // COUNTED), sizes(prepared.edits, prepared.config.num_generations)[0]
+    asked = [each for problem in problems[::step] for each in budgets.longest(problem, size)[:1]]
     lengths = [len(ids) for ids in encode_prompts(prepared.tokenizer, asked, prepared.config.chat_template_kwargs)]
     return Prompts(fmean(lengths), max(lengths))
 

@@ -158,7 +158,7 @@ def test_a_small_text_does_not_become_a_large_recipe(bomb: str, capfd: pytest.Ca
 def test_aliases_are_read_where_they_are_meant(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     text = yaml.safe_dump({"name": "aliased", "extends": "demo-dler"})
     Path("recipe.yaml").write_text(f"{text}evaluation: &e {{budget: 64}}\nstages:\n- {{name: a, evaluation: *e}}\n")
-    assert "name: aliased" in play(capfd, "train", "recipe.yaml", "--dry-run").out
+    assert "name: aliased" in play(capfd, "train", "recipe.yaml", "--dry-run", "--show-recipe").out
 
 
 @pytest.mark.parametrize(

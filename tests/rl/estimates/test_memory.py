@@ -112,6 +112,13 @@ def test_long_rollouts_are_shared_out_where_they_do_not_fit() -> None:
     assert found[0].peak <= 40e9 < memory(replace(long, sequence_ranks=2)).peak
 
 
+def test_of_the_transformers_engine_on_a_gpu_vllm_is_the_first_thing_to_change() -> None:
+    sampling = setup(rollout_rows=2048, completion=32_000)
+    assert next(remedies(sampling, 80e9)).text == "rollouts.engine: vllm (pip install 'lengthwise[vllm]')"
+    for without in (replace(sampling, cpu=True), replace(sampling, frozen_bytes=0.53)):
+        assert not [remedy for remedy in remedies(without, 80e9) if "vllm" in remedy.text]
+
+
 def test_remedies_go_on_until_it_fits_and_each_helps() -> None:
     big = setup(rows=8)
     peak, room = memory(big).peak, 80e9
