@@ -21,7 +21,7 @@ from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.recipe.files import load_recipe, shipped_recipes
 from rl.report.answers import accuracy_difference, read_answers
-from rl.run.processes import how_it_ended, start_training
+from rl.sweep.processes import how_it_ended, start_training
 from rl.terminal import user_errors_exit_2
 
 TABLES = {

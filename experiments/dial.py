@@ -26,7 +26,7 @@ from rl.cli import run_command
 from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.recipe.files import load_recipe
-from rl.run.processes import how_it_ended, start_training
+from rl.sweep.processes import how_it_ended, start_training
 from rl.terminal import user_errors_exit_2
 
 SETTINGS = (20, 40, 60, 90, 130)

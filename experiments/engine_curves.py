@@ -21,7 +21,7 @@ from experiments.local_workers import local_workers
 from rl.errors import UserError
 from rl.folders.run import RunFolder, write_text
 from rl.recipe.files import load_recipe
-from rl.run.processes import how_it_ended, start_training
+from rl.sweep.processes import how_it_ended, start_training
 from rl.terminal import user_errors_exit_2
 
 ENGINES = ("transformers", "vllm", "workers", "ahead")

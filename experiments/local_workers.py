@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 import httpx2
 
 from rl.errors import UserError
-from rl.run.processes import die_with_parent
+from rl.sweep.processes import die_with_parent
 
 START_SECONDS = 300
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from rl.rollouts import Ask, Completion
 from rl.rollouts.vllm.wire import read, sampling_params
-from rl.run.processes import die_with_parent
+from rl.sweep.processes import die_with_parent
 
 KEY = "a-key-for-tests"
 GENERATE, VLLMS = "/lengthwise/generate", "/inference/v1/generate"

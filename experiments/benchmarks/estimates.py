@@ -41,8 +41,8 @@ from rl.models import quieten_libraries
 from rl.recipe.files import load_recipe
 from rl.run.dry_run import dry_run
 from rl.run.prepare import prepare
-from rl.run.processes import die_with_parent
 from rl.run.train import build_trainer, train
+from rl.sweep.processes import die_with_parent
 from rl.trainer.trainer import LengthGRPOTrainer
 
 MODEL = "LENGTHWISE_SMOLLM2"

@@ -31,7 +31,7 @@ from trl.kernels import ChunkedLogProbFunction
 from trl.trainer.utils import add_fused_lm_head, entropy_from_logits, selective_log_softmax
 
 from experiments.benchmarks._shared import RESULTS, surroundings
-from rl.run.processes import die_with_parent
+from rl.sweep.processes import die_with_parent
 from rl.updates.chunked import chunk_sequence
 
 PROMPT, CHUNK, LONG = 32, 256, 8192

@@ -22,7 +22,7 @@ from experiments.study.grid import HERE, Grid, load_grid, write_recipes
 from experiments.study.report import write_report
 from experiments.study.results import Result, result_file
 from rl.errors import UserError
-from rl.run.processes import die_with_parent
+from rl.sweep.processes import die_with_parent
 from rl.terminal import user_errors_exit_2
 
 

@@ -23,7 +23,7 @@ from rl.recipe.files import shipped_recipes
 from rl.recipe.named import read_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
-from rl.run.processes import how_it_ended, start_training
+from rl.sweep.processes import how_it_ended, start_training
 from rl.terminal import figures, training_progress
 
 CONTROL = "demo-grpo"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rl.doctor.finding import Finding, fail, or_ok, warn
 
 TRUE = ("1", "true", "yes", "on")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """As one process, whatever launch the environment speaks of."""
+    names = [name for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE") if name in os.environ]
+    kept = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def check_environment(environment: Mapping[str, str], cores: int, hub_names: list[str]) -> list[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from rl.doctor import device, environment, folders, machine, network, shadows, step, versions, workers
+from rl.doctor import device, environment, folders, machine, network, plan, shadows, step, versions, workers
 from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.errors import UserError
 from rl.installed import missing, needs
@@ -32,7 +32,15 @@ class Asked:
 
 
 def examine(asked: Asked) -> Iterator[Finding]:
-    """Every finding as it is made. A check that fails itself is a fault as well, and the others go on."""
+    """Every finding as it is made, and once. A check that fails itself is a fault as well, and the others go on."""
+    told: set[Finding] = set()
+    for finding in _found(asked):
+        if finding not in told:
+            told.add(finding)
+            yield finding
+
+
+def _found(asked: Asked) -> Iterator[Finding]:
     recipe: Recipe | None = None
     found: list[Finding] = []
     if asked.recipe is not None:
@@ -43,12 +51,13 @@ def examine(asked: Asked) -> Iterator[Finding]:
     yield from _checked(shadows.examine)
     yield from _checked(lambda: device.examine(hidden))
     yield from found
-    yield from _checked(lambda: _model(recipe))
     yield from _checked(lambda: machine.examine(out, _weight(recipe), _has_device()))
     yield from _checked(lambda: folders.examine(out, asked.out is not None or recipe is not None))
     yield from _checked(lambda: environment.check_environment(os.environ, os.cpu_count() or 1, _missing(recipe)))
     yield from _checked(lambda: _network(asked, recipe))
     yield from _checked(lambda: _workers(asked, recipe))
+    if recipe is not None:
+        yield from _checked(lambda: plan.examine(recipe, out, asked.granted))
     if asked.step:
         yield from _checked(step.examine)
 
@@ -78,7 +87,7 @@ def _read(reference: str, overrides: list[str]) -> tuple[Recipe | None, list[Fin
         return None, [fail(clean(str(error)), "mend the recipe")]
     except ModuleNotFoundError as error:
         return None, [_absent(error)]
-    return recipe, [ok(f"the recipe {recipe.name} can be read; `lengthwise train --dry-run` checks all of it")]
+    return recipe, [ok(f"the recipe {recipe.name} can be read")]
 
 
 def _network(asked: Asked, recipe: Recipe | None) -> list[Finding]:
@@ -115,17 +124,6 @@ def _longest(recipe: Recipe) -> int:
         Budgets(load_budget(b.name, b.options, t.get("max_steps")), b.in_prompt, b.cap, b.cap_factor).maximum
         for b, t in parts
     )
-
-
-def _model(recipe: Recipe | None) -> list[Finding]:
-    """Whether a model that is at hand is one that can be sampled and trained; nothing where it is."""
-    if recipe is None or _missing(recipe):
-        return []
-    from rl.models import load_config, resolve_model
-    from rl.rollouts.rows import require_rows
-
-    require_rows(load_config(resolve_model(recipe.model), bool(recipe.trainer.get("trust_remote_code"))), recipe.model)
-    return []
 
 
 def _weight(recipe: Recipe | None) -> machine.Weight | None:

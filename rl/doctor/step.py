@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from rl.doctor.environment import alone
 from rl.doctor.finding import ELSE, Finding, fail, ok
 from rl.scratch import Scratch
 
@@ -33,7 +31,7 @@ def one_step() -> tuple[float, float]:
 
     quieten_libraries()
     started = time.monotonic()
-    with Scratch("doctor") as folder, _alone(), warnings.catch_warnings():
+    with Scratch("doctor") as folder, alone(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # alarms about a run that is none
         prepared = prepare(load_recipe(RECIPE, SMALL), Path(folder))
         try:
@@ -52,17 +50,6 @@ def one_step() -> tuple[float, float]:
             if isinstance(prepared.verifier, Isolated):
                 prepared.verifier.close()
     return time.monotonic() - started, loss
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """As one process, whatever launch the environment speaks of."""
-    names = [name for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE") if name in os.environ]
-    kept = {name: os.environ.pop(name) for name in names}
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
 
 
 def examine() -> list[Finding]:

@@ -21,7 +21,7 @@ from rl.recipe.marked import marked_yaml
 from rl.recipe.parts import Recipe, SourcePart
 from rl.recipe.trainer_config import require_shardable
 from rl.recipe.values import stages_of
-from rl.run.engines import require_engine
+from rl.run.engines import require_engine, require_engine_here
 from rl.run.prepare import Prepared, Resolved, prepare, resolve
 from rl.run.room import estimated, prompts_of
 from rl.secrecy import Granted
@@ -107,7 +107,9 @@ def _look(
     except OutOfReach as error:
         resolved = resolve(recipe, out, machine)
         return resolved, [*resolved.functions(), *_data(resolved), f"not here   {error}; what needs it was not checked"]
-    require_engine(prepared, here=machine is None)
+    if machine is None:
+        require_engine_here(prepared.recipe, prepared.granted)
+    require_engine(prepared)
     return prepared, prepared.describe()
 
 

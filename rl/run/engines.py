@@ -29,28 +29,25 @@ from rl.rollouts.workers.spread import Limits
 from rl.rollouts.workers.worker import Timing
 from rl.run.prepare import Prepared
 from rl.run.room import longest_prompt
+from rl.secrecy import Granted
 
 LOADING, LOADING_GB = 300.0, 5.0
 """Seconds that workers may take to load weights: in any case, and for each GB that is sent to each of them."""
 
 
-def require_engine(prepared: Prepared, here: bool = True) -> None:
-    """Refuse an engine that this launch could not start, or not ask, before anything is written. Errors: UserError.
-
-    `here`: this is the machine that will run it; else only what holds on any is looked at.
-    """
-    if here:
-        _require_here(prepared)
+def require_engine(prepared: Prepared) -> None:
+    """Refuse an engine that has no room for what it will be asked, on any machine. Errors: UserError."""
     if prepared.recipe.rollouts.engine == "vllm":
         model_length(prepared)
     else:
         longest_prompt(prepared)
 
 
-def _require_here(prepared: Prepared) -> None:
-    part = prepared.recipe.rollouts
+def require_engine_here(recipe: Recipe, granted: Granted) -> None:
+    """Refuse an engine that this launch could not start, or not ask. Errors: UserError."""
+    part = recipe.rollouts
     if part.engine == "workers":
-        _key(prepared)
+        granted.key_for(part.workers, part.pool.api_key_env)
         if part.pool.weights == "nccl" and not torch.cuda.is_available():
             raise UserError("rollouts.pool.weights: nccl needs CUDA; use files")
     if part.engine != "vllm":

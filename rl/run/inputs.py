@@ -40,22 +40,40 @@ def keep_inputs(run: RunFolder, plan: Sequence[tuple[Prepared, RunFolder]], begu
 
 def _kept(run: RunFolder, plan: Sequence[tuple[Prepared, RunFolder]], begun: bool, accept: bool) -> str | None:
     try:
-        before = object_of(run.inputs) if begun and run.inputs.is_file() else {}
-        now = dict(_inputs(plan))
+        before, now, others = _compared(run, plan, begun)
     except (UserError, OSError) as error:
         return f"cannot look at what {run.path} is made of: {error}"
-    others = [name for name, found in now.items() if before.get(name, found) != found]
     if others and not accept:
-        return (
-            f"{run.path} was begun with another {' and another '.join(others)}; put it back, or go on with what is "
-            "there now by --accept-data"
-        )
+        return _begun_with(run, others)
     if others:
         say(f"{run.path} goes on with another {' and another '.join(others)}", error=True)
         for _, folder in plan:
             folder.probe.unlink(missing_ok=True)  # of other problems, or by another model
     write_text(run.inputs, json.dumps({**before, **now}, indent=1) + "\n")
     return None
+
+
+def require_same(run: RunFolder, plan: Sequence[tuple[Prepared, RunFolder]]) -> None:
+    """Of a run that was begun, with nothing written. Errors: UserError where something else is there now."""
+    others = _compared(run, plan, True)[2]
+    if others:
+        raise UserError(_begun_with(run, others))
+
+
+def _begun_with(run: RunFolder, others: Sequence[str]) -> str:
+    return (
+        f"{run.path} was begun with another {' and another '.join(others)}; put it back, or go on with what is "
+        "there now by --accept-data"
+    )
+
+
+def _compared(
+    run: RunFolder, plan: Sequence[tuple[Prepared, RunFolder]], begun: bool
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """What was written of a run that was begun, what is there now, and the names of what is another now."""
+    before = object_of(run.inputs) if begun and run.inputs.is_file() else {}
+    now = dict(_inputs(plan))
+    return before, now, [name for name, found in now.items() if before.get(name, found) != found]
 
 
 def _inputs(plan: Sequence[tuple[Prepared, RunFolder]]) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
-from rewards.verifier import Isolated
 from rl.errors import UserError
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
@@ -26,33 +24,30 @@ from rl.folders.sums import damage
 from rl.launch.check import require_ranks, require_sharding
 from rl.launch.devices import take_one_device
 from rl.models import quieten_libraries
-from rl.problems.data import ProblemSet
 from rl.ranks import found_by_main, is_main_process, launched
-from rl.recipe.engine_choice import Choice
 from rl.recipe.files import load_recipe
-from rl.recipe.parts import Recipe
 from rl.recipe.trainer_values import patience
 from rl.recipe.values import stages_of
 from rl.report import write_diverged, write_run_report
 from rl.rollouts.weights import WEIGHTS, clear_weights
 from rl.run.course import keep_course
-from rl.run.engines import answering, answers_by, build_engine, require_engine, settled
+from rl.run.engines import answering, answers_by, build_engine
 from rl.run.final import save_final
 from rl.run.inputs import keep_inputs
-from rl.run.prepare import Prepared, prepare
+from rl.run.plan import Plan, planned
+from rl.run.prepare import Prepared
 from rl.run.probe import probed
 from rl.run.progress import ProgressCallback
-from rl.run.room import fitted_here, longest_held_out
+from rl.run.room import longest_held_out
 from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
 from rl.terminal import say
 from rl.trainer.copies import give_back, plain_copy, require_finite
 from rl.trainer.divergence import Diverged, spoiled
-from rl.trainer.lora import load_options, require_continues, start_from
+from rl.trainer.lora import load_options, start_from
 from rl.trainer.signals import Stopped, passed_over
 from rl.trainer.trainer import LengthGRPOTrainer
-from rl.updates.sequence import require_groups
 
 
 def train(
@@ -81,58 +76,32 @@ def train(
     # A folder that is not ours shows before a lock is put into it, and before anything heavy is loaded.
     if found_by_main(lambda: not (overwrite and run.clearable()) and run.status(recipe) == "finished"):
         return run
-    recipe, choice = settled(recipe, run, overwrite)
     with passed_over():
-        _train_planned(recipe, choice, run, overwrite, quiet, accept_data, granted or Granted(), anyway)
+        plan = planned(recipe, run, overwrite, granted or Granted(), anyway)
+        try:
+            _tell(plan, quiet)
+            with locked(run.path):
+                _train_locked(plan, run, overwrite, quiet, accept_data)
+        finally:
+            plan.close()
     return run
 
 
-def _train_planned(
-    recipe: Recipe,
-    choice: Choice,
-    run: RunFolder,
-    overwrite: bool,
-    quiet: bool,
-    accept_data: bool,
-    granted: Granted,
-    anyway: bool,
-) -> None:
-    plan = [(fitted_here(prepared, anyway), folder) for prepared, folder in _plan(recipe, run, granted)]
-    if is_main_process() and not quiet:
-        sizes = plan[0][0].sizes.describe()
-        say(f"rollouts by {choice.describe()}" + (f" ({sizes})" if sizes else ""))
-    _warn(plan)
-    try:
-        with locked(run.path):
-            _train_locked(recipe, plan, run, overwrite, quiet, accept_data)
-    finally:
-        for prepared, _ in plan:
-            if isinstance(prepared.verifier, Isolated):
-                prepared.verifier.close()
-
-
-def _train_locked(
-    recipe: Recipe,
-    plan: list[tuple[Prepared, RunFolder]],
-    run: RunFolder,
-    overwrite: bool,
-    quiet: bool,
-    accept_data: bool,
-) -> None:
-    state = launched()
+def _train_locked(plan: Plan, run: RunFolder, overwrite: bool, quiet: bool, accept_data: bool) -> None:
+    state, recipe = launched(), plan.recipe
     if overwrite and state.is_main_process:
         run.clear()
     status = found_by_main(lambda: run.status(recipe))
     if status == "finished":
         return
-    keep_inputs(run, plan, status == "unfinished", accept_data)
+    keep_inputs(run, plan.parts, status == "unfinished", accept_data)
     if state.is_main_process:
         run.start(recipe)
     try:
         if recipe.stages:
-            _train_stages(plan, run, quiet)
+            _train_stages(plan.parts, run, quiet)
         else:
-            _train_one(*plan[0], quiet)
+            _train_one(*plan.parts[0], quiet)
     except Diverged as diverged:
         if state.is_main_process:
             write_diverged(run, diverged.step, diverged.metric, str(diverged))
@@ -142,23 +111,15 @@ def _train_locked(
     state.wait_for_everyone()
 
 
-def _plan(recipe: Recipe, run: RunFolder, granted: Granted) -> list[tuple[Prepared, RunFolder]]:
-    """What is to be trained, and where: the recipe itself, or each of its stages."""
-    loaded: dict[str, ProblemSet] = {}
-    stages = [(stage, run.stage(place, name)) for place, (name, stage) in enumerate(stages_of(recipe), 1)]
-    plan = [(prepare(part, folder.path, loaded, granted), folder) for part, folder in stages or [(recipe, run)]]
-    for prepared, _ in plan:
-        require_engine(prepared)
-        require_groups(prepared.config.sequence_ranks, launched().num_processes)
-    for (before, _), (after, _) in pairwise(plan):
-        require_continues(before.recipe, after.recipe)
-    return plan
-
-
-def _warn(plan: Sequence[tuple[Prepared, RunFolder]]) -> None:
-    if is_main_process():
-        for line in dict.fromkeys(line for prepared, _ in plan for line in prepared.warnings()):
-            say(f"warning: {line}", error=True)
+def _tell(plan: Plan, quiet: bool) -> None:
+    """Which engine it is and why, and what goes on though it is hardly meant."""
+    if not is_main_process():
+        return
+    if not quiet:
+        sizes = plan.parts[0][0].sizes.describe()
+        say(f"rollouts by {plan.choice.describe()}" + (f" ({sizes})" if sizes else ""))
+    for line in dict.fromkeys(line for prepared, _ in plan.parts for line in prepared.warnings()):
+        say(f"warning: {line}", error=True)
 
 
 def _train_stages(plan: Sequence[tuple[Prepared, RunFolder]], run: RunFolder, quiet: bool) -> None:

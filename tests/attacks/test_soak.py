@@ -23,8 +23,8 @@ from processes import alive, offspring, wait_until, wait_until_gone
 
 from rl.folders import checkpoints
 from rl.folders.run import RunFolder
-from rl.run.processes import die_with_parent
 from rl.scratch import MARK
+from rl.sweep.processes import die_with_parent
 
 MINUTES = float(os.environ.get("LENGTHWISE_SOAK_MINUTES", "30"))
 LOOKS = 120

@@ -28,7 +28,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from experiments.benchmarks._shared import surroundings, write
 from experiments.benchmarks.long_memory import ENVIRONMENT, _PastThePeak, status, stop_after_the_last_layer
-from rl.run.processes import die_with_parent
+from rl.sweep.processes import die_with_parent
 from rl.updates import padding_free, varlen
 from rl.updates.sequence import join_groups
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import torch
@@ -21,11 +22,14 @@ from places import ROOT
 from workers import fake_workers
 
 from rl.cli import run_command
+from rl.doctor import Asked, examine
 from rl.doctor import workers as doctors_workers
+from rl.errors import UserError
 from rl.folders import checkpoints
 from rl.folders.lock import holder
 from rl.folders.run import RunFolder
 from rl.recipe.files import load_recipe
+from rl.run.train import train
 
 
 @dataclass
@@ -231,7 +235,11 @@ FAULTS: dict[Callable[[Place], None], str] = {
     misspelt_recipe: r"unknown key 'bugdet' in mine.yaml; did you mean 'budget'\?; mend the recipe",
 }
 
-ALSO = {wrong_version: "trl is there 2 times", folder_that_takes_nothing: "0 bytes free for /proc/run"}
+ALSO = {
+    wrong_version: "trl is there 2 times",
+    folder_that_takes_nothing: "0 bytes free for /proc/run",
+    model_out_of_reach: "cannot load the config of 'some-lab/some-model'",
+}
 """What else is true then."""
 
 
@@ -245,6 +253,47 @@ def test_a_planted_fault_is_named_with_its_remedy(
     named = [line for line in faults if re.search(FAULTS[plant], line)]
     others = [line for line in faults if line not in named and not (plant in ALSO and ALSO[plant] in line)]
     assert (len(named), others) == (1, []), faults
+
+
+def of_another_recipe(place: Place) -> list[str]:
+    RunFolder(place.here / "run").start(load_recipe("demo-dler"))
+    (place.here / "run" / "metrics.jsonl").touch()
+    return []
+
+
+def begun_with_other_problems(place: Place) -> list[str]:
+    run = RunFolder(place.here / "run")
+    run.start(load_recipe("demo-grpo", FEW))
+    run.metrics.touch()
+    run.inputs.write_text('{"data.train (demo)": "of others"}')
+    return FEW
+
+
+FEW = ["data.train.options.n=64", "data.eval=null", "rollouts.engine=transformers"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ["rollouts.engine=vllm"],
+        ["rollouts.engine=vllm", "model=some-lab/some-model"],
+        ["data.train.source=nowhere.jsonl"],
+        [*FEW, "budget.tokens=100000"],
+        ["trainer.optim=no-such"],
+        of_another_recipe,
+        begun_with_other_problems,
+    ],
+    ids=str,
+)
+def test_the_doctor_says_of_a_recipe_what_train_would(refused: Any, place: Place) -> None:
+    """Without vLLM, on any machine."""
+    place.patch.setattr("rl.rollouts.vllm.engine.find_spec", lambda name: None)
+    overrides = refused(place) if callable(refused) else refused
+    run = place.here / "run"
+    found = [each for each in examine(Asked("demo-grpo", overrides, out=run, step=False)) if each.status == "FAIL"]
+    with pytest.raises(UserError) as said:
+        train("demo-grpo", overrides, run, quiet=True)
+    assert str(said.value) in [each.what for each in found], (str(said.value), found)
 
 
 def test_what_only_needs_to_be_known_is_said_and_fails_nothing(
