@@ -28,6 +28,7 @@ from rl.commands.methods.verify import verify
 from rl.commands.release import release
 from rl.commands.serve import serve
 from rl.commands.shown import grouped, helps
+from rl.commands.sweep import sweep
 from rl.commands.synth.app import synth
 from rl.commands.train import train
 from rl.commands.watch import watch
@@ -57,7 +58,7 @@ def lengthwise(
 
 
 PARTS = {
-    "Train": (demo, recipes, data, train, watch, doctor, serve),
+    "Train": (demo, recipes, data, train, sweep, watch, doctor, serve),
     "Finished runs and models": (evaluate, protocols, benchmarks, compare, merge, release, check),
     "Methods, without a model": (new, rewards, budgets, orders, audit, score, advantages, verify),
 }

@@ -60,7 +60,7 @@ class Mark:
 
     @property
     def kind(self) -> str | None:
-        """`run` or `demo`; None: the folder is not marked."""
+        """`run`, `demo` or `sweep`; None: the folder is not marked."""
         kind = self.read().get("kind")
         return kind if isinstance(kind, str) else None
 

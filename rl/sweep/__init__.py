@@ -1,4 +1,11 @@
-"""Several runs: each a process of its own (`processes.py`).
+"""Several runs of one recipe: which (`grid.py`), each a process of its own here (`processes.py`) or a job (`slurm.py`).
 
-May import what lies below a run. What a run does is behind its process.
+`sweep.py` is the way through: it trains what is not finished yet, and puts what is on one page.
+
+May import reports, folders, recipe and what lies below them. What a run does is behind its process.
 """
+
+from rl.sweep.grid import Point, points
+from rl.sweep.sweep import finish, unfinished
+
+__all__ = ["Point", "finish", "points", "unfinished"]

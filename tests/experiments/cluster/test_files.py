@@ -59,7 +59,7 @@ def test_accelerate_reads_each_configuration_as_we_do(name: str) -> None:
         assert arguments.fsdp_version == 2
 
 
-@pytest.mark.parametrize("name", ["train.slurm", "torchrun.sh", "gpu_tests.sh"])
+@pytest.mark.parametrize("name", ["train.slurm", "one_gpu.slurm", "torchrun.sh", "gpu_tests.sh"])
 def test_bash_reads_each_script(name: str) -> None:
     subprocess.run(["bash", "-n", str(CLUSTER / name)], check=True, timeout=PATIENCE)
 
