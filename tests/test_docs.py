@@ -22,6 +22,7 @@ from rl.plugins import load_budget, load_reward, load_verifier
 from rl.recipe.files import load_recipe
 from rl.recipe.trainer_config import trainer_config
 from rl.run.train import train
+from rl.sweep import points
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -97,7 +98,10 @@ def _check_command(words: list[str]) -> None:
             with sub.make_context(name, rest, parent=context) as inner:
                 recipe = inner.params.get("recipe")
                 if recipe and not recipe.endswith(".yaml"):
-                    load_recipe(recipe, inner.params["overrides"] or [])
+                    if name == "sweep":
+                        assert points(recipe, inner.params["values"], Path("sweeps"))
+                    else:
+                        load_recipe(recipe, inner.params["overrides"] or [])
 
 
 def test_an_option_that_a_command_does_not_have_would_be_found() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +25,7 @@ from rl.commands.options import (
 )
 from rl.commands.output import progress, require_place, write_json
 from rl.errors import UserError
+from rl.problems.benchmarks import sets_of
 from rl.secrecy import Granted, require_no_secrets
 from rl.terminal import say
 
@@ -154,7 +155,9 @@ class Answering:
 def evaluate(
     *,
     model: Annotated[str | None, typer.Option(help="A path, a hub name, or `demo`.")] = None,
-    data: Annotated[str | None, typer.Option(help="A benchmark, a problem file, a hub name, or `demo`.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Benchmarks, problem files or math-suite, with commas; a hub name; demo.")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="Evaluate a run's models on its own held-out problems.")] = None,
     checkpoint: Annotated[str, typer.Option(help="Of the run: best, last, all, or a step.")] = "last",
     asking: Asking,
@@ -187,13 +190,35 @@ def evaluate(
         result = _run(run, checkpoint, changes, _ready(answering), limit, plot)
     elif model and data:
         choice = _ready(answering)
-        result = _one(_asked(data, model, asking, changes, choice.name, limit), model, choice, out, plot).numbers
+        asked = {name: _asked(name, model, asking, changes, choice.name, limit) for name in sets_of(data)}
+        result = _several(asked, model, choice, out, plot)
     else:
         raise UserError("give --model and --data, or --run")
     from rl.ranks import is_main_process
 
     if json_file and is_main_process():
         write_json(json_file, result)
+
+
+def _several(
+    asked: Mapping[str, Asked], model: str, choice: EngineChoice, out: Path | None, plot: Path | None
+) -> dict[str, Any]:
+    """The numbers of one set of problems; of several, by set and in the mean."""
+    if len(asked) == 1:
+        return _one(next(iter(asked.values())), model, choice, out, plot).numbers
+    from rl.evaluation.suite import place_of, require_names, suite_numbers
+    from rl.ranks import is_main_process
+    from rl.report.evaluation_table import print_suite
+
+    if plot is not None:
+        raise UserError("--plot draws one set of problems; evaluate that by itself")
+    require_names(list(asked))
+    places = [(each, place_of(out, name)) for name, each in asked.items()]
+    measured = dict(zip(asked, _measured(places, model, choice, None, kept=out is not None), strict=True))
+    found = suite_numbers(measured)
+    if is_main_process():
+        print_suite(found)
+    return found
 
 
 def _votes(paths: list[Path], asking: Asking, log: LogOptions, json_file: Path | None) -> None:
@@ -240,30 +265,40 @@ def _one(
     asked: Asked, model: str, choice: EngineChoice, out: Path | None, plot: Path | None, path: str | None = None
 ) -> Measured:
     """Measure one model and show it; `path` is where it lies, if not where its name says."""
-    from rl.evaluation.engines import measure
+    from rl.ranks import is_main_process
+
+    if plot is not None and not any(problem.columns.get("gold_docs") for problem in asked.problems):
+        raise UserError(f"cannot draw {plot}: the problems do not say where in the context their answers lie")
+    (measured,) = _measured([(asked, out)], model, choice, path, kept=out is not None)
+    if plot is not None and measured.numbers["heat_map"] and is_main_process():
+        from rl.report.heat_map import draw_heat_map
+
+        draw_heat_map(measured.numbers["heat_map"], model, asked.protocol.line(), plot)
+    return measured
+
+
+def _measured(
+    sets: Sequence[tuple[Asked, Path | None]], model: str, choice: EngineChoice, path: str | None, kept: bool
+) -> list[Measured]:
+    """Measure one model on each set of problems, whose answers may be kept at its place, and show each."""
+    from rl.evaluation.engines import measure_each
     from rl.folders.intact import model_damage
     from rl.models import resolve_model
     from rl.ranks import found_by_main, is_main_process
     from rl.report.evaluation_table import print_evaluation
 
-    if plot is not None and not any(problem.columns.get("gold_docs") for problem in asked.problems):
-        raise UserError(f"cannot draw {plot}: the problems do not say where in the context their answers lie")
     place = path or resolve_model(model)
     wrong = found_by_main(lambda: model_damage(Path(place)))
     if wrong is not None:
         raise UserError(f"{place}: {wrong}; put it back, or evaluate another model")
     try:
-        measured = measure(asked, model, place, choice, out)
+        measured = measure_each(sets, model, place, choice)
     except KeyboardInterrupt:
-        say("stopped; " + ("the same command goes on" if out else "nothing kept, as there is no --out"), error=True)
+        say("stopped; " + ("the same command goes on" if kept else "nothing kept, as there is no --out"), error=True)
         raise typer.Exit(130) from None
-    if not is_main_process():
-        return measured
-    print_evaluation(measured.numbers, asked.protocol)
-    if plot is not None and measured.numbers["heat_map"]:
-        from rl.report.heat_map import draw_heat_map
-
-        draw_heat_map(measured.numbers["heat_map"], model, asked.protocol.line(), plot)
+    if is_main_process():
+        for (asked, _), found in zip(sets, measured, strict=True):
+            print_evaluation(found.numbers, asked.protocol)
     return measured
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -82,23 +83,33 @@ def measure(asked: Asked, name: str, path: str, choice: EngineChoice, out: Path 
 
     Errors: UserError as of `open_answerer` and of `Asked.measure`.
     """
+    (measured,) = measure_each([(asked, out)], name, path, choice)
+    return measured
+
+
+def measure_each(
+    sets: Sequence[tuple[Asked, Path | None]], name: str, path: str, choice: EngineChoice
+) -> list[Measured]:
+    """The same for several sets of problems and their places, by one engine that is opened once."""
     tokenizer = load_tokenizer(path)
     try:
-        longest = asked.needed(tokenizer, load_config(path))
-        ignored = unread(tokenizer, asked.protocol.chat_options)
+        longest = max(asked.needed(tokenizer, load_config(path)) for asked, _ in sets)
+        ignored = unread(tokenizer, sets[0][0].protocol.chat_options)
         if ignored and is_main_process():
             say(f"warning: {ignored}", error=True)
         with ExitStack() as opened:
 
+            @cache
             def answerer() -> Answerer:
                 found = open_answerer(name, path, tokenizer, choice, longest)
                 opened.callback(found.engine.close)
                 return found
 
-            return asked.measure(name, tokenizer, answerer, out, choice.batch_size)
+            return [asked.measure(name, tokenizer, answerer, out, choice.batch_size) for asked, out in sets]
     finally:
-        if isinstance(asked.verifier, Isolated):
-            asked.verifier.close()
+        for asked, _ in sets:
+            if isinstance(asked.verifier, Isolated):
+                asked.verifier.close()
 
 
 def _transformers(model: PreTrainedModel, path: str, choice: EngineChoice, longest: int) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -28,6 +29,19 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "svamp": Benchmark("ChilleD/SVAMP"),
     "college-math": Benchmark("di-zhang-fdu/College_Math_Test"),
 }
+
+SUITES: Mapping[str, Sequence[str]] = {
+    "math-suite": ("aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench"),
+}
+"""Benchmarks that papers on the length of reasoning report together, by one name."""
+
+
+def sets_of(data: str) -> list[str]:
+    """What `--data` names: a suite's benchmarks, several with commas between, or one source as it stands."""
+    parts = [part.strip() for part in data.split(",")]
+    several = len(parts) > 1 and all(part in BENCHMARKS or part in SUITES or Path(part).is_file() for part in parts)
+    named = parts if several else [data]
+    return list(dict.fromkeys(name for part in named for name in SUITES.get(part, (part,))))
 
 
 def is_long_context(rows: Sequence[Row]) -> bool:

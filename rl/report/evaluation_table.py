@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from rl.evaluation import Protocol
+from rl.evaluation.suite import MEANS
 from rl.terminal import console
 
 Numbers = Mapping[str, Any]
@@ -33,6 +34,24 @@ def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
     tables[-1].caption = f"{protocol.line()}; 95 % bootstrap intervals over problems"
     for table in tables:
         console().print(table)
+
+
+def print_suite(found: Numbers) -> None:
+    """What `rl.evaluation.suite.suite_numbers` gave: a row a set and one of their means, by cap accuracy and tokens."""
+    rows = {name: one["caps"] for name, one in found["sets"].items()}
+    points = {
+        name: {cap: [caps[cap][key]["mean"] for key in MEANS] for cap in found["mean"]} for name, caps in rows.items()
+    }
+    points["mean of sets"] = {cap: [means[key] for key in MEANS] for cap, means in found["mean"].items()}
+    heads = ("set", *(f"at {cap}: {what}" for cap in found["mean"] for what in ("accuracy", "tokens")))
+    console().print(_table(found["model"], heads, points, _accuracies))
+
+
+def _accuracies(by_cap: Mapping[str, Sequence[float | None]]) -> list[str]:
+    told = []
+    for accuracy, tokens in by_cap.values():
+        told += ["–" if accuracy is None else f"{accuracy:.1%}", "–" if tokens is None else f"{tokens:.0f}"]
+    return told
 
 
 def print_votes(found: Numbers, name: str) -> None:

@@ -13,9 +13,10 @@ from commands import refused, run
 from workers import fake_workers
 
 from rl.cli import run_command
-from rl.evaluation import Evaluation
+from rl.evaluation import Evaluation, engines
 from rl.evaluation.runs import best_checkpoint, best_of, trained_models
 from rl.models import resolve_model
+from rl.problems.benchmarks import BENCHMARKS, sets_of
 from rl.run.train import train
 
 PROBLEMS = [{"question": "2+3=?", "answer": "#### 5"}, {"question": "4-1=?", "answer": "3"}]
@@ -285,3 +286,32 @@ def test_another_protocol_in_the_same_place_is_refused(capsys: pytest.CaptureFix
     Path("out.json").unlink()
     said = refused(capsys, "evaluate", *FILE, "--cap", "6", "--out", "a.parquet")
     assert "another protocol (cap 5, not 6)" in said
+
+
+def test_several_sets_are_answered_by_one_model_and_their_means_count_each_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("more.jsonl").write_text('{"question": "9-9=?", "answer": "0"}\n')
+    opened: list[str] = []
+    load = engines.load_model
+    monkeypatch.setattr(engines, "load_model", lambda path, **how: opened.append(path) or load(path, **how))
+    asked = ["evaluate", "--model", "demo", "--data", "problems.jsonl, more.jsonl", "--cap", "200", "--caps", "20"]
+    found = run(*asked, "--out", "a.parquet")
+    assert len(opened) == 1
+    assert {path.name for path in Path().glob("*.parquet")} == {"a-problems.parquet", "a-more.parquet"}
+    assert [found["sets"][name]["n"] for name in ("problems.jsonl", "more.jsonl")] == [2, 1]
+    for cap in ("20", "200"):
+        one, other = (found["sets"][name]["caps"][cap]["mean_tokens"]["mean"] for name in found["sets"])
+        assert found["mean"][cap]["mean_tokens"] == (one + other) / 2
+    assert "mean of sets" in capsys.readouterr().out
+    Path("b").mkdir()
+    shutil.copy("problems.jsonl", "b")
+    said = refused(capsys, "evaluate", "--model", "demo", "--data", "problems.jsonl,b/problems.jsonl", "--cap", "8")
+    assert "two of the sets of problems are called problems" in said
+
+
+def test_a_suite_is_its_benchmarks_and_a_comma_elsewhere_stays() -> None:
+    assert sets_of("math-suite") == ["aime24", "aime25", "amc23", "math500", "minerva", "olympiadbench"]
+    assert sets_of("aime24,gsm8k,aime24") == ["aime24", "gsm8k"]
+    assert sets_of("lab/a,b") == ["lab/a,b"]
+    assert set(sets_of("math-suite")) <= set(BENCHMARKS)
