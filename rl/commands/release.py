@@ -65,7 +65,8 @@ def release(
             adapter,
             evaluation or (),
             token_counts(caps),
-            (repository or out.name).split("/")[-1],
+            repository.split("/")[-1] if repository else None,
+            repository,
             budgets,
             dtype,
         )

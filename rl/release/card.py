@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -33,8 +34,18 @@ SETTINGS = (
 """Of the trainer's, the ones that a reader asks for first; the recipe has all."""
 
 
+_LOADED = re.compile(r'from_pretrained\(("(?:[^"\\]|\\.)*")')
+
+
+def place_of(text: str) -> str | None:
+    """Where a card says that its model is loaded from."""
+    found = _LOADED.search(text)
+    return str(json.loads(found[1])) if found else None
+
+
 def card(
     name: str,
+    place: str,
     license_: str,
     base: str,
     recipe: Json,
@@ -46,7 +57,10 @@ def card(
     weights: Weights,
     dial: Budgets | None = None,
 ) -> str:
-    """README.md in the hub's form. `base` and `recipe` are already fit to be seen, and `figures` are."""
+    """README.md in the hub's form. `place`: a hub name, or the folder seen from beside it.
+
+    `base` and `recipe` are already fit to be seen, and `figures` are.
+    """
     environment = Environment(
         loader=PackageLoader("rl.release", "."),
         trim_blocks=True,
@@ -55,11 +69,12 @@ def card(
         undefined=StrictUndefined,
     )
     environment.filters["inline"] = inline
-    commands = _commands(name, base, recipe, figures, wanted.adapter)
+    commands = _commands(place, base, recipe, figures, wanted.adapter)
     middle = list(dial.points)[len(dial.points) // 2] if dial else 0
     return environment.get_template("card.md").render(
         metadata=_metadata(name, license_, base, recipe, figures, wanted.adapter).to_yaml(),
         name=name,
+        place=place,
         license=license_,
         base=base,
         recipe=recipe,
@@ -80,7 +95,7 @@ def card(
         weights=weights,
         dial=dial,
         middle=middle,
-        servers=serving.settings(name, dial, middle) if dial else [],
+        servers=serving.settings(name, place, dial, middle) if dial else [],
     )
 
 
@@ -146,19 +161,19 @@ def fence(lines: Sequence[str]) -> str:
     return "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
 
 
-def _commands(name: str, base: str, recipe: Json, figures: Sequence[Figures], adapter: bool) -> list[str]:
+def _commands(place: str, base: str, recipe: Json, figures: Sequence[Figures], adapter: bool) -> list[str]:
     """What gives the figures again, beside the released folder; an adapter has to be folded first."""
     if not adapter:
-        return [evaluate_command(f.protocol, name, recipe) for f in figures]
-    adapter_at, whole_at = shlex.quote(f"./{name}"), shlex.quote(f"./{name}-folded")
-    fold = f"lengthwise merge --method lora --base {shlex.quote(base)} --trained {adapter_at} --out {whole_at}"
-    return [fold, *(evaluate_command(f.protocol, f"{name}-folded", recipe) for f in figures)]
+        return [evaluate_command(f.protocol, place, recipe) for f in figures]
+    whole = f"./{place.rpartition('/')[2]}-folded"
+    fold = ["lengthwise", "merge", "--method", "lora", "--base", base, "--trained", place, "--out", whole]
+    return [shlex.join(fold), *(evaluate_command(f.protocol, whole, recipe) for f in figures)]
 
 
 def evaluate_command(protocol: Protocol, model: str, recipe: Json) -> str:
     """The command that gives the figures of a protocol again, run beside the released folder."""
     data = protocol.data
-    words: list[Any] = ["lengthwise", "evaluate", "--model", f"./{model}"]
+    words: list[Any] = ["lengthwise", "evaluate", "--model", model]
     words += ["--data", data.source.split()[0] if data else "DATA", "--cap", protocol.cap]
     if len(protocol.caps) > 1:
         words += ["--caps", ",".join(map(str, protocol.caps))]

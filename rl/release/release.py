@@ -61,8 +61,10 @@ def release(run: RunFolder, wanted: Wanted, out: Path) -> dict[str, Any]:
         (folder / "recipe.yaml").write_text(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
         (folder / LOCK).write_text(lock())
         shown_base = public_text(wanted.base or (base.name if base and base.stands_for(recipe.model) else recipe.model))
-        name = wanted.name or out.name
-        text = card(name, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights, budgets)
+        name, place = wanted.name or out.absolute().name, wanted.repository or f"./{out.absolute().name}"
+        text = card(
+            name, place, license_, shown_base, shown, chosen, figures, wanted, logged, pictures, weights, budgets
+        )
         (folder / "README.md").write_text(text)
         if budgets:
             dial.write(folder, budgets)

@@ -25,6 +25,8 @@ class Wanted:
     """Tokens at which the run's own answers are scored."""
     name: str | None = None
     """What the model is called; by default as its folder."""
+    repository: str | None = None
+    """Of the hub, where it is to be found; by default others find it in the folder alone."""
     budgets: Path | None = None
     """What `lengthwise evaluate --force-at … --json` wrote: what the model gives at which budget of thinking."""
     dtype: str | None = None

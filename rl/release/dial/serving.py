@@ -22,9 +22,9 @@ class Setting(NamedTuple):
     note: str
 
 
-def settings(name: str, budgets: Budgets, budget: int) -> list[Setting]:
-    """For the model folder `name` in the present folder, at a `budget` of thinking in tokens."""
-    end, closing, place = budgets.end, budgets.closing["text"], shlex.quote(f"./{name}")
+def settings(name: str, place: str, budgets: Budgets, budget: int) -> list[Setting]:
+    """For the model `name`, of which `place` is a folder or a hub name, at a `budget` of thinking in tokens."""
+    end, closing, place = budgets.end, budgets.closing["text"], shlex.quote(place)
     begin = next((marks.begin for marks in MARKS if marks.end == end), "")
     most = budget + len(closing.encode()) + budgets.answer  # a closing has at most a token a byte
     marks = _quoted(json.dumps({"reasoning_start_str": begin, "reasoning_end_str": end}))

@@ -1,5 +1,9 @@
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,8 @@ import pytest
 from commands import refused
 
 from rl.cli import run_command
+from rl.folders.sums import require_released
+from rl.release.card import place_of
 
 
 class Hub:
@@ -65,6 +71,42 @@ def test_pushing_is_only_told_until_it_is_agreed_to(
     assert (upload, sent["repo_id"]) == ("upload", "me/tiny")
     assert sent["names"] == sorted(p.relative_to("model").as_posix() for p in Path("model").rglob("*") if p.is_file())
     assert "uploaded: https://hub/commit" in capsys.readouterr().out
+
+
+def test_what_a_card_says_of_loading_loads_the_model_from_another_folder(
+    evaluated_run: Path, hub: Hub, tmp_path: Path
+) -> None:
+    released(str(evaluated_run), "--out", "made/model", "--license", "mit")
+    beside = loading("made/model/README.md")
+    as_made = sorted((path, path.read_bytes()) for path in Path("made/model").rglob("*") if path.is_file())
+    hub.refuses = True
+    refused_push = ["release", "made/model", "--push", "me/tiny", "--yes"]
+    with pytest.raises(SystemExit):
+        run_command(refused_push)
+    assert sorted((path, path.read_bytes()) for path in Path("made/model").rglob("*") if path.is_file()) == as_made
+    hub.refuses = False
+    released(*refused_push[1:])
+    assert place_of(Path("made/model/README.md").read_text()) == "me/tiny"
+    assert "./model" not in Path("made/model/README.md").read_text()
+    require_released(Path("made/model"))
+    cached = tmp_path / "hub/models--me--tiny"
+    shutil.copytree("made/model", cached / "snapshots/1")
+    (cached / "refs").mkdir()
+    (cached / "refs/main").write_text("1")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    code = [beside, "assert model.num_parameters() and tokenizer.eos_token", f"import os; os.chdir({str(elsewhere)!r})"]
+    code += ["del model", loading("made/model/README.md"), "assert model.num_parameters()"]
+    subprocess.run(
+        [sys.executable, "-c", "\n".join(code)],
+        cwd="made", env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}, check=True,
+    )  # fmt: skip
+
+
+def loading(card: str) -> str:
+    """The code of a card that loads its model."""
+    (block,) = re.findall(r"^```python\n(.*?)^```$", Path(card).read_text(), re.DOTALL | re.MULTILINE)
+    return str(block)
 
 
 def test_what_is_not_as_it_was_released_is_not_pushed(

@@ -170,7 +170,9 @@ def test_figures_that_are_none_are_refused_in_a_line(
 
 def test_settings_are_words_of_a_shell_and_json(tmp_path: Path) -> None:
     (tmp_path / "figures.json").write_text(json.dumps(measured()))
-    found = {each.product: each for each in serving.settings("short", dial.of_file(tmp_path / "figures.json"), 80)}
+    found = {
+        each.product: each for each in serving.settings("short", "./short", dial.of_file(tmp_path / "figures.json"), 80)
+    }
     requests = {name: json.loads(each.request) for name, each in found.items()}
     # 80 of thinking, 48 of the answer, and at most the 22 bytes of the closing between them
     assert requests["vLLM"] == {"thinking_token_budget": 80, "max_tokens": 150}
