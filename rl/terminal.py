@@ -12,7 +12,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -26,6 +27,10 @@ from rl.secrecy import clean
 _STEERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufff9-\ufffb]"
 )
+OURS = [Path(__file__).parent.parent / name for name in ("rl", "rewards", "curricula", "data_synth")]
+"""Folders whose warnings are told in our own words."""
+WIDE = 100
+"""Columns of a terminal on which a bar has room beside figures and times."""
 _NO_PLACE = {errno.ENAMETOOLONG, errno.ELOOP}
 """What the system says of a path that cannot be one."""
 
@@ -58,30 +63,57 @@ def console(error: bool = False, width: int | None = None) -> Console:
 
 def training_progress() -> Progress:
     """A bar a run, with its latest figures."""
+    shown = console()
+    bar = [BarColumn(bar_width=12)] if shown.width >= WIDE else []
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=12),
+        TextColumn("{task.description:.14}", markup=False),
+        *bar,
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TextColumn("{task.fields[figures]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console(),
+        console=shown,
     )
+
+
+@contextlib.contextmanager
+def answers_progress(what: str, total: int, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar of answers on a terminal; gives what to call with how many more there are, and their tokens."""
+    shown = console()
+    columns = (TextColumn("{task.description:.14}", markup=False), BarColumn(bar_width=12))
+    told = TextColumn("{task.completed:.0f}/{task.total:.0f} answers  {task.fields[tokens]:,} tokens")
+    with Progress(*columns, told, TimeElapsedColumn(), console=shown, disable=hidden or not shown.is_terminal) as bar:
+        task, tokens = bar.add_task(what, total=total, tokens=0), 0
+
+        def advance(answers: int, more: int) -> None:
+            nonlocal tokens
+            tokens += more
+            bar.update(task, advance=answers, tokens=tokens)
+
+        yield advance
 
 
 def figures(logs: dict[str, Any]) -> str:
     """The three numbers to watch, from one line of metrics."""
     return (
-        f"reward {logs.get('reward') or 0.0:5.2f}  accuracy {logs.get('accuracy') or 0.0:4.0%}  "
+        f"reward {logs.get('reward') or 0.0:5.2f} accuracy {logs.get('accuracy') or 0.0:4.0%} "
         f"tokens {logs.get('length/mean') or 0.0:5.0f}"
     )
 
 
 @contextlib.contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Have warnings of this block, libraries' among them, go the same way."""
+    """Have warnings of this block go the same way: libraries' as they are, ours without the line that gave them."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda *given, **more: printable(clean(before(*given, **more)))
+
+    def plain(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        ours = category is UserWarning and any(Path(filename).is_relative_to(folder) for folder in OURS)
+        text = f"warning: {message}\n" if ours else before(message, category, filename, lineno, line)
+        return printable(clean(text))
+
+    warnings.formatwarning = plain
     try:
         yield
     finally:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from typing import Annotated
 
 import typer
 
 from rl.commands.options import AllowedHosts, Json, KeyVariable, Overrides, Overwrite, Quiet, RunOut
-from rl.commands.output import require_place, write_summary
+from rl.commands.output import progress, require_place, write_summary
 from rl.errors import UserError
 from rl.secrecy import Granted
 from rl.terminal import say
@@ -52,16 +53,17 @@ def train(
     SIGUSR1 saves a checkpoint at the end of the round; SIGTERM and Ctrl-C save one and end, with exit code 143 or 130.
     """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until the run hears it: what is imported here takes seconds
-    from rl.recipe.named import read_recipe
+    with progress(f"reading {recipe}, loading libraries", None, hidden=quiet or os.environ.get("RANK", "0") != "0"):
+        from rl.recipe.named import read_recipe
 
-    read_recipe(recipe, overrides or [])
-    require_place(json_file)
-    from rl.estimates import read_rates
-    from rl.launch.configuration import read_launch
-    from rl.ranks import is_main_process
-    from rl.report import print_run
-    from rl.run import train as training
-    from rl.run.dry_run import dry_run as look_at
+        read_recipe(recipe, overrides or [])
+        require_place(json_file)
+        from rl.estimates import read_rates
+        from rl.launch.configuration import read_launch
+        from rl.ranks import is_main_process
+        from rl.report import print_run
+        from rl.run import train as training
+        from rl.run.dry_run import dry_run as look_at
 
     granted = Granted(api_key_env, allow_host or ())
     if dry_run:

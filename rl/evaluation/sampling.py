@@ -64,12 +64,14 @@ def evaluate(
     protocol: Protocol,
     parts: Parts | None = None,
     batch: int | None = None,
+    told: Callable[[list[Row]], None] | None = None,
 ) -> Evaluation:
     """Sample and judge the protocol's completions of each problem; the ranks of a launch share them.
 
     The longest prompts go first, together with their like. With `parts`, every `batch` completions (all by
     default) are written as they are done, and those that are there are not sampled again. The same seed, model
-    and problems give the same completions, whatever the batches and on any number of ranks.
+    and problems give the same completions, whatever the batches and on any number of ranks. `told` gets
+    the rows of each batch.
     """
     prompts = encode_prompts(answerer.tokenizer, problems, protocol.chat_options)
     begun = prefixes(answerer.tokenizer, protocol, prompts)
@@ -78,7 +80,9 @@ def evaluate(
         for i in range(len(problems))
         for sample in range(protocol.samples)
     ]
-    return Evaluation(answered(answerer, asked, problems, verifier, protocol, parts, batch), protocol, answerer.name)
+    return Evaluation(
+        answered(answerer, asked, problems, verifier, protocol, parts, batch, told), protocol, answerer.name
+    )
 
 
 def answered(
@@ -89,6 +93,7 @@ def answered(
     protocol: Protocol,
     parts: Parts | None = None,
     batch: int | None = None,
+    told: Callable[[list[Row]], None] | None = None,
 ) -> list[Row]:
     """The rows of questions to `problems`, in their order; sampled, judged and kept as `evaluate` says."""
     order = sorted(range(len(asked)), key=lambda i: -len(asked[i].prompt))
@@ -100,6 +105,8 @@ def answered(
             if parts and is_main_process():
                 parts.save(number, rows)
         found.update(zip(places, rows, strict=True))
+        if told is not None:
+            told(rows)
     return [found[i] for i in range(len(asked))]
 
 

@@ -14,7 +14,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
 from rl.errors import UserError
-from rl.evaluation.measuring import asked_by
+from rl.evaluation.measuring import BATCHES_A_PART, asked_by
 from rl.evaluation.recipes import recipe_protocol
 from rl.evaluation.sampling import Answerer, end_ids, evaluate
 from rl.folders import checkpoints
@@ -42,7 +42,7 @@ from rl.run.room import longest_held_out
 from rl.run.writing import Writer, tell_lost, tell_lost_since
 from rl.scratch import clear_left
 from rl.secrecy import Granted
-from rl.terminal import say
+from rl.terminal import answers_progress, say
 from rl.trainer.copies import give_back, plain_copy, require_finite
 from rl.trainer.divergence import Diverged, spoiled
 from rl.trainer.lora import load_options, start_from
@@ -147,7 +147,7 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     if not trained:
         prepared = probed(prepared, run)
     if prepared.recipe.evaluation.before:
-        _evaluate(prepared, run, "before")
+        _evaluate(prepared, run, "before", quiet)
         give_back()
     if trained:
         _require_undamaged(run)
@@ -156,7 +156,7 @@ def _train_one(prepared: Prepared, run: RunFolder, quiet: bool) -> None:
     else:
         _train_model(prepared, run, quiet)
     give_back()
-    _evaluate(prepared, run, "after")
+    _evaluate(prepared, run, "after", quiet)
     give_back()
 
 
@@ -243,13 +243,13 @@ def build_trainer(prepared: Prepared, run: RunFolder, quiet: bool = True) -> Len
         edits=prepared.edits,
         credit=prepared.credit,
     )
-    trainer.teller.on_alarm = run.write_alarm
+    trainer.teller.on_alarm = writer.write_alarm
     trainer.remove_callback(PrinterCallback)
     require_sharding(trainer.accelerator.distributed_type)
     return trainer
 
 
-def _evaluate(prepared: Prepared, run: RunFolder, when: Literal["before", "after"]) -> None:
+def _evaluate(prepared: Prepared, run: RunFolder, when: Literal["before", "after"], quiet: bool) -> None:
     """Ask a plain copy of the model as training begins, or ends, with it: of one kind and dtype, so they compare."""
     target = run.evaluation(when)
     if prepared.eval is None or found_by_main(target.is_file):
@@ -264,7 +264,15 @@ def _evaluate(prepared: Prepared, run: RunFolder, when: Literal["before", "after
     engine = answering(prepared, model, place, recipe.evaluation.batch_size, longest_held_out(prepared))
     name = recipe.model if when == "before" else recipe.name
     answerer = Answerer(engine, prepared.tokenizer, end_ids(model, prepared.tokenizer), name)
-    result = evaluate(answerer, asked.written(), prepared.verifier, asked.protocol)
+    problems, batch = asked.written(), BATCHES_A_PART * recipe.evaluation.batch_size
+    if answers_by(prepared) == "transformers":
+        batch = recipe.evaluation.batch_size  # its own: nothing waits for that
+    hidden = quiet or not is_main_process()
+    with answers_progress(f"{when} training", len(problems) * asked.protocol.samples, hidden) as told:
+        result = evaluate(
+            answerer, problems, prepared.verifier, asked.protocol, batch=batch,
+            told=lambda rows: told(len(rows), sum(row["length"] for row in rows)),
+        )  # fmt: skip
     engine.close()
     if is_main_process():
         result.save(target)

@@ -14,6 +14,7 @@ from rl.folders.run import RunFolder, read_metrics
 from rl.rounds.records import records
 from rl.rounds.round import Round
 from rl.terminal import say
+from rl.trainer.telling import print_alarm
 
 
 class Writer(TrainerCallback):
@@ -24,6 +25,11 @@ class Writer(TrainerCallback):
         self._place = run.path.stat() if run.path.exists() else None
         self._beside = ThreadPoolExecutor(1, "rollouts")
         self._writing: Future[None] | None = None
+
+    def write_alarm(self, step: int, alarm: str) -> None:
+        """Print it, and keep it."""
+        print_alarm(step, alarm)
+        self.run.write_alarm(step, alarm)
 
     def write_round(self, round_: Round) -> None:
         """Begin to write it, beside what trains on it. Errors of the round before, too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
@@ -13,16 +12,25 @@ import numpy as np
 from rl.recipe.config import LengthGRPOConfig
 from rl.rounds.metrics import round_metrics, worker_metrics
 from rl.rounds.round import Round
+from rl.terminal import say
 from rl.trainer.alarms import Alarms
 from rl.updates import by_token
 
 
+def print_alarm(step: int, alarm: str) -> None:
+    """A line on standard error."""
+    say(f"alarm: {alarm}", error=True)
+
+
 class Teller:
-    """`on_round` gets every round and `on_alarm` every alarm with its step, on the main process."""
+    """`on_round` gets every round and `on_alarm` every alarm with its step, on the main process.
+
+    Without another `on_alarm`, alarms are printed.
+    """
 
     def __init__(self, trainer: Any, args: LengthGRPOConfig, on_round: Callable[[Round], None] | None) -> None:
         self.trainer, self.on_round = trainer, on_round
-        self.on_alarm: Callable[[int, str], None] | None = None
+        self.on_alarm: Callable[[int, str], None] = print_alarm
         self.alarms = Alarms(args, trainer.reward_func_names)
 
     def tell(self, round_: Round, batches: Iterable[dict[str, Any]]) -> None:
@@ -55,9 +63,7 @@ class Teller:
 
     def _say(self, step: int, alarms: Iterable[str]) -> None:
         for alarm in alarms:
-            warnings.warn(alarm, stacklevel=1)
-            if self.on_alarm is not None:
-                self.on_alarm(step, alarm)
+            self.on_alarm(step, alarm)
 
 
 def credit_metrics(round_: Round) -> dict[str, float]:

@@ -15,7 +15,7 @@ from run_folders import make_run
 
 from attacks.played import play, recipe_file
 from rl.secrecy import clean
-from rl.terminal import console, plain_warnings, printable, say
+from rl.terminal import answers_progress, console, figures, plain_warnings, printable, say, training_progress
 
 TITLE = "\x1b]0;owned\x07"
 EVIL = f"\x1b[2J{TITLE}\u202egnp.exe\r\x9b31m"
@@ -31,6 +31,36 @@ def test_what_steers_a_terminal_is_written_out_and_lines_and_letters_stay(capfd:
         warnings.warn(EVIL, stacklevel=1)
     printed = capfd.readouterr()
     assert not STEERS.search(printed.out + printed.err)
+
+
+def test_at_80_columns_a_bar_has_its_figures_and_whole_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    progress = training_progress()
+    logs = {"reward": -0.25, "accuracy": 1.0, "length/mean": 16384.0}
+    progress.add_task("one-gpu-80gb-dial", total=3600, completed=1800, figures=figures(logs))
+    with progress.console.capture() as shown:
+        progress.console.print(progress.get_renderable())
+    assert shown.get().splitlines() == [
+        "one-gpu-80gb-d 1800/3600 reward -0.25 accuracy 100% tokens 16384 0:00:00 -:--:--"
+    ]
+
+
+def test_answers_are_counted_with_their_tokens_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stdout", shown)
+    with answers_progress("before training", 1024, hidden=False) as told:
+        told(256, 20_000)
+        told(256, 5_000)
+    assert re.search(r"512/1024 answers +25,000 tokens", re.sub(r"\x1b\[[\d;?]*\w", "", shown.getvalue()))
+
+
+def test_a_warning_of_ours_is_a_line_without_a_file() -> None:
+    with plain_warnings():
+        own = warnings.formatwarning("mind the gap", UserWarning, str(ROOT / "rewards/verifier/judge.py"), 7)
+        other = warnings.formatwarning("of others", UserWarning, "/lib/other.py", 7)
+    assert (own, other) == ("warning: mind the gap\n", "/lib/other.py:7: UserWarning: of others\n")
 
 
 def test_a_table_shows_texts_as_they_are() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-import warnings
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -69,7 +69,6 @@ CUT = rollout(9, 0, "length")
             UNPARSABLE,
             r"25% of the first 8 rollouts are unparsable: most have no \boxed{} answer; does `data.prompt` ask",
         ),
-        (of(Verdict.UNPARSABLE, "so", "length"), "most were cut at their budget"),
         (of(Verdict.UNPARSABLE, r"<think>\boxed{5}"), "never ended it"),
         (of(Verdict.UNPARSABLE, r"\boxed{((}"), "cannot be read"),
         (LATE, "are timed_out: their answers are too large"),
@@ -91,9 +90,10 @@ def test_an_alarm_comes_once_in_the_first_ten_steps_and_over_the_threshold_only(
 
 
 def test_most_rollouts_truncated_is_said_with_its_remedy() -> None:
-    assert see(alarms(), 0, CUT, CUT, RIGHT, RIGHT) == []
-    (warning,) = see(alarms(), 0, CUT, CUT, CUT, RIGHT)
-    assert warning.startswith("75% of the first 4 rollouts are cut at their budget")
+    cut_short = of(Verdict.UNPARSABLE, "so", "length")  # which is no fault of reading it
+    assert see(alarms(), 0, CUT, CUT, cut_short, RIGHT) == []
+    (warning,) = see(alarms(), 0, CUT, CUT, CUT, cut_short, RIGHT)
+    assert warning.startswith("80% of the first 5 rollouts are cut at their budget")
     assert "raise `budget`" in warning
 
 
@@ -175,14 +175,13 @@ def test_what_was_seen_and_said_outlives_a_checkpoint() -> None:
     assert warning.startswith("6% of the first 102 rollouts are unparsable")
 
 
-def test_a_run_whose_answers_cannot_be_read_warns_once(make_trainer: Any) -> None:
+def test_a_run_whose_answers_cannot_be_read_says_so_once_in_a_line_of_its_own(
+    make_trainer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     trainer = make_trainer(verifier=MathVerifier(places=["tag"]), max_steps=6)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        trainer.train()
-    said = [str(w.message) for w in caught if "are unparsable" in str(w.message)]
-    assert len(said) == 1
-    assert said[0].startswith("100% of the first 16 rollouts are unparsable")
+    trainer.train()
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "are unparsable" in line]
+    assert re.match(r"alarm: \d+% of the first 16 rollouts are unparsable: ", said)
 
 
 def test_engine_and_trainer_agree_on_the_log_probs_of_a_run(make_trainer: Any) -> None:
@@ -193,7 +192,9 @@ def test_engine_and_trainer_agree_on_the_log_probs_of_a_run(make_trainer: Any) -
     assert tally["distance"] < 1e-4 * tally["compared"]
 
 
-def test_an_engine_with_other_weights_is_heard(make_trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_with_other_weights_is_heard(
+    make_trainer: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     trainer = make_trainer()
     compare = trainer.teller.alarms.compare
 
@@ -202,8 +203,8 @@ def test_an_engine_with_other_weights_is_heard(make_trainer: Any, monkeypatch: p
         return compare(round_, shifted)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(trainer.teller.alarms, "compare", shifted)
-    with pytest.warns(UserWarning, match=r"differ by 0\.20 nats a token"):
-        trainer.train()
+    trainer.train()
+    assert "differ by 0.20 nats a token" in capsys.readouterr().err
 
 
 def test_log_probs_are_not_compared_where_the_engine_draws_from_others(make_trainer: Any) -> None:
@@ -228,9 +229,7 @@ def test_the_first_update_tells_of_a_reference_without_its_weights(packed: int |
         trainer.teller.on_alarm = lambda step, line: said.append(line)
         if spoil:
             trainer.ref_model.get_input_embeddings().weight.data.zero_()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            trainer.train()
+        trainer.train()
         return [line for line in said if "KL term" in line]
 
     assert alarms_of(spoil=False) == []
