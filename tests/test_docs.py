@@ -146,7 +146,7 @@ def test_links_inside_the_documentation_lead_somewhere(page: str) -> None:
 def test_a_link_that_leads_nowhere_would_be_found() -> None:
     assert "docs/tutorial.md" in own_links("README.md")
     assert "a-real-model-on-a-gpu" in anchors(ROOT / "docs/tutorial.md")
-    assert "experiments/figures/demo-training.png" in own_links("README.md")
+    assert "experiments/figures/five-seeds.png" in own_links("README.md")
 
 
 def test_every_built_in_plug_in_stands_in_the_reference_and_in_the_table_of_methods() -> None:
