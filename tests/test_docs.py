@@ -272,7 +272,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
         (tmp_path / f"site/docs/{page}.html").read_text()
         for page in ("index", "reference/recipe", "reference/commands")
     )
-    assert "demo-training.png" in landing
+    assert "five-seeds.png" in landing
     entries = re.findall(r'<li class="toctree-l1[^"]*"><a class="reference internal" href="[^"]+">(.+?)</a>', landing)
     assert len(entries) > 50
     assert sorted(entries) == sorted(set(entries))

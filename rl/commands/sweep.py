@@ -27,10 +27,7 @@ def sweep(
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Train nothing: the page over what is finished.")] = False,
 ) -> None:
-    """Train every combination of the values, one after the other, and compare. The same command goes on.
-
-    lengthwise sweep one-gpu-80gb budget.tokens=2000,4000,8000 seed=0,1
-    """
+    """Train every combination of the values, one after the other, and compare. The same command goes on."""
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # for its runs, which are processes of their own
     from rl.recipe.named import read_recipe
     from rl.sweep.grid import points

@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, str] = {
     "rewards": "lengthwise rewards hapo",
     "score": "lengthwise score --reward hapo --set mode=mean --rollouts runs/a",
     "serve": "lengthwise serve --model demo --port 8001",
+    "sweep": "lengthwise sweep demo-dler budget.tokens=60,80,120 seed=0,1",
     "train": "lengthwise train demo-dler trainer.max_steps=20",
     "verify": "lengthwise verify --cases answers.jsonl --json verdicts.json",
     "watch": "lengthwise watch runs/demo/dler",

@@ -19,7 +19,7 @@ GROUPS: Sequence[tuple[str, str, str]] = (
     ("Upload", "repository", "repository yes public"),
     ("What the card says", "repository", "license_ base evaluation caps budgets"),
     ("Of the method", "trained", "keep scale scope weight"),
-    ("An estimate", "dry_run", "dry_run launch rates calibrate"),
+    ("An estimate", "dry_run", "dry_run launch rates calibrate show_recipe"),
     ("What is taken all the same", "", "accept_data anyway mixed"),
     ("Keys for servers", "", "api_key_env allow_host"),
     ("What is written and shown", "", "out json_file plot plots quiet overwrite shown problems full once every"),
