@@ -2,17 +2,19 @@
 
 Each judges one sample. verl's `compute_score(data_source, solution_str, ground_truth, extra_info)`, also with
 `predict_str`, as earlier, or in the plural, for a batch; EasyR1's `compute_score(predict, ground_truth)`; OpenRLHF's
-`reward_func(queries, prompts, labels)` and the rubric functions of verifiers, `f(completion, answer, …)`.
+`reward_func(queries, prompts, labels)`, the rubric functions of verifiers, `f(completion, answer, …)`, and its reward
+functions of today, `f(task, trace)`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewards.types import Prompt
+from rewards.traces import task_of, trace_of
+from rewards.types import Problem, Prompt
 
 TRL_PARAMETERS = frozenset({"prompts", "completions", "completion_ids"})
 """What TRL gives every reward function, beside the columns of the data."""
@@ -20,12 +22,26 @@ TRL_PARAMETERS = frozenset({"prompts", "completions", "completion_ids"})
 
 @dataclass(frozen=True)
 class Sample:
-    """One completion, and what is known of its problem; a judge knows no prompt (None) and no columns."""
+    """One completion, and what is known of its problem; a judge knows the text and the gold answer alone."""
 
     text: str
     gold: str
     prompt: Prompt | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    token_ids: Sequence[int] | None = None
+    length: int | None = None
+    """Completion tokens, which a log may have without these."""
+    lead: str = ""
+    """What the prompt has begun of it (`rewards.thinking`)."""
+    ended: bool | None = None
+    """Whether it ended by itself."""
+    problem_id: str | None = None
+
+    @classmethod
+    def of(cls, problem: Problem, text: str, token_ids: Sequence[int], lead: str, ended: bool | None) -> Sample:
+        """One whose tokens are known."""
+        known = problem.answer, problem.prompt, problem.columns, token_ids, len(token_ids)
+        return cls(text, *known, lead=lead, ended=ended, problem_id=problem.id)
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,8 @@ class Form:
     marks: frozenset[str]
     """The parameters that tell them."""
     arguments: Callable[[Sample], dict[str, Any]]
-    key: str
+    key: str | None
+    """None: each number of a dict is a reward, and they are added up."""
 
     def call(self, function: Callable[..., Any], sample: Sample, options: Mapping[str, Any] | None = None) -> Any:
         """What the function makes of a sample, or an awaitable of that; of `arguments` it gets those that it takes.
@@ -56,8 +73,11 @@ class Form:
         if isinstance(value, list | tuple):
             (value,) = value
         if isinstance(value, Mapping):
+            if self.key is None and value:
+                return float(sum(map(float, value.values())))
             if self.key not in value:
-                raise ValueError(f"a result without {self.key!r}: {', '.join(map(str, value)) or 'an empty dict'}")
+                named = "a reward" if self.key is None else repr(self.key)
+                raise ValueError(f"a result without {named}: {', '.join(map(str, value)) or 'an empty dict'}")
             value = value[self.key]
         value = value.tolist() if hasattr(value, "tolist") else value
         if isinstance(value, list | tuple):
@@ -82,6 +102,11 @@ def foreign(function: Callable[..., Any]) -> Form | None:
     """Whose form a function has, None where it has none of them."""
     names = set(inspect.signature(function).parameters)
     return next((form for form in FORMS if form.marks <= names), None)
+
+
+def own_weight(function: Callable[..., Any]) -> float:
+    """The weight that the decorator of verifiers gave a function: its scores count so many times."""
+    return float(getattr(function, "_vf_weight", 1.0))
 
 
 def turns(text: str) -> list[dict[str, str]]:
@@ -135,10 +160,27 @@ def _verifiers(sample: Sample) -> dict[str, Any]:
     return {**found, "state": dict(found)}
 
 
+def _traced(sample: Sample) -> dict[str, Any]:
+    """By name, as verifiers gives them; a `runtime`, the sandbox of an agent, is not among them."""
+    task = task_of(sample.prompt, sample.gold, sample.columns)
+    trace = trace_of(
+        task,
+        sample.prompt,
+        sample.lead,
+        sample.text,
+        sample.token_ids,
+        sample.problem_id,
+        num_output_tokens=sample.length,
+        is_truncated=None if sample.ended is None else not sample.ended,
+    )
+    return {"task": task, "trace": trace}
+
+
 VERL = Form("verl's compute_score", frozenset({"solution_str", "ground_truth"}), _verl, "score")
 VERL_OLDER = Form(VERL.name, frozenset({"predict_str", "ground_truth"}), _verl_older, "score")
 VERL_BATCH = Form("verl's batched compute_score", frozenset({"solution_strs", "ground_truths"}), _verl_batch, "score")
 EASYR1 = Form("EasyR1's compute_score", frozenset({"predict", "ground_truth"}), _easyr1, "overall")
 OPENRLHF = Form("OpenRLHF's reward_func", frozenset({"queries", "labels"}), _openrlhf, "rewards")
 VERIFIERS = Form("a rubric function of verifiers", frozenset({"completion"}), _verifiers, "reward")
-FORMS = (VERL, VERL_OLDER, VERL_BATCH, EASYR1, OPENRLHF, VERIFIERS)
+TRACED = Form("a reward function of verifiers", frozenset({"trace"}), _traced, None)
+FORMS = (VERL, VERL_OLDER, VERL_BATCH, EASYR1, OPENRLHF, VERIFIERS, TRACED)

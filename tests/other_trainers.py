@@ -215,7 +215,7 @@ MODULES: dict[str, dict[str, dict[str, Any]]] = {
     "slime": {},
     "skyrl": {"skyrl.train.generators.skyrl_gym_generator": {"SkyRLGymGenerator": SkyRLGymGenerator}},
     "areal": {"areal.workflow.rlvr": {"RLVRWorkflow": RLVRWorkflow}},
-    "prime-rl": {"verifiers.v1.envs.best_of_n": {"BestOfNEnv": BestOfNEnv}},
+    "verifiers": {"verifiers.v1.envs.best_of_n": {"BestOfNEnv": BestOfNEnv}},
     "nemo-rl": {},
 }
 

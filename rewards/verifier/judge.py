@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rewards.signatures import TRL_PARAMETERS, VERIFIERS, Sample, foreign, required
+from rewards.signatures import TRACED, TRL_PARAMETERS, VERIFIERS, Sample, foreign, required
 from rewards.types import Verdict
 
 GOLD = frozenset({"gold", "ground_truth", "label", "reference", "target"})
@@ -57,7 +57,7 @@ class Judge:
         names = list(inspect.signature(function).parameters)
         self.first, self.second = [*names, "", ""][:2]
         form = foreign(function)
-        self.form = None if form is VERIFIERS and GOLD & set(names) else form
+        self.form = None if form in (VERIFIERS, TRACED) and GOLD & set(names) else form
         """Whose form the function has; None: that of a judge of ours."""
         self.answer_first = self.first not in GOLD and (self.second in GOLD or self.first in SAID)
         """Whether the names of a judge of ours say that its gold answer comes second."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from curricula import BudgetSchedule, GroupBudget
-from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Termed
+from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout, Termed
+from rewards.signatures import Sample
 from rewards.types import Values
 from rl.elsewhere.completed import Told
 from rl.elsewhere.rollout_files import (
@@ -129,11 +130,21 @@ def _with_values(reward: LengthReward, groups: Sequence[Group]) -> list[Group]:
     if not isinstance(reward, FunctionReward):
         return list(groups)
     rows = [(group.problem, rollout) for group in groups for rollout in group.rollouts]
-    problems, texts = [problem for problem, _ in rows], [rollout.text for _, rollout in rows]
     if rows:
-        reward.require(dict.fromkeys(["answer", *(name for p in problems for name in p.columns)]), "these rollouts")
-    said = iter(function_values([reward], problems, texts, [rollout.token_ids for _, rollout in rows], {}))
+        reward.require(dict.fromkeys(["answer", *(name for p, _ in rows for name in p.columns)]), "these rollouts")
+    said = iter(function_values([reward], [_sample(*row) for row in rows], {}))
     return [Group(g.problem, tuple(replace(r, given={**r.given, **next(said)}) for r in g.rollouts)) for g in groups]
+
+
+def _sample(problem: Problem, rollout: Rollout) -> Sample:
+    """Tokens and stops are known where the log has them."""
+    sample = Sample.of(problem, rollout.text, rollout.token_ids, rollout.lead, rollout.stop != "length")
+    return replace(
+        sample,
+        token_ids=rollout.token_ids if len(rollout.token_ids) else None,
+        length=rollout.length,
+        ended=None if rollout.stop == "unknown" else sample.ended,
+    )
 
 
 def _terms(name: str, parts: Parts | None, group: Group, history: History, step: int = 0) -> dict[str, Values]:

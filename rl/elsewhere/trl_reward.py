@@ -17,8 +17,9 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from curricula import BudgetSchedule, Constant
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout
+from rewards.signatures import Sample
 from rewards.thinking import read
-from rewards.types import Prompt, Values
+from rewards.types import Prompt, Stop, Values
 from rewards.verifier import MathVerifier, Verifier
 from rl.elsewhere.golds import Golds
 from rl.elsewhere.trl_columns import caller, declared_ends
@@ -128,22 +129,27 @@ class TRLReward:
         begun = dict(zip(each, leads(self.tokenizer, prompts), strict=True))
         whole = [read(begun[problem.id], text) for problem, text in zip(problems, texts, strict=True)]
         verdicts = judge_problems(self.verifier, problems, whole)
-        given = function_values([self.reward], problems, texts, ids, hooks)
         ends = self.eos_ids | set(getattr(caller(hooks), "eos_token_ids", ()))
+        ended = [bool(own) and own[-1] in ends for own in ids]
+        samples = [
+            Sample.of(problem, text, own, begun[problem.id], by_itself)
+            for problem, text, own, by_itself in zip(problems, texts, ids, ended, strict=True)
+        ]
+        given = function_values([self.reward], samples, hooks)
         thinking = thinking_tokens(ids, [begun[problem.id] for problem in problems], texts, self.end)
         found = []
-        for problem, text, token_ids, verdict, said, thought in zip(
-            problems, texts, ids, verdicts, given, thinking, strict=True
+        for problem, text, token_ids, verdict, said, thought, by_itself in zip(
+            problems, texts, ids, verdicts, given, thinking, ended, strict=True
         ):
-            ended = bool(token_ids) and token_ids[-1] in ends
+            stop: Stop = "eos" if by_itself else "length"
             found.append(
                 Rollout(
                     problem_id=problem.id,
                     length=len(token_ids),
-                    stop="eos" if ended else "length",
+                    stop=stop,
                     budget=self.budgets.of(step, problem),
                     verdict=verdict,
-                    raw_reward=raw_reward(verdict, "eos" if ended else "length", self.truncated),
+                    raw_reward=raw_reward(verdict, stop, self.truncated),
                     text=text,
                     token_ids=tuple(token_ids),
                     given=said,

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from rewards import Group, HistoryView, LengthReward, Problem
-from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, required, turns
+from rewards import Group, HistoryView, LengthReward
+from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, own_weight, required, turns
 from rewards.types import Values
 from rl.errors import UserError
 from rl.plugins.blame import raised
@@ -20,7 +20,9 @@ from rl.plugins.rewards import number
 GIVEN = TRL_PARAMETERS | {"answer", "trainer_state", "log_extra", "log_metric"}
 """What a function of TRL's kind is given whatever the columns of the data."""
 
-KNOWN = "completions (TRL), solution_str, ground_truth (verl), queries, labels (OpenRLHF) or completion (verifiers)"
+KNOWN = (
+    "completions (TRL), solution_str, ground_truth (verl), queries, labels (OpenRLHF), completion or trace (verifiers)"
+)
 
 
 class Loop:
@@ -103,21 +105,14 @@ class FunctionReward:
     def __call__(self, group: Group, history: HistoryView) -> Values:
         return [r.given[self.name] for r in group.rollouts]
 
-    def begin(
-        self,
-        problems: Sequence[Problem],
-        texts: Sequence[str],
-        token_ids: Sequence[Sequence[int]],
-        hooks: Mapping[str, Any],
-    ) -> Any:
+    def begin(self, samples: Sequence[Sample], hooks: Mapping[str, Any]) -> Any:
         """What the function gives, or a future of it. Errors: UserError naming a function that raises."""
-        own = [of_its_own(problem) for problem in problems]
+        own = [of_its_own(sample) for sample in samples]
         with guarded(self):
             if self.form is None:
-                said: Any = self.function(**self._arguments(own, texts, token_ids, hooks))
+                said: Any = self.function(**self._arguments(own, hooks))
                 return self._loop.begin(said) if inspect.isawaitable(said) else said
-            samples = [Sample(t, p.answer, p.prompt, p.columns) for p, t in zip(own, texts, strict=True)]
-            values = [self.form.call(self.function, sample) for sample in samples]
+            values = [self.form.call(self.function, sample) for sample in own]
             return self._loop.begin(_all_of(values)) if any(map(inspect.isawaitable, values)) else values
 
     def finish(self, begun: Any, count: int) -> Values:
@@ -125,7 +120,7 @@ class FunctionReward:
         try:
             values = begun.result(limit()) if isinstance(begun, Future) else begun
             with bounded(self, "reward"):  # it may be a generator
-                checked = [number(self.form.score(value) if self.form else value) for value in counted(values, count)]
+                checked = [number(self._score(value) if self.form else value) for value in counted(values, count)]
         except UserError:
             raise
         except TimeoutError as error:
@@ -136,25 +131,24 @@ class FunctionReward:
             raise UserError(f"reward {self.name!r} gave {len(checked)} numbers for {count} completions")
         return checked
 
-    def _arguments(
-        self,
-        problems: Sequence[Problem],
-        texts: Sequence[str],
-        token_ids: Sequence[Sequence[int]],
-        hooks: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    def _score(self, value: Any) -> Any:
+        assert self.form is not None
+        score = self.form.score(value)
+        return score and score * own_weight(self.function)
+
+    def _arguments(self, samples: Sequence[Sample], hooks: Mapping[str, Any]) -> dict[str, Any]:
         """As TRL makes them, every column of the data among them; `answer` is the gold answer where no column is.
 
         `log_extra` does nothing: a run's rollouts hold every completion anyway.
         """
-        names = dict.fromkeys([*self.columns, *(name for p in problems for name in p.columns)])
-        columns = {n: [p.columns.get(n) for p in problems] for n in names if n not in ("prompt", "completion")}
+        names = dict.fromkeys([*self.columns, *(name for s in samples for name in s.columns)])
+        columns = {n: [s.columns.get(n) for s in samples] for n in names if n not in ("prompt", "completion")}
         arguments = {
-            "answer": [p.answer for p in problems],
+            "answer": [s.gold for s in samples],
             **columns,
-            "prompts": [p.prompt for p in problems],
-            "completions": [t if isinstance(p.prompt, str) else turns(t) for p, t in zip(problems, texts, strict=True)],
-            "completion_ids": [list(ids) for ids in token_ids],
+            "prompts": [s.prompt for s in samples],
+            "completions": [s.text if isinstance(s.prompt, str) else turns(s.text) for s in samples],
+            "completion_ids": [[] if s.token_ids is None else list(s.token_ids) for s in samples],
             "log_extra": lambda *_: None,
             "log_metric": lambda *_: None,
             "trainer_state": None,
@@ -164,17 +158,13 @@ class FunctionReward:
 
 
 def function_values(
-    rewards: Iterable[LengthReward],
-    problems: Sequence[Problem],
-    texts: Sequence[str],
-    token_ids: Sequence[Sequence[int]],
-    hooks: Mapping[str, Any],
+    rewards: Iterable[LengthReward], samples: Sequence[Sample], hooks: Mapping[str, Any]
 ) -> list[dict[str, float | None]]:
     """What those rewards that are functions say of the completions of one rank, by name; `hooks` are further arguments.
 
     Called one after another; those that are async then run together, as under TRL.
     """
-    functions = [reward for reward in rewards if isinstance(reward, FunctionReward)] if problems else []
-    begun = [function.begin(problems, texts, token_ids, hooks) for function in functions]
-    values = {f.name: f.finish(what, len(problems)) for f, what in zip(functions, begun, strict=True)}
-    return [{name: column[place] for name, column in values.items()} for place in range(len(problems))]
+    functions = [reward for reward in rewards if isinstance(reward, FunctionReward)] if samples else []
+    begun = [function.begin(samples, hooks) for function in functions]
+    values = {f.name: f.finish(what, len(samples)) for f, what in zip(functions, begun, strict=True)}
+    return [{name: column[place] for name, column in values.items()} for place in range(len(samples))]

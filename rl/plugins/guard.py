@@ -19,10 +19,12 @@ from types import FrameType
 from typing import Any, TextIO, TypeVar
 
 from rewards import Problem
+from rewards.signatures import Sample
 from rl.errors import UserError
 from rl.plugins.blame import name_of, raised
 
 T = TypeVar("T")
+P = TypeVar("P", Problem, Sample)
 
 VARIABLE = "LENGTHWISE_PLUGIN_SECONDS"
 SECONDS = 300.0
@@ -106,9 +108,9 @@ def took_too_long(plugin: object, kind: str = "reward") -> UserError:
     return _took_too_long(plugin, kind, limit())
 
 
-def of_its_own(problem: Problem) -> Problem:
+def of_its_own(one: P) -> P:
     """A copy that a plug-in may edit."""
-    return replace(problem, prompt=deepcopy(problem.prompt), columns=deepcopy(dict(problem.columns)))
+    return replace(one, prompt=deepcopy(one.prompt), columns=deepcopy(dict(one.columns)))
 
 
 def _took_too_long(plugin: object, kind: str, seconds: float) -> UserError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rewards import LengthReward, Problem, Rollout
+from rewards.signatures import Sample
 from rewards.thinking import read
 from rewards.types import Prompt, Spans
 from rewards.verifier import Verifier
@@ -85,8 +86,11 @@ class Judging:
         started = time.perf_counter()
         verdicts = judge_problems(self.verifier, problems, list(map(read, leads, texts)))
         self.seconds += time.perf_counter() - started
-        ids = [completion.token_ids for completion in completions]
-        given = function_values(self.rewards, problems, texts, ids, self.hooks)
+        samples = [
+            Sample.of(problem, text, completion.token_ids, lead, completion.stop != "length")
+            for problem, text, completion, lead in zip(problems, texts, completions, leads, strict=True)
+        ]
+        given = function_values(self.rewards, samples, self.hooks)
         return [
             Rollout(
                 problem_id=each.row.problem.id,

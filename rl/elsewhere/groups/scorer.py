@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewards import Group, History, LengthReward, Observer, Problem, Rollout, Verdict
+from rewards.signatures import Sample
 from rewards.thinking import read
 from rewards.types import Values
 from rl.elsewhere.golds import Golds
@@ -129,7 +130,11 @@ class GroupScorer:
         lead = self._leads(told, problems)
         begun = [each for each, visit in zip(lead, told, strict=True) for _ in visit.said]
         verdicts = self._verdicts(owner, said, list(map(read, begun, says)))
-        given = function_values(self.rewards, owner, says, ids, {})
+        samples = [
+            Sample.of(problem, text, own, before, one.ended)
+            for problem, text, own, before, one in zip(owner, says, ids, begun, said, strict=True)
+        ]
+        given = function_values(self.rewards, samples, {})
         thought = thinking_tokens(ids, begun, says, self.end)
         rollouts = iter(
             Rollout(

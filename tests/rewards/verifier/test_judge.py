@@ -52,6 +52,10 @@ def rubric(completion: list[dict[str, str]], answer: str, **kwargs: Any) -> floa
     return float((completion, answer, kwargs) == ([{"role": "assistant", "content": "t"}], "g", {}))
 
 
+def traced(task: Any, trace: Any) -> float:
+    return float((task.answer, trace.last_reply) == ("g", "t"))
+
+
 @pytest.mark.parametrize(
     ("function", "options", "taken"),
     [
@@ -65,6 +69,7 @@ def rubric(completion: list[dict[str, str]], answer: str, **kwargs: Any) -> floa
         (verl_waiting, {}, "verl's compute_score"),
         (openrlhf, {}, "OpenRLHF's reward_func"),
         (rubric, {}, "a rubric function of verifiers"),
+        (traced, {}, "a reward function of verifiers"),
     ],
 )
 def test_each_gets_the_gold_answer_and_the_text_where_it_takes_them(

@@ -1,6 +1,7 @@
 """Reward functions written for TRL, verl, OpenRLHF and verifiers, as rewards of a run."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from rewards import Problem
+from rewards.signatures import Sample
 from rl.errors import UserError
 from rl.plugins import FunctionReward, function_values, load_reward
 
@@ -27,8 +29,14 @@ def loaded(folder: Path, source: str, name: str = "f") -> FunctionReward:
     return reward
 
 
+def samples(problems: list[Problem], texts: list[str]) -> list[Sample]:
+    """One token the first, two the second, which was cut."""
+    tokens = [[1], [1, 2]]
+    return [Sample.of(p, t, ids, "", len(ids) == 1) for p, t, ids in zip(problems, texts, tokens, strict=True)]
+
+
 def values(reward: FunctionReward, problems: list[Problem], texts: list[str] = TEXTS) -> list[float | None]:
-    rows = function_values([reward], problems, texts, [[1], [1, 2]], {})
+    rows = function_values([reward], samples(problems, texts), {})
     return [row[reward.name] for row in rows]
 
 
@@ -81,7 +89,7 @@ def test_async_functions_run_together_and_on_one_loop_from_call_to_call(tmp_path
     )
     rewards = [load_reward(f"{tmp_path}/mine.py:{name}", {}) for name in ("first", "second")]
     for _ in range(2):
-        rows = function_values(rewards, PLAIN, TEXTS, [[1], [1]], {})
+        rows = function_values(rewards, samples(PLAIN, TEXTS), {})
         assert rows == [{"first": 16, "second": 1}, {"first": 16, "second": 0}]
     first = rewards[0]
     assert isinstance(first, FunctionReward)
@@ -150,6 +158,67 @@ def test_a_rubric_function_gets_turns_where_prompts_are_chats_and_what_it_names(
     assert values(reward, CHATS) == [2, 1]
 
 
+THINKING = [Sample.of(CHATS[0], "1 and 1</think>So 2.", [5, 6, 7], "<think>", True),
+            Sample.of(PLAIN[1], "2 and 1 are 3", [5, 6], "<think>", False)]  # fmt: skip
+"""A whole one, and one that was cut while it thought of the answer."""
+
+
+def test_a_reward_function_of_verifiers_gets_the_task_and_a_trace_of_what_was_said(tmp_path: Path) -> None:
+    reward = loaded(
+        tmp_path,
+        "async def f(task, trace):\n"
+        "    assert trace.task.data is task and trace.assistant_messages == [trace.last_message]\n"
+        "    *asked, said = trace.nodes\n"
+        "    assert [n.message.role for n in asked] == ['system', 'user'][2 - len(asked):], asked\n"
+        "    assert (sum(said.mask), len(said.token_ids)) == (trace.num_output_tokens,) * 2\n"
+        "    SEEN.append((task.prompt_text, trace.task.key, trace.last_message.reasoning_content))\n"
+        "    return {'right': float(task.answer in trace.last_reply), 'length': -trace.num_output_tokens / 10,\n"
+        "            'cut': -float(trace.is_truncated)}\n"
+        "SEEN = []\n"
+        "f._vf_weight = 0.5\n",
+    )
+    said = [row["f"] for row in function_values([reward], THINKING, {})]
+    assert said == [pytest.approx(0.5 * (1 - 0.3)), pytest.approx(0.5 * (0 - 0.2 - 1))]
+    assert reward.function.__globals__["SEEN"] == [  # type: ignore[attr-defined]
+        ("Think.\n\n1+1=?", "p", "1 and 1"),
+        ("2+1=?", "q", "2 and 1 are 3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "trace.timing.agent",
+            r"it asks for `trace\.timing`, which is not known here; known: .*last_reply, .*num_output",
+        ),
+        (
+            "getattr(task, 'level', 0)",
+            r"it asks for `task\.level`, which is not known here; known: answer, .*prompt_text",
+        ),
+        ("trace.task.hash", r"`trace\.task\.hash`.* known: data, key"),
+        ("{}", "a result without a reward: an empty dict"),
+        ("{'a': None}", "TypeError"),
+    ],
+)
+def test_what_a_trace_does_not_know_is_named_and_never_a_default(tmp_path: Path, body: str, words: str) -> None:
+    reward = loaded(tmp_path, f"def f(task, trace): return {body}\n")
+    with pytest.raises(UserError, match=words) as error:
+        function_values([reward], THINKING[1:], {})
+    assert "\n" not in str(error.value)
+
+
+def test_of_a_log_without_tokens_a_trace_tells_the_length_alone(tmp_path: Path) -> None:
+    one = replace(THINKING[0], token_ids=None, ended=None)
+    for body, words in (
+        ("len(trace.nodes[-1].token_ids)", r"`node\.token_ids`"),
+        ("trace.is_truncated", "is_truncated"),
+    ):
+        with pytest.raises(UserError, match=words):
+            function_values([loaded(tmp_path, f"def f(trace): return {body}\n")], [one], {})
+    assert function_values([loaded(tmp_path, "def f(trace): return trace.num_output_tokens")], [one], {}) == [{"f": 3}]
+
+
 PUBLIC = [
     ("completions, solution, log_extra=None, log_metric=None, **kwargs", "a TRL reward function", ["solution"]),
     ("completions, **kwargs", "a TRL reward function", []),
@@ -170,6 +239,8 @@ PUBLIC = [
     ("queries, prompts, labels, **kwargs", "OpenRLHF's reward_func", []),
     ("prompt, completion, answer, state", "a rubric function of verifiers", []),
     ("completion, answer, info, **kwargs", "a rubric function of verifiers", []),
+    ("task, trace, runtime=None", "a reward function of verifiers", []),
+    ("trace", "a reward function of verifiers", []),
 ]
 """Parameters of public functions; what each is taken for; the columns of the data that it needs."""
 
@@ -221,6 +292,8 @@ def test_results_of_verls_and_easyr1s_functions_are_read(tmp_path: Path) -> None
         ("def f(text, gold): ...", "nobody gives text, gold to a reward function, which takes completions"),
         ("def f(solution_str, ground_truth, tokenizer): ...", "nobody gives tokenizer to verl's compute_score"),
         ("def f(completion, parser, **kw): ...", "nobody gives parser to a rubric function of verifiers"),
+        ("def f(task, trace, runtime): ...", "nobody gives runtime to a reward function of verifiers"),
+        ("def f(self, trace): ...", "nobody gives self to a reward function of verifiers"),
         ("def f(completions, /, **kw): ...", "nobody gives completions to a reward function"),
         (
             "class f:\n    name = 'f'\n    def __call__(self, group): ...",

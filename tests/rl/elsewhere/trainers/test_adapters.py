@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerBase
 
 from rewards import Group, History, Problem, Rollout, Verdict
 from rewards.length.hapo import Hapo
+from rewards.signatures import Sample
 from rl.credit.calling.estimator import Estimator
 from rl.models import load_tokenizer, resolve_model
 from rl.plugins import function_values, load_reward
@@ -206,7 +207,7 @@ def test_verls_own_functions_are_rewards_of_ours() -> None:
     problem = Problem("p", PROMPT, "2", {"data_source": "openai/gsm8k"})
     for name in ("verl.utils.reward_score.gsm8k:compute_score", "verl.utils.reward_score:default_compute_score"):
         reward = load_reward(name, {})
-        said = function_values([reward], [problem, problem], texts, [[1], [1]], {})
+        said = function_values([reward], [Sample.of(problem, text, [1], "", True) for text in texts], {})
         assert [each[reward.name] for each in said] == [1.0, 0.0]
 
 
@@ -365,7 +366,8 @@ def test_an_environment_of_verifiers_gets_our_rewards(
     tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method("group_size: 4", f"tokenizer: {resolve_model('demo')}")
-    env = object.__new__(page_names("prime-rl.md", "prime-rl", monkeypatch)["Env"])
+    env = object.__new__(page_names("prime-rl.md", "verifiers", monkeypatch)["Env"])
+    monkeypatch.setattr(env, "config", SimpleNamespace(threshold=1.0), raising=False)
     data = SimpleNamespace(prompt="1+1=?", model_dump=lambda: {"prompt": "1+1=?", "answer": "2"})
     node = SimpleNamespace
 
@@ -383,6 +385,57 @@ def test_an_environment_of_verifiers_gets_our_rewards(
         return [trace.reward for trace in traces]
 
     check(drive, tokenizer)
+
+
+SCORED = """
+async def lengthwise(task, trace):
+    assert trace.task.data is task and trace.task.key and task.prompt_text == "1+1=?"
+    assert [n.sampled for n in trace.nodes] == [False, True] and len(trace.messages) == 2
+    assert sum(trace.nodes[1].mask) == len(trace.nodes[1].token_ids) == trace.num_output_tokens
+    assert trace.last_message.reasoning_content == trace.assistant_messages[-1].reasoning_content == "1 and 1"
+    return {"right": float(task.answer == trace.last_reply), "short": 1 / trace.num_output_tokens,
+            "cut": -float(trace.is_truncated), "turns": trace.num_turns}
+lengthwise._vf_weight = 0.5
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(real() != "verifiers", reason="needs verifiers itself, which test_conformance.py installs")
+def test_a_reward_function_gives_within_verifiers_what_it_gives_here(tmp_path: Path) -> None:
+    import verifiers.v1 as vf  # type: ignore[import-not-found]
+    from verifiers.v1 import trace as parts  # type: ignore[import-not-found]
+    from verifiers.v1.configs.task import TaskConfig  # type: ignore[import-not-found]
+
+    class Data(vf.TaskData):  # type: ignore[misc]
+        answer: str
+
+    (tmp_path / "mine.py").write_text(SCORED)
+    task = vf.Task(
+        Data(prompt="1+1=?", answer="2"), TaskConfig(rewards={"f": {"fn": f"{tmp_path}/mine.py:lengthwise"}})
+    )
+    reward = load_reward(f"{tmp_path}/mine.py:lengthwise", {})
+    for answer, ids, ended in (("2", [5, 6], True), ("3", [5, 6, 7, 8], False)):
+        said = parts.AssistantMessage(content=answer, reasoning_content="1 and 1")
+        trace = parts.Trace(
+            task=parts.TraceTask(type="Task", data=task.data, key=task.key),
+            agent=parts.AgentInfo(config=parts.WireAgentConfig()),
+            nodes=[
+                parts.MessageNode(message=vf.UserMessage(content="1+1=?")),
+                parts.MessageNode(parent=0, message=said, sampled=True, token_ids=ids, mask=[True] * len(ids)),
+            ],
+            calls=[
+                parts.ModelCall(
+                    node=1,
+                    finish_reason="stop" if ended else "length",
+                    usage=parts.Usage(prompt_tokens=3, completion_tokens=len(ids)),
+                )
+            ],
+        )
+        asyncio.run(task.score(trace))
+        sample = Sample.of(Problem("p", "1+1=?", "2"), f"1 and 1</think>{answer}", ids, "<think>", ended)
+        assert trace.reward == pytest.approx(0.5 * ((answer == "2") + 1 / len(ids) - (not ended) + 1))
+        (ours,) = function_values([reward], [sample], {})
+        assert list(ours.values()) == [pytest.approx(trace.reward)]
 
 
 # NeMo-RL -------------------------------------------------------------------------------------------

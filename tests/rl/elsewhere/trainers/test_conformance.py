@@ -22,7 +22,11 @@ from registry import installed
 from signatures_of_others import fits, shape_of, shapes
 
 RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
-RUN = {"verl": ["tensordict", "pyvers", "codetiming"], "openrlhf": list[str]()}
+RUN = {
+    "verl": ["tensordict", "pyvers", "codetiming"],
+    "openrlhf": list[str](),
+    "verifiers": ["renderers", "prime-pydantic-config"],
+}
 """The packages within which our adapters run, each with what its hook imports without what that depends on."""
 BESIDE = [
     "ray",
@@ -34,6 +38,10 @@ BESIDE = [
     "cloudpickle",
     "orjson",
     "importlib_metadata",
+    "prime-sandboxes",
+    "anthropic",
+    "openai",
+    "tomli_w",
 ]
 """What they import besides."""
 
