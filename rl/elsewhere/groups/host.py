@@ -26,6 +26,8 @@ class Host:
     """Whether advantages are ours to give."""
     evaluation: bool = False
     """Whether it says that it evaluates; else training groups are told by `group_size`."""
+    logs: bool = False
+    """Whether its hook takes metrics, in which the rollouts that nobody judged are; else a line a step says them."""
 
 
 def refuse(method: NamedMethod, rewards: Sequence[LengthReward], schedule: BudgetSchedule, host: Host) -> None:

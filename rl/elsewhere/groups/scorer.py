@@ -15,6 +15,7 @@ from rl.elsewhere.golds import Golds
 from rl.elsewhere.groups.history_file import HistoryFile
 from rl.elsewhere.groups.host import Host, by_step, refuse
 from rl.elsewhere.groups.method import NamedMethod
+from rl.elsewhere.groups.tally import Tally
 from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.models import load_tokenizer
@@ -61,8 +62,7 @@ class GroupScorer:
         self.end = own_end(self.tokenizer)
         self.ends = {self.tokenizer.eos_token_id, *method.eos_ids}
         self.file = HistoryFile(Path(method.history)) if method.history else None
-        self.unjudged = 0
-        """Rollouts that nobody could judge so far."""
+        self.tally = Tally(speaks=not host.logs)
 
     @property
     def history(self) -> History:
@@ -90,7 +90,7 @@ class GroupScorer:
         for place, group in enumerate(groups):
             terms = [_of_judged(group, column[place]) for column in columns]
             scored.append(Scored(group, terms, _summed(terms, weights)))
-        self.unjudged += sum(each.unjudged for each in scored)
+        self.tally.count(scored, step)
         if training:
             self._observe(groups, step)
         return scored

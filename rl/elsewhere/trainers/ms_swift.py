@@ -36,7 +36,7 @@ class Lengthwise:
         self.scorer = GroupScorer(self.method, HOST)
 
     def __call__(self, completions: Sequence[str], trainer_state: Any = None, **columns: Any) -> list[float]:
-        from accelerate.utils import gather_object  # torch
+        from accelerate.utils import broadcast_object_list, gather_object  # torch
 
         missing = [name for name in NEEDED if name not in columns]
         if missing:
@@ -46,18 +46,31 @@ class Lengthwise:
         mine = [(str(row["prompt_id"]), text, row) for text, row in zip(completions, own, strict=True)]
         counts = gather_object([len(mine)])
         every = list(chain(gather_object(mine)))
+        rank = _rank()
+        found: list[Any] = [self._values(every, trainer_state) if rank == 0 else None]
+        broadcast_object_list(found)  # judged and remembered once, by one process
+        (values,) = found
+        if isinstance(values, str):
+            raise UserError(values)
+        start = sum(counts[:rank])
+        return list(values[start : start + len(mine)])
+
+    def _values(self, every: Sequence[tuple[str, str, Mapping[str, Any]]], trainer_state: Any) -> list[float] | str:
+        """One reward a rollout of all ranks, or an error in words, which all ranks then raise."""
         groups: dict[str, list[int]] = {}
         for place, (prompt_id, _, _) in enumerate(every):
             groups.setdefault(prompt_id, []).append(place)
-        told = [self._told([every[place][1:] for place in places]) for places in groups.values()]
         training = not any(row.get("evaluation") for _, _, row in every)
-        scored = self.scorer.score(told, int(trainer_state.global_step) if trainer_state else None, training)
+        try:
+            told = [self._told([every[place][1:] for place in places]) for places in groups.values()]
+            scored = self.scorer.score(told, int(trainer_state.global_step) if trainer_state else None, training)
+        except UserError as error:
+            return str(error)
         values = [0.0] * len(every)
         for places, each in zip(groups.values(), scored, strict=True):
             for place, value in zip(places, each.filled, strict=True):
                 values[place] = value
-        start = sum(counts[: _rank()])
-        return values[start : start + len(mine)]
+        return values
 
     def _told(self, members: Sequence[tuple[str, Mapping[str, Any]]]) -> Told:
         _, first = members[0]

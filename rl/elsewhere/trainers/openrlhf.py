@@ -21,7 +21,7 @@ from rl.elsewhere.groups.method import read_method
 from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Result, Said, Told
 
-HOST = Host("OpenRLHF")
+HOST = Host("OpenRLHF", logs=True)
 
 
 @dataclass(eq=False)

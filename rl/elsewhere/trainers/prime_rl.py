@@ -19,7 +19,7 @@ from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
-HOST = Host("prime-rl")
+HOST = Host("prime-rl", logs=True)
 ANSWER = "answer"
 
 
@@ -45,12 +45,13 @@ class Lengthwise:
         if not traces:
             return
         scored = await asyncio.get_running_loop().run_in_executor(self.thread, self._scored, task, traces)
-        for trace, value, correct in zip(traces, scored.filled, scored.correct, strict=True):
+        for trace, result in zip(traces, scored.results, strict=True):
             for name, reward in list(trace.rewards.items()):
                 if reward is not None:
                     trace.record_reward(name, reward.score, 0.0)
-            trace.record_reward("lengthwise", value)
-            trace.record_metric("lengthwise_correct", correct)
+            trace.record_reward("lengthwise", result.reward)
+            trace.record_metric("lengthwise_correct", result.correct)
+            trace.record_metric("lengthwise_judged", float(result.judged))
 
     def _scored(self, task: Any, traces: list[Any]) -> Scored:
         columns = task.data.model_dump()

@@ -20,7 +20,7 @@ from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
-HOST = Host("SkyRL", batch=True, steps=True, advantages=True, evaluation=True)
+HOST = Host("SkyRL", batch=True, steps=True, advantages=True, evaluation=True, logs=True)
 ANSWER = "reward_model.ground_truth"
 """In `env_extras`, where SkyRL puts the columns of the data."""
 

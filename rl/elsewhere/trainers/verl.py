@@ -27,7 +27,7 @@ from rl.problems.paths import value_at
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-HOST = Host("verl", steps=True, advantages=True, evaluation=True)
+HOST = Host("verl", steps=True, advantages=True, evaluation=True, logs=True)
 HELD_OUT = {"test", "val", "valid", "validation", "eval", "dev"}
 """What `extra_info.split` says in the rows of verl's validation sets: verl itself does not say when it validates."""
 ANSWER = "reward_model.ground_truth"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Verdict
+from rewards.verifier import MathVerifier
 from rl.elsewhere.groups.advantages import Advantages
 from rl.elsewhere.groups.host import Host
 from rl.elsewhere.groups.method import read_method
@@ -55,7 +57,7 @@ def test_rewards_are_summed_by_weight_and_who_is_not_judged_gets_the_mean_of_the
     expected = [2 + own[0] / 2, own[1] / 2, own[2] / 2]  # cut: wrong
     assert scored.totals == [expected[0], None, *expected[1:]]
     assert scored.filled[1] == pytest.approx(sum(expected) / 3)
-    assert (scored.unjudged, scorer.unjudged) == (1, 1)
+    assert (scored.unjudged, scorer.tally.unjudged) == (1, 1)
     assert Advantages(scorer.method).of([scored])[0][1] == 0.0
 
 
@@ -73,6 +75,32 @@ def test_a_group_without_a_gold_answer_is_judged_by_nobody_and_told_of(
     assert (first.totals, first.filled, second.totals) == ([None], [0.0], [1.0] * 3)
     # Groups of one and of three: the smaller is filled up with nobody.
     assert Advantages(scorer.method).of([first, second]) == [[0.0], [0.0] * 3]
+
+
+class Slow(MathVerifier):
+    """One that runs out of time over 3."""
+
+    def judge(self, answers: list[str], completions: list[str]) -> list[Verdict]:
+        return [Verdict.TIMED_OUT if "3" in text else Verdict.CORRECT for text in completions]
+
+
+def test_who_has_no_verdict_is_said_in_one_line_a_step_where_the_hook_logs_nothing(
+    make: Make, tokenizer: PreTrainedTokenizerBase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "rewards: [{name: correct}]\nbudget: {name: constant, tokens: 60}\n"
+    right, late = said(r"\boxed{2}", tokenizer), said(r"\boxed{3}", tokenizer)
+    told = [Told("1+1=?", "2", [right, late, said("", tokenizer, failed=True), right])]
+    for host, lines in ((FULL, 2), (replace(FULL, logs=True), 0)):
+        scorer = make(text, host)
+        scorer.verifier = Slow()
+        for step in (1, 1, 2):
+            scorer.score(told, step)
+        scorer.score([Told("1+1=?", "2", [right])], 3)
+        assert (scorer.tally.rollouts, scorer.tally.unjudged, scorer.tally.timed_out) == (13, 3, 3)
+        found = capsys.readouterr().err.splitlines()
+        assert len(found) == lines
+        assert not lines or found[1].startswith("lengthwise at step 2: of 12 rollouts so far 3 were judged by nobody")
+        assert not lines or "and 3 count as wrong since the verifier ran out of time" in found[1]
 
 
 def test_filled_values_leave_the_mean_and_no_nan() -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +20,7 @@ import torch
 from markdown_it import MarkdownIt
 from other_trainers import Engine, Trace, objects, put_in_place, real
 from places import ROOT
+from processes import PATIENCE
 from transformers import PreTrainedTokenizerBase
 
 from rewards import Group, History, Problem, Rollout, Verdict
@@ -277,6 +282,24 @@ def test_ms_swift_gets_our_rewards_of_groups_that_are_not_neighbours(
     check(drive, tokenizer)
 
 
+@pytest.mark.slow
+def test_ranks_of_ms_swift_share_groups_and_remember_them_once(method: Any, tmp_path: Path) -> None:
+    path = method(f"tokenizer: {resolve_model('demo')}")
+    script = str(Path(__file__).with_name("swift_ranks.py"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script, str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "LENGTHWISE_METHOD": str(path)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    (first, second), (begun, then) = ranks
+    assert (first, begun) == ([1.0, 1.0], [0.0, 1.0, 1.0])
+    assert (second[0], then[:2]) == (1.0, [0.0, 1.0])  # as long as the shortest so far: 1 + cos(pi/2)
+    assert then[2] < second[1] < 1.0  # four tokens longer than that, and two
+    assert len((tmp_path / "hapo.jsonl").read_text().splitlines()) == 4  # two problems, two steps
+
+
 # slime ---------------------------------------------------------------------------------------------
 
 
@@ -381,7 +404,7 @@ def test_an_environment_of_verifiers_gets_our_rewards(
             traces.append(trace)
         asyncio.run(env.finalize(SimpleNamespace(data=data), SimpleNamespace(traces=traces)))
         assert {trace.rewards["solved"].weight for trace in traces} == {0.0}  # type: ignore[union-attr]
-        assert {trace.metrics["best"] for trace in traces} == {1.0}
+        assert {(trace.metrics["best"], trace.metrics["lengthwise_judged"]) for trace in traces} == {(1.0, 1.0)}
         return [trace.reward for trace in traces]
 
     check(drive, tokenizer)
