@@ -5,7 +5,9 @@ Every reader here takes regular files alone, so that a device or a pipe is neith
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,13 +39,22 @@ def text_of(path: Path) -> str:
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that are not blank, with their number, one at a time. Errors: as `text_of`."""
+    """The lines of a text file that are not blank, with their number, one at a time; of `.gz`, as gzip packs them.
+
+    Errors: as `text_of`.
+    """
+    packed = path.suffix == ".gz"
     try:
         if not path.is_file():
             text_of(path)
-        with path.open(encoding="utf-8-sig") as file:  # some editors begin with a mark
+        with gzip.open(path, "rt", encoding="utf-8-sig") if packed else path.open(encoding="utf-8-sig") as file:
+            # some editors begin with a mark
             yield from ((place, line) for place, line in enumerate(file, 1) if not line.isspace())
-    except (UnicodeDecodeError, OSError):
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        if packed:
+            raise UserError(
+                f"cannot read {path}: {first_line(error)}; it is damaged, or not what gzip packs"
+            ) from error
         text_of(path)  # which says what is wrong, and where
         raise
 

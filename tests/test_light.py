@@ -66,6 +66,7 @@ def test_what_needs_no_model_runs_with_the_core_alone(files: Path) -> None:
 def test_what_needs_more_says_in_one_line_what_to_install(files: Path) -> None:
     commands = [
         ["advantages", "--estimator", "group", "--rollouts", "rows.jsonl"],
+        ["audit", "--rollouts", "rows.jsonl", "--methods", "hapo"],
         ["train", "demo-dler"],
         ["train", "demo-dler", "--dry-run"],
         ["evaluate", "--model", "demo", "--data", "demo"],

@@ -32,6 +32,10 @@ class Figure:
 
 
 FIGURES = [
+    Figure("pull", "pull", "covariance of advantage and length within groups, a root mean square advantage", "tokens"),
+    Figure("pull_right", "in right", "its part among right rollouts", "tokens"),
+    Figure("pull_wrong", "in wrong", "its part among wrong rollouts", "tokens"),
+    Figure("pull_between", "between", "its part from right ones being shorter or longer than wrong ones", "tokens"),
     Figure("signal", "signal", "groups with any advantage"),
     Figure("silenced", "silenced", "of the groups with right and wrong rollouts, those left without any advantage"),
     Figure("up_right", "right up", "right rollouts with a positive advantage"),
@@ -39,10 +43,6 @@ FIGURES = [
     Figure("right_down", "right down", "right rollouts pushed down in groups that hold wrong ones, too"),
     Figure("wrong_up", "wrong over", "wrong rollouts pushed up in groups that hold right ones, too"),
     Figure("inverted", "short wrong first", "of pairs of a short wrong and a longer right one, those it prefers wrong"),
-    Figure("pull", "pull", "covariance of advantage and length within groups, a root mean square advantage", "tokens"),
-    Figure("pull_right", "in right", "its part among right rollouts", "tokens"),
-    Figure("pull_wrong", "in wrong", "its part among wrong rollouts", "tokens"),
-    Figure("pull_between", "between", "its part from right ones being shorter or longer than wrong ones", "tokens"),
     Figure("cut", "cut", "rollouts longer than the cap"),
     Figure("right_cut", "right cut", "right rollouts longer than the cap"),
     Figure("saved", "tokens cut", "tokens beyond the cap"),

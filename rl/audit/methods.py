@@ -132,7 +132,9 @@ def why_not(recipe: Recipe, sample: Sample) -> str | None:
         return f"credit `{recipe.credit.name}` pays single tokens"
     if (recipe.asking is not None or names & MODES) and not sample.has_variants:
         return "its groups are asked in several ways, and these rollouts say no `variant`"
-    if recipe.budget.name == "split" or (names & PARTS and not sample.has_thinking):
+    if recipe.budget.name == "split":
+        return "its budget closes thinking by force, and the model goes on from there"
+    if names & PARTS and not sample.has_thinking:
         return "it tells thinking from answers, and these rollouts say no `thinking`"
     return None
 

@@ -67,8 +67,8 @@ class _Watched:
             yield row
 
 
-def lines_of_log(path: Path, log: Format, told: Told, files: Sequence[Path] = ()) -> Iterator[Line]:
-    """A log's rollouts as lines, whole; `files` where it is a folder of them.
+def lines_of_log(path: Path, log: Format, told: Told, files: Sequence[Path] = ()) -> Iterator[tuple[str, Line]]:
+    """A log's rollouts as lines, whole, each after where it stands; `files` where it is a folder of them.
 
     Errors: UserError naming row and column, or what has to be told.
     """
@@ -76,10 +76,11 @@ def lines_of_log(path: Path, log: Format, told: Told, files: Sequence[Path] = ()
     watched = _Watched(chain.from_iterable(rows_of(file, log) for file in files or [path]))
     golds = _golds(told.golds) if told.golds else {}
     found = _kept(log.lines(iter(watched)), counts)
-    wanting = (_identified(line, told, golds, watched.where) for line in found)
+    wanting = ((watched.where, _identified(line, told, golds, watched.where)) for line in found)
     tokens: Callable[[Sequence[str]], list[int]] | None = None
     verifier: Verifier | None = None
-    while chunk := list(islice(wanting, CHUNK)):
+    while placed := list(islice(wanting, CHUNK)):
+        chunk = [line for _, line in placed]
         unjudged = [line for line in chunk if "correct" not in line]
         if unjudged:
             verifier = verifier or load_verifier("math", {})
@@ -92,8 +93,8 @@ def lines_of_log(path: Path, log: Format, told: Told, files: Sequence[Path] = ()
             for line, length in zip(textual, tokens([line["text"] for line in textual]), strict=True):
                 line["length"], line["counted"] = length, True
             counts["counted"] += len(textual)
-        for line in chunk:
-            yield _ended(line, told, counts)
+        for where, line in placed:
+            yield where, _ended(line, told, counts)
     _tell(path, log, told, counts)
 
 

@@ -25,6 +25,7 @@ from rl.elsewhere.logs import (
 from rl.elsewhere.logs.row import Format, Row
 from rl.errors import UserError, first_line, unknown
 from rl.reading import lines_of, object_of, parsed
+from rl.terminal import say
 
 FORMATS: Mapping[str, Format] = {
     module.FORMAT.name: module.FORMAT
@@ -37,6 +38,7 @@ OWN = "lengthwise"
 """Lines of rollouts as they are documented, or what a run of ours wrote."""
 ALONE = {".pt": slime.FORMAT, ".eval": inspect_ai.FORMAT}
 """Kinds of files that only one tool writes."""
+PACKED = {".gz", ".zst", ".bz2", ".xz", ".zip", ".tar", ".tgz"}
 BATCH = 1024
 """Rows of a parquet file in memory at a time."""
 
@@ -52,14 +54,39 @@ def format_of(path: Path, name: str | None = None) -> Format | None:
     if not path.is_file():
         return None
     first = _first(path)
-    fitting = (one for one in FORMATS.values() if path.suffix in one.suffixes and _fits(one, first))
+    fitting = (one for one in FORMATS.values() if _suffix(path) in one.suffixes and _fits(one, first))
     return None if first is None else next(fitting, None)
 
 
 def files_in(folder: Path) -> list[Path]:
     """What may be logs in a folder, by the numbers in their names."""
     suffixes = {suffix for one in FORMATS.values() for suffix in one.suffixes}
-    return sorted((path for path in folder.iterdir() if path.suffix in suffixes and path.is_file()), key=_natural)
+    return sorted((path for path in folder.iterdir() if _suffix(path) in suffixes and path.is_file()), key=_natural)
+
+
+def logs_in(folder: Path, name: str | None = None) -> list[Path]:
+    """The same without what is not read: `.json` files that are no log, unless a format is named, and archives.
+
+    Says what it leaves out. Errors: UserError where nothing is left.
+    """
+    there = files_in(folder)
+    foreign = [path for path in there if name is None and path.suffix == ".json" and not _known(path)]
+    packed = [path for path in sorted(folder.iterdir()) if path.suffix in PACKED and path not in there]
+    found = [path for path in there if path not in foreign]
+    if left := [path.name for path in (*foreign, *packed)]:
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        say(f"{folder}: left out, as no log that is read: {', '.join(left[:3])}{more}", error=True)
+    if not found:
+        raise UserError(f"{folder} holds no log that is known; name what wrote it by --format")
+    return found
+
+
+def _known(path: Path) -> bool:
+    """Whether a file is a log of some tool, or lines of our own."""
+    if format_of(path) is not None:
+        return True
+    first = _first(path)
+    return first is not None and first.has("problem_id")
 
 
 def rows_of(path: Path, log: Format) -> Iterator[Row]:
@@ -121,6 +148,11 @@ def _fits(log: Format, first: Row | None) -> bool:
     if first.has("verdict") and log is trl.FORMAT:
         return False  # our own rollouts, which have TRL's columns, too
     return all(map(first.has, log.columns)) and (log is not ms_swift.FORMAT or table)
+
+
+def _suffix(path: Path) -> str:
+    """That of what a file holds: lines may be packed by gzip."""
+    return ".jsonl" if path.name.endswith(".jsonl.gz") else path.suffix
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

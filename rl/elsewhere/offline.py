@@ -173,7 +173,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
     options = dict(options)
     apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart
     weights = options.pop("weights", None) if apart else None
-    columns = _reward_columns(lines, apart, path)
+    columns = _reward_columns(lines, apart)
     if not lines:
         return []
     if weights is not None and not isinstance(weights, list):
@@ -182,7 +182,7 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
         raise UserError(f"{path}: {len(weights)} weights do not fit {len(columns)} rewards")
     estimator = Estimator(name, options, weights or [1.0] * len(columns))
     rounds: dict[Any, list[list[int]]] = {}
-    for places in group_places(lines, path):
+    for places in group_places(lines):
         trained = [place for place in places if lines[place].get("advantage", 0) is not None]
         rounds.setdefault(lines[places[0]].get("round"), []).extend([trained] if trained else [])
     found: dict[int, float] = {}
@@ -194,28 +194,30 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
             dtype=torch.float64,
         ).view(len(slots), len(columns))
         needed = estimator.by_length
-        lengths = torch.tensor([0 if place is None else _length(lines[place], needed, path, place) for place in slots])
+        lengths = torch.tensor(
+            [0 if place is None else _length(lines[place], needed, lines.where[place]) for place in slots]
+        )
         totals = terms.nansum(dim=1) if apart else terms[:, 0]
         result = estimator(terms, totals, size, lengths.double()).tolist()
         found |= {place: value for place, value in zip(slots, result, strict=True) if place is not None}
     return [found.get(place) for place in lines]
 
 
-def _length(line: Mapping[str, Any], needed: bool, path: Path, place: int) -> int:
+def _length(line: Mapping[str, Any], needed: bool, where: str) -> int:
     if needed and "length" not in line:
-        raise UserError(f"{path}, line {place}: key 'length' is missing")
+        raise UserError(f"{where}: key 'length' is missing")
     length = line.get("length", 0)
     if not is_whole(length, 0):
-        raise UserError(f"{path}, line {place}: 'length' must be a number of tokens, not {length!r}")
+        raise UserError(f"{where}: 'length' must be a number of tokens, not {length!r}")
     return int(length)
 
 
-def _reward_columns(lines: Lines, apart: bool, path: Path) -> list[dict[int, float]]:
+def _reward_columns(lines: Lines, apart: bool) -> list[dict[int, float]]:
     """Each reward's numbers by line, NaN where it is null or missing."""
     key = "rewards" if apart else "reward"
     found: dict[int, dict[str, float | None]] = {}
     for place, line in lines.items():
-        where = f"{path}, line {place}"
+        where = lines.where[place]
         if key not in line:
             raise UserError(f"{where}: key {key!r} is missing")
         found[place] = reward_numbers(line[key], where) if apart else {key: reward_number(line[key], where, key)}

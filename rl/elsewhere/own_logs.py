@@ -31,12 +31,16 @@ def is_own(path: Path) -> bool:
     return path.is_file() and path.suffix == ".parquet" and format_of(path) is None
 
 
-def own_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """One object a rollout, round after round. Errors: UserError naming the file and what it lacks."""
+def own_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One object a rollout after where it stands, round after round.
+
+    Errors: UserError naming the file and what it lacks.
+    """
     for file in _files(path):
         rows = rollout_table(file, (*SAME, *LATER, "prompt", "completion")).to_pylist()
         for number, row in enumerate(rows, 1):
-            yield _line(row, f"{file}, row {number}")
+            where = f"{file}, row {number}"
+            yield where, _line(row, where)
 
 
 def _files(path: Path) -> list[Path]:

@@ -23,7 +23,7 @@ from rewards import Group, Problem, Rollout, Verdict
 from rewards.types import Prompt, Spans, Stop
 from rl.bulk import uncollected
 from rl.elsewhere.completed import Told, lines_of_log
-from rl.elsewhere.known import OWN, files_in, format_of
+from rl.elsewhere.known import OWN, format_of, logs_in
 from rl.elsewhere.own_logs import is_own, own_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
@@ -58,10 +58,16 @@ STOPS = get_args(Stop)
 
 NOTHING = Told()
 """What a user says of files that say it all."""
-Lines = dict[int, dict[str, Any]]
-"""The objects of a file by the number of their line."""
 Key = tuple[str, str, str]
 """Problem, round and group of a line."""
+
+
+class Lines(dict[int, dict[str, Any]]):
+    """The objects of a file by the number of their line, and where each stands, in words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.where: dict[int, str] = {}
 
 
 @dataclass(frozen=True)
@@ -87,68 +93,77 @@ class Logged:
 
 def read_lines(path: Path, told: Told = NOTHING) -> Lines:
     """All objects of a file, or rollouts of a run or log. Errors: UserError naming the line."""
-    return dict(each_line(path, told))
+    lines = Lines()
+    for place, where, line in each_line(path, told):
+        lines[place], lines.where[place] = line, where
+    return lines
 
 
-def each_line(path: Path, told: Told = NOTHING) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSON-lines file with their line, or rollouts of a run or log counted from 1, one at a time.
+def each_line(path: Path, told: Told = NOTHING) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """The objects of a JSON-lines file one at a time, each after its line and after where it stands, in words.
 
-    `told` says what a log does not. Errors: UserError naming the line, of another tool's log row and column.
+    Of a run or log they are its rollouts, counted from 1. `told` says what a log does not. Errors: UserError naming the
+    line, of another tool's log row and column.
     """
     if is_own(path) and told.format in (None, OWN):
         told.tell_unneeded(path)
-        yield from enumerate(own_lines(path), 1)
+        placed = own_lines(path)
+    elif path.is_dir():
+        placed = _in_folder(path, told)
+    elif (log := format_of(path, told.format)) is not None:
+        placed = lines_of_log(path, log, told)
+    else:
+        told.tell_unneeded(path)
+        yield from _objects(path)
         return
-    if path.is_dir():
-        yield from enumerate(_in_folder(path, told), 1)
-        return
-    log = format_of(path, told.format)
-    if log is not None:
-        yield from enumerate(lines_of_log(path, log, told), 1)
-        return
-    told.tell_unneeded(path)
+    yield from ((place, where, line) for place, (where, line) in enumerate(placed, 1))
+
+
+def _objects(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for place, text in lines_of(path):
         where = f"{path}, line {place}"
         line = parsed(text, where)
         if not isinstance(line, dict):
             raise UserError(f"{where}: expected an object, got {text.strip()[:40]!r}")
-        yield place, line
+        yield place, where, line
 
 
-def _in_folder(folder: Path, told: Told) -> Iterator[dict[str, Any]]:
+def _in_folder(folder: Path, told: Told) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rollouts of a folder's files; those of a tool, one after the other, are one log."""
-    for log, files in groupby(files_in(folder), lambda file: format_of(file, told.format)):
+    for log, files in groupby(logs_in(folder, told.format), lambda file: format_of(file, told.format)):
         if log is None:
-            yield from (line for file in files for _, line in each_line(file, told))
+            yield from ((where, line) for file in files for _, where, line in each_line(file, told))
         else:
             yield from lines_of_log(folder, log, told, list(files))
 
 
 def read_rollouts(*paths: Path, told: Told = NOTHING) -> Logged:
-    """The groups of rollout files, one file after the other. Errors: UserError naming the line and the key."""
-    found: dict[Key, _Members] = {}
+    """The groups of rollout files, runs or logs, one after the other; each has groups and rounds of its own.
+
+    Errors: UserError naming the line and the key.
+    """
+    found: dict[tuple[int, Key], _Members] = {}
     rounds: dict[Any, list[int]] = {}
     after = 0
     with uncollected():
-        for path in paths:
+        for source, path in enumerate(paths):
             place = 0
-            for place, line in each_line(path, told):
-                where = f"{path}, line {place}"
-                key = _key(line, where)
+            for place, where, line in each_line(path, told):
+                key = source, _key(line, where)
                 if key not in found:
-                    rounds.setdefault(line.get("round"), []).append(len(found))
-                    found[key] = _Members(key[0], where)
+                    rounds.setdefault((source, line.get("round")), []).append(len(found))
+                    found[key] = _Members(key[1][0], where)
                 found[key].add(line, after + place, where)
             after += place
         groups, places = [each.group() for each in found.values()], [each.places for each in found.values()]
     return Logged(groups, places, list(rounds.values()))
 
 
-def group_places(lines: Lines, path: Path) -> list[list[int]]:
+def group_places(lines: Lines) -> list[list[int]]:
     """The lines of each group, groups by first appearance. Errors: UserError naming the line."""
     places: dict[Key, list[int]] = {}
     for place, line in lines.items():
-        places.setdefault(_key(line, f"{path}, line {place}"), []).append(place)
+        places.setdefault(_key(line, lines.where[place]), []).append(place)
     return list(places.values())
 
 

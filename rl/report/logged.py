@@ -35,16 +35,16 @@ def logged_answers(paths: Sequence[Path], told: Told) -> Evaluation:
     samples: Counter[str] = Counter()
     golds: dict[str, str] = {}
     for path in paths:
-        for place, line in each_line(path, told):
+        for _, where, line in each_line(path, told):
             missing = next((key for key in ("problem_id", "length", "correct", "stop") if key not in line), None)
             if missing is not None:
-                raise UserError(f"{path}, row {place}: column {missing!r} is missing")
+                raise UserError(f"{where}: column {missing!r} is missing")
             problem = str(line["problem_id"])
             rows.append(_row(line, problem, samples[problem]))
             samples[problem] += 1
             if golds.setdefault(problem, rows[-1]["answer"]) != rows[-1]["answer"]:
                 raise UserError(
-                    f"{path}, row {place}: problem {problem!r} has another gold answer than before; count logs of "
+                    f"{where}: problem {problem!r} has another gold answer than before; count logs of "
                     "different tasks one by one"
                 )
     if not rows:

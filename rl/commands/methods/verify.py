@@ -59,17 +59,18 @@ def read_cases(path: Path) -> dict[int, dict[str, Any]]:
             for place, line in lines.items()
         }
     for place, line in lines.items():
+        where = lines.where[place]
         for key in ("gold", "completion"):
             if not isinstance(line.get(key), str):
                 wrong = "is missing" if key not in line else f"must be a text, not {line[key]!r}"
-                raise UserError(f"{path}, line {place}: key {key!r} {wrong}")
+                raise UserError(f"{where}: key {key!r} {wrong}")
         for key in ("expect", "thinking_begun"):
             if not isinstance(line.get(key), bool | None):
-                raise UserError(f"{path}, line {place}: {key!r} must be true or false, not {line[key]!r}")
+                raise UserError(f"{where}: {key!r} must be true or false, not {line[key]!r}")
         if not isinstance(line.get("prompt"), str | None):
-            raise UserError(f"{path}, line {place}: 'prompt' must be the prompt's whole text, not {line['prompt']!r}")
+            raise UserError(f"{where}: 'prompt' must be the prompt's whole text, not {line['prompt']!r}")
         if line.get("prompt") is not None and line.get("thinking_begun") is not None:
-            raise UserError(f"{path}, line {place}: 'prompt' says whether thinking is begun; remove 'thinking_begun'")
+            raise UserError(f"{where}: 'prompt' says whether thinking is begun; remove 'thinking_begun'")
     return lines
 
 

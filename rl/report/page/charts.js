@@ -85,7 +85,8 @@ function drawPanel(figure, panel, place, hidden) {
     make("text", { x: EDGE.left - 7, y: y(tick) + 4, "text-anchor": "end" }, svg, short(tick));
   }
   const floor = height - EDGE.bottom;
-  const names = figure.categories.map((name, i) => [i, name]);
+  const apart = Math.max(0, ...figure.categories.map((name) => 7 * name.length + 6)) / (x(1) - x(0));  // or they would touch
+  const names = figure.categories.map((name, i) => [i, name]).filter(([i]) => i % Math.ceil(Math.max(1, apart)) === 0);
   const ticks = names.length ? names : figure.ticks.length ? figure.ticks.map((t, i) => [t, figure.tick_names[i] ?? short(t)]) : (figure.log_x ? logTicks(x0, x1) : linearTicks(x0, x1, width / 90)).map((t) => [t, short(t)]);
   for (const [tick, name] of ticks) {
     if (!names.length) make("line", { class: "grid", x1: x(tick), x2: x(tick), y1: EDGE.top, y2: floor }, svg);

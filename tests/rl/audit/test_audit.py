@@ -157,15 +157,36 @@ def test_every_method_of_a_paper_is_audited_or_says_why_not(capsys: pytest.Captu
     ]
     found = audited(rows)
     assert len(found["methods"]) >= 30
-    assert all(re.match(r"edit|credit|its groups|it tells", why) for why in found["not_auditable"].values()), found[
-        "not_auditable"
-    ]
+    assert all(
+        re.match(r"edit|credit|its groups|its budget|it tells", why) for why in found["not_auditable"].values()
+    ), found["not_auditable"]
     pulls = [one["pull"]["mean"] or 0.0 for one in found["methods"]]
     assert pulls == sorted(pulls)
     for one in found["methods"]:
         assert one["pull"]["low"] is None or one["pull"]["low"] <= one["pull"]["mean"] <= one["pull"]["high"]
     said = capsys.readouterr().out
     assert "not auditable: dot" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_has_the_columns_that_fit_and_breaks_none(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    audited(HAND, "--methods", method("{name: kimi, w: 0.4}"))
+    head, first, *rest = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["method", "pull"]
+    assert max(map(len, (head, first))) <= width
+    assert "…" not in head + first
+    assert ("short wrong pays" in head) is (width == 200) is not any("fit a wider terminal" in line for line in rest)
+
+
+def test_rollouts_of_two_runs_are_groups_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line(10, True, round=0), line(30, False, round=0)]
+    other = write(*rows, name="other.jsonl")
+    own = method("{name: correct}")
+    found = run("audit", "--rollouts", write(*rows), "--rollouts", other, "--methods", own)
+    assert (found["groups"], found["rollouts"]) == (2, 4)
 
 
 def test_the_page_holds_every_method_and_loads_nothing(capsys: pytest.CaptureFixture[str]) -> None:

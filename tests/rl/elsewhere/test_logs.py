@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -101,6 +102,39 @@ def test_a_log_votes_without_a_model() -> None:
     assert found["mean_tokens"]["mean"] == (5 + 9 + 4 + 12) / 4
 
 
+def test_a_folder_reads_packed_lines_and_says_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = excerpts.verl(Path())
+    whole = read_rollouts(folder, told=told("verl")).groups
+    capsys.readouterr()
+    for file in folder.glob("*.jsonl"):
+        Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    (folder / "config.json").write_text('{\n "trainer": {"nnodes": 1}\n}')
+    (folder / "1.jsonl.zst").write_bytes(b"()")
+    assert read_rollouts(folder, told=told("verl")).groups == whole
+    assert f"{folder}: left out, as no log that is read: config.json, 1.jsonl.zst\n" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_log_and_a_damaged_archive_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("none").mkdir()
+    Path("none/config.json").write_text("{}")
+    Path("torn.jsonl.gz").write_bytes(
+        gzip.compress(b'{"problem_id": "p", "length": 1, "correct": true, "stop": "eos"}\n' * 999)[:-9]
+    )
+    for path, said in (("none", "none holds no log that is known"), ("torn.jsonl.gz", "cannot read torn.jsonl.gz: ")):
+        with pytest.raises(UserError, match=said):
+            read_rollouts(Path(path))
+
+
+def test_a_refusal_of_a_folder_names_the_file_and_the_row(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = excerpts.areal(Path())
+    (file, *_) = sorted(folder.glob("*.jsonl"))
+    rows = [json.loads(text) for text in file.read_text().splitlines()]
+    excerpts.lines(file, [{**rows[0], "seqlen": 2**60}, *rows[1:]])
+    line = refused(capsys, "score", "--reward", "correct", "--rollouts", str(folder))
+    assert f"{file}, row 1: 'length' must be a number of tokens" in line
+
+
 DAMAGE = {
     "verl": ("score", "high", "column 'score' must be a finite number, not 'high'"),
     "prime-rl": ("traces", [{"ok": True}], "column 'traces', entry 1: column 'rewards' is missing"),
@@ -183,7 +217,7 @@ def test_logs_of_two_tasks_with_the_same_ids_are_not_counted_as_one() -> None:
     log = json.loads(Path("sums.json").read_text())
     log["samples"] = [{**sample, "target": "another"} for sample in log["samples"]]
     Path("other.json").write_text(json.dumps(log))
-    with pytest.raises(UserError, match=r"other\.json, row 1: problem 'p0' has another gold answer than before"):
+    with pytest.raises(UserError, match=r"other\.json, sample 1: problem 'p0' has another gold answer than before"):
         logged_answers([Path("sums.json"), Path("other.json")], Told())
 
 
@@ -223,7 +257,7 @@ def test_a_log_is_read_a_chunk_at_a_time() -> None:
     whole = file.read_text()
     file.write_text(whole * 1000 + "{")
     taken = list(islice(each_line(file, told("verl")), 1500))  # the damaged end is not reached
-    assert [place for place, _ in taken] == list(range(1, 1501))
+    assert [place for place, _, _ in taken] == list(range(1, 1501))
 
 
 def test_a_pickle_that_would_run_code_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
