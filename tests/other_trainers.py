@@ -174,6 +174,17 @@ class BestOfNEnv:
             trace.record_metric("best", float(trace.reward == top))
 
 
+@dataclass(frozen=True)
+class ProblemGroupBuilder:
+    env_thunk: Any
+    num_envs: int
+
+    async def compute_group_rewards(
+        self, trajectory_group: list[Any], env_group: Sequence[Any]
+    ) -> list[tuple[float, dict[str, float]]]:
+        return [(0.0, {}) for _ in trajectory_group]
+
+
 # Engines of theirs -----------------------------------------------------------------------------------
 
 
@@ -217,6 +228,7 @@ MODULES: dict[str, dict[str, dict[str, Any]]] = {
     "areal": {"areal.workflow.rlvr": {"RLVRWorkflow": RLVRWorkflow}},
     "verifiers": {"verifiers.v1.envs.best_of_n": {"BestOfNEnv": BestOfNEnv}},
     "nemo-rl": {},
+    "tinker": {"tinker_cookbook.rl.problem_env": {"ProblemGroupBuilder": ProblemGroupBuilder}},
 }
 
 

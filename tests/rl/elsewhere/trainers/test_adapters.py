@@ -494,11 +494,41 @@ def test_nemo_rl_gets_our_advantages_by_its_environments_verdicts(
     check_advantages(drive, tokenizer)
 
 
+# tinker --------------------------------------------------------------------------------------------
+
+
+def test_tinker_gets_our_rewards_whatever_its_steps_earned(
+    tokenizer: PreTrainedTokenizerBase, method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method("group_size: 4", f"tokenizer: {resolve_model('demo')}")
+    builder = page_names("tinker.md", "tinker", monkeypatch)["Builder"](env_thunk=None, num_envs=4)
+    asked = tokenizer.apply_chat_template(PROMPT, add_generation_prompt=True, return_dict=False)
+    env = SimpleNamespace(convo_prefix=[], get_question=lambda: "1+1=?", get_reference_answer=lambda: "2")
+    kept: list[Any] = []
+
+    def drive(made: Visit, step: int) -> list[float]:
+        group = []
+        for ids in made:
+            ended = ids[-1] == tokenizer.eos_token_id
+            said = SimpleNamespace(tokens=ids, stop_reason="stop" if ended else "length")
+            ob = SimpleNamespace(to_ints=lambda: asked)
+            group.append(SimpleNamespace(transitions=[SimpleNamespace(ob=ob, ac=said, reward=-0.1)]))
+        found = asyncio.run(builder.compute_group_rewards(group, [env] * len(group)))
+        kept.extend(metrics for _, metrics in found)
+        return [reward - 0.1 for reward, _ in found]
+
+    check(drive, tokenizer)
+    assert [each["lengthwise/correct"] for each in kept] == [1, 1, 0, 0, 1, 1, 0, 0]
+    overflown = asyncio.run(builder.compute_group_rewards([SimpleNamespace(transitions=[])], [env]))
+    assert overflown[0][0] == 0.0  # it never answered, so it is wrong
+    assert asyncio.run(builder.compute_group_rewards([], [])) == []
+
+
 def test_every_page_of_a_trainer_says_what_is_seen_and_what_is_not() -> None:
     pages = sorted(path.name for path in (ROOT / "docs/trainers").glob("*.md"))
     assert pages == [
         "areal.md", "index.md", "ms-swift.md", "nemo-rl.md", "openrlhf.md", "prime-rl.md", "skyrl.md", "slime.md",
-        "trl.md", "verl.md",
+        "tinker.md", "trl.md", "verl.md",
     ]  # fmt: skip
     for page in pages:
         text = (ROOT / "docs/trainers" / page).read_text()

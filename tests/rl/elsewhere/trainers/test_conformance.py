@@ -52,6 +52,7 @@ def test_the_stand_ins_are_shaped_as_the_packages_were() -> None:
     for name in (
         "SingleTurnAgentExecutor.__init__", "SingleTurnAgentExecutor.execute", "SkyRLGymGenerator.generate",
         "RLVRWorkflow.arun_episode", "Trace.record_reward", "Trace.record_metric", "BestOfNEnv.finalize",
+        "ProblemGroupBuilder.compute_group_rewards",
     ):  # fmt: skip
         assert shape_of(source, name) == hooks[name], name
 
