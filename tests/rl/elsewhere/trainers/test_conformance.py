@@ -23,11 +23,12 @@ from signatures_of_others import fits, shape_of, shapes
 
 RECORDED: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "signatures.json").read_text())
 RUN = {
-    "verl": ["tensordict", "pyvers", "codetiming"],
-    "openrlhf": list[str](),
-    "verifiers": ["renderers", "prime-pydantic-config"],
+    "verl": ["verl", "tensordict", "pyvers", "codetiming"],
+    "openrlhf": ["openrlhf"],
+    "verifiers": ["verifiers", "renderers", "prime-pydantic-config"],
+    "tinker": ["tinker-cookbook", "tinker", "chz", "distro"],
 }
-"""The packages within which our adapters run, each with what its hook imports without what that depends on."""
+"""What is installed of each trainer within which our adapters run: its package, and what its hook imports of the rest."""
 BESIDE = [
     "ray",
     "aiohttp",
@@ -88,15 +89,15 @@ def test_the_newest_version_of_a_trainer_has_the_hooks_that_were_recorded(packag
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("package", RUN)
-def test_a_trainer_itself_gets_our_rewards_and_advantages(package: str, beside: Path, tmp_path: Path) -> None:
-    installed([package, *RUN[package]], tmp_path, "--no-deps")
+@pytest.mark.parametrize("trainer", RUN)
+def test_a_trainer_itself_gets_our_rewards_and_advantages(trainer: str, beside: Path, tmp_path: Path) -> None:
+    installed(RUN[trainer], tmp_path, "--no-deps")
     tests = str(Path(__file__).with_name("test_adapters.py"))
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", tests, "-k", package],
+        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", tests, "-k", trainer],
         cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | {
-            "LENGTHWISE_REAL": package,
+            "LENGTHWISE_REAL": trainer,
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # hydra brings one
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path), str(beside), os.environ.get("PYTHONPATH", "")]),
         },
