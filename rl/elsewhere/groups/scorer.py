@@ -116,11 +116,11 @@ class GroupScorer:
     def _groups(self, told: Sequence[Told], step: int) -> list[Group]:
         """Each visit's rollouts, judged. One whose gold answer cannot be read has `crashed` ones."""
         assert self.tokenizer is not None
-        golds = [gold or "" for gold in self.golds.of([each.answer for each in told if each.answer is not None])]
+        golds = [gold or "" for gold in self.golds.of([each.answer for each in told if not each.judged])]
         left = iter(golds)
         problems = []
         for each in told:
-            gold = "" if each.answer is None else next(left)
+            gold = "" if each.judged else next(left)
             problems.append(Problem(problem_id(each.prompt, gold), each.prompt, gold, each.columns))
         said = [one for each in told for one in each.said]
         owner = [problem for problem, each in zip(problems, told, strict=True) for _ in each.said]

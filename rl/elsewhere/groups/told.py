@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from rewards import Group
 from rewards.types import Prompt, Values
+from rl.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,16 @@ class Said:
     correct: bool | None = None
     """The trainer's own verdict, where there is no gold answer to judge by."""
 
+    def __post_init__(self) -> None:
+        """Errors: UserError for what are no token ids."""
+        ids = self.token_ids
+        if isinstance(ids, str) or not isinstance(ids, Sequence):
+            raise UserError(f"a rollout's tokens must be a list of token ids, not {str(ids)[:60]!r}")
+        if ids and not (all(isinstance(id, Integral) for id in ids) and min(ids) >= 0):
+            raise UserError(
+                f"a rollout's tokens must be token ids, whole numbers from 0, not {str(list(ids[:9]))[:60]}"
+            )
+
 
 @dataclass(frozen=True)
 class Told:
@@ -37,6 +49,16 @@ class Told:
     columns: Mapping[str, Any] = field(default_factory=dict)
     prompt_ids: Sequence[int] | None = None
     """The prompt as the model saw it; None: made by the tokenizer's chat template."""
+
+    def __post_init__(self) -> None:
+        """Errors: UserError for what is no prompt."""
+        if not isinstance(self.prompt, str | list):
+            raise UserError(f"a prompt must be a text, or turns with role and content, not {str(self.prompt)[:60]!r}")
+
+    @property
+    def judged(self) -> bool:
+        """Whether its completions come with verdicts."""
+        return any(one.correct is not None for one in self.said)
 
 
 @dataclass(frozen=True)

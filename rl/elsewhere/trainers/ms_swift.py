@@ -38,7 +38,7 @@ class Lengthwise:
     def __call__(self, completions: Sequence[str], trainer_state: Any = None, **columns: Any) -> list[float]:
         from accelerate.utils import broadcast_object_list, gather_object  # torch
 
-        missing = [name for name in NEEDED if name not in columns]
+        missing = [name for name in NEEDED if columns.get(name) is None or None in columns[name]]
         if missing:
             raise UserError(f"ms-swift hands over no {', '.join(missing)}; the lengths of rollouts are not known")
         rows = {name: values for name, values in columns.items() if _one_each(values, len(completions))}

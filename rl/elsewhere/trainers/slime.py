@@ -18,6 +18,7 @@ from rl.elsewhere.groups.host import Host
 from rl.elsewhere.groups.method import VARIABLE, read_method
 from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Said, Told
+from rl.errors import UserError
 from rl.models import load_tokenizer
 from rl.problems.paths import value_at
 
@@ -41,6 +42,8 @@ def post_process(args: Any, samples: Sequence[Any]) -> tuple[list[float], list[f
     scorer, advantages = _parts(os.environ.get(VARIABLE), args.hf_checkpoint)
     groups: dict[Any, list[int]] = {}
     for place, sample in enumerate(samples):
+        if sample.group_index is None:
+            raise UserError("slime told no group_index, so nobody knows which rollouts are of one problem")
         groups.setdefault(sample.group_index, []).append(place)
     scored = scorer.score([_told([samples[p] for p in places], scorer) for places in groups.values()])
     raw, shaped = [0.0] * len(samples), [0.0] * len(samples)
@@ -62,5 +65,7 @@ def _said(sample: Any) -> Said:
     """The sample's own tokens, by its loss mask where there is one: in several turns that leaves out the answers."""
     ids = list(sample.tokens[len(sample.tokens) - sample.response_length :])
     mask = sample.loss_mask
+    if mask is not None and len(mask) != len(ids):
+        raise UserError(f"slime's loss_mask has {len(mask)} places for the {len(ids)} tokens of a response")
     own = [id for id, kept in zip(ids, mask, strict=True) if kept] if mask is not None else ids
     return Said(own, sample.status.value in ENDED, failed=sample.status.value in FAILED)

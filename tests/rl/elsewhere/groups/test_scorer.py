@@ -77,6 +77,23 @@ def test_a_group_without_a_gold_answer_is_judged_by_nobody_and_told_of(
     assert Advantages(scorer.method).of([first, second]) == [[0.0], [0.0] * 3]
 
 
+@pytest.mark.parametrize("ids", ["12", None, [1.5], [3, -100], ["a"]])
+def test_what_are_no_token_ids_is_refused(ids: Any) -> None:
+    with pytest.raises(UserError, match="tokens must be"):
+        Said(ids, True)
+
+
+def test_an_answer_that_is_missing_is_told_of_and_a_prompt_that_is_none_is_refused(
+    make: Make, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    scorer = make("rewards: [correct]\nbudget: {name: constant, tokens: 60}\n")
+    with pytest.warns(UserWarning, match="rows with the answer None get no reward: it is none"):
+        assert scorer.score([Told("1+1=?", None, [said("2", tokenizer)])])[0].totals == [None]
+    with pytest.raises(UserError, match="a prompt must be a text"):
+        Told(None, "2", [])  # type: ignore[arg-type]
+    assert scorer.score([Told("1+1=?", "2", [])])[0].totals == []
+
+
 class Slow(MathVerifier):
     """One that runs out of time over 3."""
 
