@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rewards.traces import task_of, trace_of
+from rewards.signatures.traces import task_of, trace_of
 from rewards.types import Problem, Prompt
 
 TRL_PARAMETERS = frozenset({"prompts", "completions", "completion_ids"})
