@@ -283,7 +283,7 @@ FEW = ["data.train.options.n=64", "data.eval=null", "rollouts.engine=transformer
         of_another_recipe,
         begun_with_other_problems,
     ],
-    ids=str,
+    ids=lambda refused: getattr(refused, "__name__", str(refused)),
 )
 def test_the_doctor_says_of_a_recipe_what_train_would(refused: Any, place: Place) -> None:
     """Without vLLM, on any machine."""
