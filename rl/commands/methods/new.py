@@ -17,8 +17,14 @@ from rl.errors import UserError, unknown
 from rl.terminal import say
 
 Begun = Literal["reward", "budget", "estimator", "edit", "verifier"]
-PAGES = {"reward": "reward", "budget": "schedule", "estimator": "estimator", "edit": "reward", "verifier": "verifier"}
-"""The page of the documentation about each: docs/write-a-….md."""
+PAGES = {
+    "reward": "write-a-reward",
+    "budget": "write-a-schedule",
+    "estimator": "write-an-estimator",
+    "edit": "write-a-reward",
+    "verifier": "write-a-verifier",
+}
+"""The page of the documentation about each: docs/….md."""
 
 
 def new(
@@ -33,7 +39,7 @@ def new(
     file, test, recipe = (path.as_posix() for path in written)
     say(f"{file}    what it does: change it\n{test}    its test: python -m pytest {test}")
     say(f"{recipe}    a recipe: lengthwise train {recipe} --dry-run, then without")
-    say(f"docs/write-a-{PAGES[kind]}.md says what it may do besides")
+    say(f"docs/{PAGES[kind]}.md says what it may do besides")
 
 
 def write(kind: str, name: str, out: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from rl.cli import run_command
-from rl.commands.methods.new import Begun
+from rl.commands.methods.new import PAGES, Begun
 from rl.run.dry_run import dry_run
 
 KINDS = get_args(Begun)
@@ -38,6 +38,13 @@ def test_what_is_begun_passes_its_own_test_and_its_recipe_is_one_that_would_trai
     Path("pytest.ini").write_text("[pytest]\n")
     assert pytest.main(["-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "--rootdir", ".", *tests]) == 0
     assert "9 passed" in capfd.readouterr().out
+
+
+def test_each_kind_names_a_page_that_is_there() -> None:
+    docs = Path(__file__).parents[4] / "docs"
+    assert set(PAGES) == set(KINDS)
+    for page in PAGES.values():
+        assert (docs / f"{page}.md").is_file()
 
 
 def test_nothing_is_written_over_and_not_a_file_where_one_is_there(capsys: pytest.CaptureFixture[str]) -> None:
