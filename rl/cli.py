@@ -93,7 +93,9 @@ def run_command(arguments: Sequence[str] | None = None) -> None:
             given = list(arguments if arguments is not None else sys.argv[1:])
             status = app(args=given or ["--help"], prog_name="lengthwise", standalone_mode=False)
         except _ClickError as error:
-            raise UserError(f"{' '.join(error.format_message().split())} See lengthwise --help.") from None
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context is not None else "lengthwise"
+            raise UserError(f"{' '.join(error.format_message().split())} See {command} --help.") from None
         except (typer.Abort, KeyboardInterrupt):  # the second, before typer listens
             raise SystemExit(130) from None
         except ModuleNotFoundError as error:

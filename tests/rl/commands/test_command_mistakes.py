@@ -236,3 +236,21 @@ def test_numbers_that_cannot_be_written_are_said_to_be_so(capsys: pytest.Capture
         run_command(["budgets", "siri-cosine", "--steps", "3", "--json", "no/such/folder/out.json"])
     assert stop.value.code == 2
     assert "no/such/folder/out.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["scor"], "lengthwise"),
+        (["score"], "lengthwise score"),
+        (["evaluate", "x"], "lengthwise evaluate"),
+        (["synth", "build"], "lengthwise synth"),
+    ],
+)
+def test_a_mistyped_command_names_the_help_that_lists_what_there_is(
+    arguments: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f" See {shown} --help.\n")
