@@ -34,16 +34,18 @@ from experiments.benchmarks._shared import RESULTS, surroundings
 from rl.sweep.processes import die_with_parent
 from rl.updates.chunked import chunk_sequence
 
-PROMPT, CHUNK, LONG = 32, 256, 8192
-CHUNKED, STOCK, TILED, WHOLE, PLAIN = "sequence chunks", "checkpointing", "small tiles", "whole logits", "plain"
+PROMPT, CHUNK, LONG, SHARE = 32, 256, 8192, 0.25
+CHUNKED, SPARSE, STOCK = "sequence chunks", "sparse chunks", "checkpointing"
+TILED, WHOLE, PLAIN = "small tiles", "whole logits", "plain"
 WAYS = {
     CHUNKED: f"chunks of {CHUNK} tokens (`sequence_chunk`)",
+    SPARSE: f"the same, gradients through a share of {SHARE} of them (`sequence_chunk_share`)",
     STOCK: "checkpointing, TRL's chunked logits (stock defaults)",
     TILED: f"checkpointing, TRL's chunked logits in tiles of {CHUNK} tokens",
     WHOLE: "checkpointing, whole logits",
     PLAIN: "no checkpointing, TRL's chunked logits",
 }
-LENGTHS = {CHUNKED: [2048, LONG], STOCK: [2048, LONG], TILED: [LONG], WHOLE: [2048], PLAIN: [1024]}
+LENGTHS = {CHUNKED: [2048, LONG], SPARSE: [2048], STOCK: [2048, LONG], TILED: [LONG], WHOLE: [2048], PLAIN: [1024]}
 ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576", "OMP_WAIT_POLICY": "passive"}
 Row = dict[str, Any]
 
@@ -110,8 +112,8 @@ def measure(way: str, completion: int) -> Row:
         parameter.grad = torch.zeros_like(parameter).fill_(0.0)
     if way not in (WHOLE, TILED):
         add_fused_lm_head(model, outputs=("log_probs", "entropy"))
-    if way == CHUNKED:
-        chunk_sequence(model, CHUNK)
+    if way in (CHUNKED, SPARSE):
+        chunk_sequence(model, CHUNK, SHARE if way == SPARSE else 1.0)
     elif way != PLAIN:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     ids = torch.randint(0, model.config.vocab_size, (1, PROMPT + completion))
@@ -151,7 +153,7 @@ def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
     longer = {
         way: (last[way]["peak_mb"] - constant) / slope / last[way]["completion_tokens"]
         for way in WAYS
-        if way != CHUNKED
+        if way not in (CHUNKED, SPARSE)
     }
     return {
         "ratio": longer[STOCK],
@@ -164,6 +166,7 @@ def compare(rows: dict[str, list[Row]]) -> dict[str, object]:
             for theirs in rows[way]
             if ours["completion_tokens"] == theirs["completion_tokens"] and ours["cpu_seconds"]
         },
+        "sparse_over_chunks": rows[SPARSE][0]["cpu_seconds"] / rows[CHUNKED][0]["cpu_seconds"],
         "line": {way: dict(zip(("mb_at_0", "mb_a_token"), line(r), strict=True)) for way, r in rows.items() if r[1:]},
         "measured": rows,
         "chunk": CHUNK,
@@ -206,6 +209,9 @@ def table(result: dict[str, Any]) -> str:
             f"Memory at {LONG} tokens over stock: {result['memory_at_8k_over_stock']:.2f}. CPU time over "
             + "; ".join(f"{way} tokens: {value:.2f}" for way, value in result["time_over"].items())
             + ".",
+            "",
+            f"Gradients through a share of {SHARE} of the chunks: {result['sparse_over_chunks']:.2f} of their CPU time, at 2048",
+            "tokens; the forward pass is whole.",
             "",
             "On a CPU, TRL's head folds tiles of 4096 tokens x 32768 words in plain torch: a few gigabytes, which its",
             f"GPU kernel does not take, and most of what is saved here. With tiles of {CHUNK} tokens, checkpointing is",
