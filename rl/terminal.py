@@ -58,7 +58,9 @@ class _Console(Console):
 
 def console(error: bool = False, width: int | None = None) -> Console:
     """Where tables, panels and bars go. A text is shown as it is: `exp[a]` and `[/]` are no marks."""
-    return _Console(stderr=error, width=width, markup=False, emoji=False, highlight=False)
+    # By its default rich goes on with what `os.environ` was when it was imported; `datasets` puts another in its place.
+    now = os.environ
+    return _Console(stderr=error, width=width, markup=False, emoji=False, highlight=False, _environ=now)
 
 
 def training_progress() -> Progress:

@@ -210,8 +210,8 @@ def table(result: dict[str, Any]) -> str:
             + "; ".join(f"{way} tokens: {value:.2f}" for way, value in result["time_over"].items())
             + ".",
             "",
-            f"Gradients through a share of {SHARE} of the chunks: {result['sparse_over_chunks']:.2f} of their CPU time, at 2048",
-            "tokens; the forward pass is whole.",
+            f"Gradients through a share of {SHARE} of the chunks: {result['sparse_over_chunks']:.2f} of all chunks'",
+            "CPU time, at 2048 tokens; the forward pass is whole.",
             "",
             "On a CPU, TRL's head folds tiles of 4096 tokens x 32768 words in plain torch: a few gigabytes, which its",
             f"GPU kernel does not take, and most of what is saved here. With tiles of {CHUNK} tokens, checkpointing is",

@@ -120,7 +120,8 @@ def test_an_option_may_name_a_variable_whose_value_is_not_shown(
 ) -> None:
     monkeypatch.setenv("LENGTHWISE_STORE_KEY", VALUE)
     recipe = with_factory(tmp_path, "LENGTHWISE_STORE_KEY")
-    played = play(capfd, "train", recipe, "--dry-run", "trainer.per_device_train_batch_size=4", "trainer.max_steps=1")
+    few = ("trainer.per_device_train_batch_size=4", "trainer.max_steps=1")
+    played = play(capfd, "train", recipe, "--dry-run", "--show-recipe", *few)
     assert played.code == 0, played
     assert "env: LENGTHWISE_STORE_KEY" in played.out
     assert "4 problems" in played.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -133,3 +134,8 @@ def test_a_name_of_very_many_letters_is_cleaned_in_one_pass(unit: str) -> None:
     word = unit * (200_000 // len(unit))
     assert len(clean(word)) > 0
     assert clean(f"{word} password=hunter22") == f"{clean(word)} password=[removed]"
+
+
+def test_a_table_is_as_wide_as_the_environment_says_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "COLUMNS": "77"})
+    assert console().width == 77

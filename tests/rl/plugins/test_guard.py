@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from rewards import Group, History, Problem
+from rewards.signatures import Sample
 from rl.errors import UserError
 from rl.plugins import FunctionReward, judge, load_reward, score_one
 from rl.plugins.guard import VARIABLE, guarded
@@ -26,7 +27,7 @@ def forever() -> None:
 
 def values(function: Any) -> list[float | None]:
     reward = FunctionReward(function, "mine")
-    return reward.finish(reward.begin([PROBLEM], ["2"], [[3]], {}), 1)
+    return reward.finish(reward.begin([Sample.of(PROBLEM, "2", [3], "", True)], {}), 1)
 
 
 @pytest.fixture

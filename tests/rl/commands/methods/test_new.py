@@ -31,9 +31,9 @@ def test_what_is_begun_passes_its_own_test_and_its_recipe_is_one_that_would_trai
 ) -> None:
     for kind in KINDS:
         assert begun(kind, f"my-first-{kind}") == 0
-        told = dry_run(f"my-first-{kind}.yaml").text
-        assert f"my_first_{kind}.py:" in told
-        assert "TFLOP to train" in told
+        looked = dry_run(f"my-first-{kind}.yaml")
+        assert f"my_first_{kind}.py:" in looked.recipe
+        assert "TFLOP to train" in looked.text
     tests = [f"test_my_first_{kind}.py" for kind in KINDS]
     Path("pytest.ini").write_text("[pytest]\n")
     assert pytest.main(["-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "--rootdir", ".", *tests]) == 0
