@@ -113,7 +113,7 @@ def test_vllm_gives_what_the_folder_promises(released: Path, monkeypatch: pytest
     budgets = Budgets("dial", said["protocol"], said["end"], said["closing"], said["answer_tokens"], {})
 
     def pasted(setting: int) -> Any:
-        return next(each for each in settings("dial", budgets, setting) if each.product == "vLLM")
+        return next(each for each in settings("dial", str(released), budgets, setting) if each.product == "vLLM")
 
     served = LLM(
         str(released), dtype="float32", max_model_len=320, enforce_eager=True,
