@@ -134,8 +134,11 @@ def _counts(round_: Round) -> Iterable[str]:
             yield "shaped"
             if flat:
                 yield "shaped, flat"
-        for rollout in scored.group.rollouts:
+        for rollout, terms in zip(scored.group.rollouts, scored.terms.isnan().tolist(), strict=True):
             yield "rollouts"
+            if rollout.raw_reward is not None:
+                yield "judged"
+                yield from (f"scored, {place}" for place, missing in enumerate(terms) if not missing)
             if rollout.stop == "length":
                 yield "truncated"
             if rollout.verdict is Verdict.TIMED_OUT:
@@ -205,6 +208,18 @@ def dropped(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> s
     )
 
 
+def silent(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["groups"] < ENOUGH_GROUPS or not tally["judged"]:
+        return None
+    nothing = [name for place, name in enumerate(rewards) if not tally[f"scored, {place}"]]
+    if not nothing:
+        return None
+    return (
+        f"reward {' and '.join(nothing)} gave no number for any of the first {tally['judged']} rollouts, so it teaches "
+        "nothing; None and NaN mean that it does not judge a rollout"
+    )
+
+
 def idle_clipping(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
     idle = None if config.epsilon_high in (None, config.epsilon) else f"epsilon_high {config.epsilon_high}"
     idle = idle if config.kl_cov is None else f"kl_cov {config.kl_cov}"
@@ -262,6 +277,7 @@ ALARMS = (
     truncated,
     flat,
     dropped,
+    silent,
     idle_clipping,
     masked_penalty,
     sequence_mask,

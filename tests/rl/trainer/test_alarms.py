@@ -37,15 +37,10 @@ def correctness(rollout: Rollout) -> float:
 def round_of(
     groups: Sequence[Sequence[Rollout]], step: int = 0, worth: Callable[[Rollout], float] = correctness
 ) -> Round:
-    drawn = [
-        ScoredGroup(
-            s.group,
-            NOTHING,
-            torch.tensor([math.nan if r.raw_reward is None else worth(r) for r in s.group.rollouts]),
-            s,
-        )
-        for s in (Sampled(group(*g), 9, step) for g in groups)
-    ]
+    drawn = []
+    for s in (Sampled(group(*g), 9, step) for g in groups):
+        totals = torch.tensor([math.nan if r.raw_reward is None else worth(r) for r in s.group.rollouts])
+        drawn.append(ScoredGroup(s.group, totals.unsqueeze(1), totals, s))
     filled = Filled(drawn, [], drawn, 1, len(drawn), 0, 0, 0, 0, 1.0)
     return Round(**vars(filled), step=step, number=0, advantages=NOTHING, reward_names=[], judging=0.0)
 
@@ -254,3 +249,13 @@ def test_a_reward_that_acts_in_groups_that_dynamic_sampling_drops_is_said() -> N
     assert alarms(dynamic_sampling=True).see(round_of(drawn)) == []  # correctness alone tells none apart
     for settings in ({"dynamic_sampling": True, "filter_on": "shaped"}, {"dynamic_sampling": False}):
         assert alarms(**settings).see(round_of(drawn, 0, shorter_is_better)) == []
+
+
+def test_a_reward_that_gives_no_number_is_named_once() -> None:
+    pair = [rollout(2, correct=True), rollout(3, correct=False)]
+    watched = alarms("mine")
+    assert not [line for line in watched.see(round_of([pair] * 15, worth=lambda _: math.nan)) if "no number" in line]
+    (said,) = [line for line in watched.see(round_of([pair], worth=lambda _: math.nan)) if "no number" in line]
+    assert said.startswith("reward mine gave no number for any of the first 32 rollouts")
+    assert not [line for line in watched.see(round_of([pair])) if "no number" in line]
+    assert not [line for line in alarms("mine").see(round_of([pair] * 16)) if "no number" in line]
