@@ -44,7 +44,7 @@ def choose(recipe: Recipe, machine: Machine | None = None) -> Choice:
     if not machine.vllm:
         return Choice("transformers", "vLLM is not installed: pip install 'lengthwise[vllm]' samples many times faster")
     refused = _refused_by_vllm(recipe)
-    return Choice("transformers", refused) if refused else Choice("vllm", "CUDA, and vLLM is installed")
+    return Choice("transformers", refused) if refused else Choice("vllm", "the choice on CUDA, where vLLM is installed")
 
 
 def _refused_by_vllm(recipe: Recipe) -> str | None:

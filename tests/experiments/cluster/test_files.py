@@ -200,4 +200,5 @@ def test_the_dry_run_of_a_paper_recipe_takes_each_launch(file: str) -> None:
     assert found.text.count("not here") == 2
     assert "prompts    200 tokens in the mean, 512 at most (assumed)" in found.text
     assert LAUNCHES[file].describe() in found.text
-    assert "engine     vllm: CUDA, and vLLM is installed" in found.text  # there, whatever this machine has
+    # There, whatever this machine has.
+    assert "engine     vllm: the choice on CUDA, where vLLM is installed" in found.text

@@ -11,7 +11,7 @@ GPU, BARE_GPU, CPU = Machine(True, True), Machine(True, False), Machine(False, T
 @pytest.mark.parametrize(
     ("machine", "overrides", "engine", "why"),
     [
-        (GPU, [], "vllm", "CUDA, and vLLM is installed"),
+        (GPU, [], "vllm", "the choice on CUDA, where vLLM is installed"),
         (BARE_GPU, [], "transformers", "vLLM is not installed: pip install 'lengthwise[vllm]'"),
         (CPU, [], "transformers", "there is no CUDA device"),
         (CPU, ["rollouts.engine=vllm"], "vllm", "as the recipe says"),

@@ -257,6 +257,6 @@ def test_an_engine_is_made_in_the_sizes_of_the_estimate_where_the_recipe_has_non
 def test_a_dry_run_says_which_engine_it_is_and_why() -> None:
     assert "engine     transformers: there is no CUDA device" in dry_run("demo-grpo").text
     planned = dry_run("demo-grpo", launch=Launch(1), rates=read_rates("{card: RTX 4090}"))
-    assert "engine     vllm: CUDA, and vLLM is installed" in planned.text
+    assert "engine     vllm: the choice on CUDA, where vLLM is installed" in planned.text
     assert "sizes      vllm.gpu_memory_utilization" in planned.text
     assert "reckoned from the data sheet of RTX 4090, not measured" in planned.text
