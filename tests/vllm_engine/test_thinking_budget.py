@@ -24,7 +24,7 @@ PLAIN = Budgets("m", {}, "</think>", {"name": "plain", "text": "</think>"}, 40, 
 
 def told(budget: int) -> tuple[dict[str, str], dict[str, int]]:
     """Of the card: how vLLM is configured, and what a request adds."""
-    vllm = next(each for each in settings("m", PLAIN, budget) if each.product == "vLLM")
+    vllm = next(each for each in settings("m", "m", PLAIN, budget) if each.product == "vLLM")
     return json.loads(shlex.split(vllm.start)[-1]), json.loads(vllm.request)
 
 
