@@ -36,6 +36,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 
 # A site in docs/_build; a warning is an error.
 docs: $(VENV)/installed

@@ -39,8 +39,8 @@ def pretended(devices: int = 1) -> Iterator[None]:
     """A machine with so many CUDA devices: inside, accelerate, transformers and torch take the first."""
     usual_load = torch.load
 
-    def load(*args: Any, map_location: Any = None, **kwargs: Any) -> Any:
-        loaded = usual_load(*args, map_location="cpu", **kwargs)
+    def load(file: Any, map_location: Any = None, **kwargs: Any) -> Any:
+        loaded = usual_load(file, map_location="cpu", **kwargs)
         return each(lambda x: up(x) if isinstance(x, torch.Tensor) else x, loaded) if is_cuda(map_location) else loaded
 
     def visible() -> int:

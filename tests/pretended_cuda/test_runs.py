@@ -43,7 +43,7 @@ def worker() -> Iterator[str]:
 def names(request: pytest.FixtureRequest) -> set[str]:
     """Of the runs that the chosen tests look at."""
     here = (item for item in request.session.items if item.path == request.path)
-    return {item.callspec.params["name"] for item in here if isinstance(item, pytest.Function)}
+    return {str(item.callspec.params["name"]) for item in here if isinstance(item, pytest.Function)}
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def test_what_comes_while_a_load_waits_is_answered_later_or_is_to_be_asked_again
     with ThreadPoolExecutor() as threads:
         under_way = [threads.submit(worker, GENERATE, ask(prompts[0], [], budget=200, seed=s)) for s in (1, 2, 3, 4)]
         load = threads.submit(worker, "/lengthwise/weights", {"version": 1, "path": str(tmp_path / "new")})
-        statuses = []
+        statuses: list[int] = []
         while not load.done():
             statuses.append(worker(GENERATE, ask(prompts[1], [], budget=1, seed=len(statuses) + 5))[0])
     assert load.result() == (200, {"version": 1})

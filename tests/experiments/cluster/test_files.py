@@ -81,11 +81,7 @@ def test_the_container_is_built_from_what_the_checkout_has() -> None:
 def test_the_slurm_job_comes_back_after_preemption_and_is_warned_before_it() -> None:
     text = (CLUSTER / "train.slurm").read_text()
     head = text[: text.index("set -euo")]
-    options = dict(
-        re.match(r"--([\w-]+)(?:=(.*))?$", line[8:]).groups()
-        for line in head.splitlines()
-        if line.startswith("#SBATCH ")
-    )  # type: ignore[union-attr]
+    options = dict(re.findall(r"^#SBATCH --([\w-]+)(?:=(.*))?$", head, re.MULTILINE))
     assert {"nodes", "ntasks-per-node", "gpus-per-node", "time", "requeue", "signal", "open-mode"} <= set(options)
     warned = re.fullmatch(r"B:TERM@(\d+)", options["signal"])
     assert warned is not None

@@ -113,6 +113,7 @@ def test_several_problems_are_judged_at_once_each_by_its_own_aliases() -> None:
 
 
 def test_a_problem_has_no_golds_but_its_answer_where_there_are_no_aliases() -> None:
-    for aliases in ({}, {"aliases": None}, {"aliases": []}):
-        assert Problem("p", "q", "a", aliases).golds == ["a"]
+    no_more: list[dict[str, Any]] = [{}, {"aliases": None}, {"aliases": []}]
+    for row in no_more:
+        assert Problem("p", "q", "a", row).golds == ["a"]
     assert Problem("p", "q", "a", {"aliases": "b"}).golds == ["a", "b"]

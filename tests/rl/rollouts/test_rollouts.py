@@ -13,7 +13,7 @@ from transformers import (
 import rl.rollouts.transformers as engine
 from rewards import Problem
 from rl.evaluation import encode_prompts
-from rl.rollouts import Ask, Sampling, generate
+from rl.rollouts import Ask, Completion, Sampling, generate
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_thinning_the_batch_changes_no_completion(
     thin_at: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run() -> list[engine.Completion]:
+    def run() -> list[Completion]:
         budgets = [5, 90, 20, 90, 33, 1, 90, 60]
         return generate(
             model, Ask.each(prompts, budgets, Sampling(temperature=0), eos_ids=[tokenizer.eos_token_id], seeds=range(8))
@@ -74,7 +74,7 @@ def test_every_rollout_stops_at_its_own_budget(
 def test_completions_are_a_function_of_the_seed(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
 ) -> None:
-    def run(seed: int) -> list[engine.Completion]:
+    def run(seed: int) -> list[Completion]:
         return generate(
             model,
             Ask.each(prompts, [40] * 8, Sampling(), eos_ids=[tokenizer.eos_token_id], seeds=range(seed, seed + 8)),

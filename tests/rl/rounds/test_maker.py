@@ -60,7 +60,7 @@ def make_maker(engine: ByChance, order: ProblemOrder | None = None, **settings: 
     )
 
 
-def said(round_: Round) -> list[tuple[str, tuple[int, ...], float]]:
+def said(round_: Round) -> list[tuple[str, Sequence[int], float]]:
     """Of each rollout that trains its problem, its tokens and its advantage."""
     rollouts = zip(round_.rollouts(), round_.advantages.tolist(), strict=True)
     return [(rollout.problem_id, rollout.token_ids, advantage) for rollout, advantage in rollouts]

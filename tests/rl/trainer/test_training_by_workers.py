@@ -58,7 +58,7 @@ Run = Callable[..., Any]
 @pytest.fixture
 def run(make_trainer: Any, tmp_path: Path) -> Iterator[Run]:
     """Train in a folder, by these workers or in this process; the trainer afterwards."""
-    engines = []
+    engines: list[Any] = []
 
     def train(
         name: str,

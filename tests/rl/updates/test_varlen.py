@@ -142,10 +142,9 @@ def test_queries_in_float32_are_computed_as_configured_and_never_refused(autocas
         out, _ = varlen.attend(torch.nn.Module(), query, key, value, None, cu_seq_lens_q=starts, max_length_q=11)
     assert out.dtype == (torch.bfloat16 if autocast else torch.float32)
     for start, end in pairwise(starts.tolist()):
-        one, _ = varlen.attend(
-            torch.nn.Module(), *(each[:, :, start:end] for each in (query, key, value)), None,
-            cu_seq_lens_q=torch.tensor([0, end - start], dtype=torch.int32), max_length_q=end - start,
-        )  # fmt: skip
+        q, k, v = (each[:, :, start:end] for each in (query, key, value))
+        alone = torch.tensor([0, end - start], dtype=torch.int32)
+        one, _ = varlen.attend(torch.nn.Module(), q, k, v, None, cu_seq_lens_q=alone, max_length_q=end - start)
         torch.testing.assert_close(out[:, start:end].float(), one, atol=2e-2 if autocast else 1e-6, rtol=1e-2)
 
 
