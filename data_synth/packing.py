@@ -70,15 +70,15 @@ class Shelf:
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
+        self._said: dict[str, int] = {}
+        self._headings: list[int] = []
         self._take(corpus)
 
     def _take(self, corpus: Corpus) -> None:
         """Nothing is known of its documents."""
         self.corpus = corpus
         self._tokens: list[int] = [0] * len(corpus.documents)
-        self._headings: list[int] = []
         self._ends: list[list[int] | None] = [None] * len(corpus.documents)
-        self._said: dict[str, int] = {}
 
     def serve(self, corpus: Corpus) -> None:
         """Go on with another corpus, with what is known already where the documents are the same."""
