@@ -2,13 +2,13 @@
 
     python experiments/benchmarks/keychain.py
 
-A rate counts everything a shard costs: making its world or reading its questions, building, the check that every
-link reads back and no key stands elsewhere, the exact count of the whole prompt, and writing the parquet file.
-It is rows by CPU seconds of one process, so that other work on the machine moves it less; the median over
-shards of their own process, each of as many rows as the command puts into one. The first shard of a process, in
-which a fixed source's documents are tokenised for the first time, is shown apart. Counted is how many tokens the tokenizer was given for one of a row, median over the
-later shards. Fill is from a recount of every prompt, outside the timing. The data set is built by
-two workers through the same function as the command's, by wall time; its memory is the largest worker's.
+A rate counts everything a shard costs: making its world or reading its questions, building, the check that every link
+reads back and no key stands elsewhere, the exact count of the whole prompt, and writing the parquet file. It is rows
+by CPU seconds of one process, so that other work on the machine moves it less; the median over shards of their own
+process, each of as many rows as the command puts into one. The first shard of a process, in which a fixed source's
+documents are tokenised for the first time, is shown apart. Counted is how many tokens the tokenizer was given for one
+of a row, median over the later shards. Fill is from a recount of every prompt, outside the timing. The data set is
+built by two workers through the same function as the command's, by wall time; its memory is the largest worker's.
 Writes results/keychain.json and results/keychain.md.
 """
 

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ OF_MODELS = (".safetensors", ".json", ".jinja")
 """Suffixes of what a checkpoint holds of its model; the rest is for going on."""
 LEVELS = 4
 """Of a state's text that is written piece by piece: down to each group of rollouts."""
+TOGETHER = 16
+"""Entries of the last level that are a piece: a history has a million small ones, a round some large."""
 SEAL = ', "sha256": "'
 """Before the digest of a state's own text."""
 WRITING = "_writing"
@@ -187,17 +190,23 @@ def _sealed(value: dict[str, Any]) -> Iterator[bytes]:
 
 
 def _pieces(value: Any, levels: int) -> Iterator[str]:
-    """What `json.dumps` makes of a value, entry by entry of so many levels."""
+    """What `json.dumps` makes of a value, entry by entry of so many levels, of the last one some at a time."""
     if not levels or not value or not isinstance(value, dict | list):
         yield json.dumps(value)
         return
-    # As json.dumps makes texts of keys that are none.
-    keys = [json.dumps({key: 0})[1:-2] for key in value] if isinstance(value, dict) else [""] * len(value)
     begin, end = "{}" if isinstance(value, dict) else "[]"
-    for key, entry in zip(keys, value.values() if isinstance(value, dict) else value, strict=True):
-        yield begin + key
-        yield from _pieces(entry, levels - 1)
-        begin = ", "
+    if levels > 1:
+        # As json.dumps makes texts of keys that are none.
+        keys = (json.dumps({key: 0})[1:-2] for key in value) if isinstance(value, dict) else repeat("")
+        for key, entry in zip(keys, value.values() if isinstance(value, dict) else value, strict=False):
+            yield begin + key
+            yield from _pieces(entry, levels - 1)
+            begin = ", "
+    else:
+        entries = iter(value.items() if isinstance(value, dict) else value)
+        while some := list(islice(entries, TOGETHER)):
+            yield begin + json.dumps(dict(some) if isinstance(value, dict) else some)[1:-1]
+            begin = ", "
     yield end
 
 

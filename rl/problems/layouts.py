@@ -141,15 +141,15 @@ def _problem(row: Row, mapped: str | None, where: str) -> tuple[str | list[dict[
             f"(there are: {_there(row)})"
         )
     value = value_at(row, found)
-    turns = turns_of(value)
+    inside = opened(value) if isinstance(value, str) else value
+    turns = turns_of(inside)
     if turns is not None:
         if not any(turn["content"].strip() for turn in turns):
             raise UserError(f"{where}: column {found!r} holds a chat in which nobody says anything; remove the row")
         return turns, found
     if has_other_parts(value):
         raise UserError(f"{where}: column {found!r} holds parts that are no text, such as images; models here get text")
-    if not isinstance(value, str) or isinstance(opened(value), dict):
-        inside = opened(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or isinstance(inside, dict):
         path = a_path_into(inside, found)
         write = "map another" if path == found else f"write a path, such as `columns: {{problem: '{path}'}}`"
         raise UserError(f"{where}: column {found!r} holds neither a text nor turns of a chat; {write}")
@@ -164,17 +164,16 @@ def _adds(context: Any, question: str) -> bool:
 def _choices(row: Row, mapped: str | None, where: str) -> tuple[str | None, Choices | None]:
     if mapped == "":
         return None, None
-    for name in (mapped,) if mapped else CHOICES:
-        value = value_at(row, name)
-        found = choices_of(value)
-        if found is not None:
-            return name, found
-        if mapped or not is_missing(value):
-            raise UserError(
-                f"{where}: column {name!r} holds no choices that can be read; make it a list of two to 26 texts, "
-                "or write `columns: {choices: ''}` where there are none"
-            )
-    return None, None
+    name = mapped or next(there(CHOICES, row), None)
+    if name is None:
+        return None, None
+    found = choices_of(value_at(row, name))
+    if found is None:
+        raise UserError(
+            f"{where}: column {name!r} holds no choices that can be read; make it a list of two to 26 texts, "
+            "or write `columns: {choices: ''}` where there are none"
+        )
+    return name, found
 
 
 def _last_turn(row: Row, problem: str) -> tuple[str, ...]:
@@ -195,7 +194,7 @@ def _prose(row: Row, name: str) -> bool:
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, str) and isinstance(opened(value), Mapping))
+    return isinstance(opened(value) if isinstance(value, str) else value, Mapping)
 
 
 def _there(row: Row) -> str:
