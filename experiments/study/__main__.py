@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from experiments.study.grid import HERE, Grid, load_grid, write_recipes
+from experiments.study.grid import HERE, Grid, load_grid, require_same_defaults, write_recipes
 from experiments.study.report import write_report
 from experiments.study.results import Result, result_file
 from rl.errors import UserError
@@ -38,7 +38,9 @@ def missing(grid: Grid, folder: Path) -> list[tuple[str, int]]:
 
 def run_all(study: Path, folder: Path, runs: Path, workers: int) -> None:
     """Every run that is missing. Errors: UserError naming the runs that failed, once all others are done."""
-    todo = missing(load_grid(study), folder)
+    grid = load_grid(study)
+    require_same_defaults(grid, folder)
+    todo = missing(grid, folder)
     print(f"{len(todo)} runs to do", flush=True)
     with ThreadPoolExecutor(workers) as pool:
         ended = pool.map(lambda run: _run_one(study, run[0], run[1], folder, runs), todo)

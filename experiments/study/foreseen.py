@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from experiments.study.grid import HERE, Grid, load_grid
 from experiments.study.measured import Measured
 from experiments.study.one import answered
-from experiments.study.results import Result, result_file
 from rewards import Group
 from rl.audit.applying import apply, rule_of
 from rl.audit.measures import Resampled, deciles_of, figures, sums
@@ -123,9 +122,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="where the rollouts are kept")
     grid = load_grid(HERE)
     out = parser.parse_args().out
-    # Whatever the digests say: they hold the base recipe's every key, and some have been added since.
-    results = [Result.read(path) for run in grid.runs() if (path := result_file(HERE, *run)).is_file()]
-    measured = Measured(grid, {arm: [own for own in results if own.arm == arm] for arm in grid.all_arms()})
+    measured = Measured.read(grid, HERE)
     sample = rollouts(grid, out)
     resampled = Resampled(len(sample.groups))
     arms = [arm for arm in measured.arms if grid.all_arms()[arm].trained]

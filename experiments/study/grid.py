@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,6 +21,8 @@ from rl.recipe.values import merge, parse_recipe
 
 HERE = Path(__file__).parent
 GRID = "grid.yaml"
+MEANT = "meant.yaml"
+"""The shared recipe with all its defaults, as it was when the first results were made."""
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -100,19 +103,29 @@ class Grid:
         most = max((arm.seeds or self.seeds) for arm in arms.values())
         return [(name, seed) for seed in range(most) for name, arm in arms.items() if seed < (arm.seeds or self.seeds)]
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What every arm's recipe begins from."""
+        return merge(load_yaml((HERE / self.base).read_text()), self.overrides)
+
     def values(self, name: str) -> dict[str, Any]:
         """An arm's recipe as it would stand in a file."""
-        values = merge(load_yaml((HERE / self.base).read_text()), self.overrides)
-        return merge(values, {**self.all_arms()[name].recipe, "name": name})
+        return merge(self.shared, {**self.all_arms()[name].recipe, "name": name})
 
     def recipe(self, name: str, seed: int) -> Recipe:
         """Of one run. Errors: UserError naming the arm."""
         return parse_recipe({**self.values(name), "name": f"{name}-{seed}", "seed": seed}, f"arm {name}")
 
     def digest(self, name: str, seed: int) -> str:
-        """Of everything that a run's result depends on, versions of packages apart (16 hex digits)."""
-        asked = {"asks": self.all_arms()[name].asks, "tests": self.tests, "cap": self.cap}
-        text = self.recipe(name, seed).to_yaml() + repr(asked)
+        """Of what the study says of a run and of its tests (16 hex digits).
+
+        What it leaves to defaults is not in it, so that results outlive new options; `require_same_defaults` sees to
+        it that they do not change.
+        """
+        arm = self.all_arms()[name]
+        said = {**self.values(name), "seed": seed}
+        tests = {test: [source.source, source.options, source.columns] for test, source in self.tests.items()}
+        text = json.dumps([said, arm.asks, arm.trained, tests, self.cap], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -135,6 +148,29 @@ def _read(path: Path) -> dict[str, Any]:
     own = dict(values)
     base = own.pop("extends", None)
     return own if base is None else merge(_read(path.parent / str(base)), own)
+
+
+def require_same_defaults(grid: Grid, folder: Path) -> None:
+    """Keep what the shared recipe means, beside the first results; errors: UserError where that has changed since."""
+    path, now = folder / MEANT, parse_recipe(grid.shared, "the shared recipe").to_yaml()
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(now)
+    then, today = _flat(load_yaml(path.read_text())), _flat(load_yaml(now))
+    for key, value in then.items():
+        if today.get(key) != value:
+            raise UserError(
+                f"{path}: the results here were made with {key} {value!r}, which is {today.get(key)!r} by now; "
+                "write the old value into the base, or give another folder by --to"
+            )
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Values by their paths."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) and value else {f"{before}{key}": value}
+    return found
 
 
 def write_recipes(grid: Grid, folder: Path) -> list[Path]:

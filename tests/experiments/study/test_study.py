@@ -13,7 +13,7 @@ from processes import PATIENCE
 from experiments.study.__main__ import main, missing
 from experiments.study.claims import read_claims
 from experiments.study.contrasts import Difference
-from experiments.study.grid import HERE, load_grid
+from experiments.study.grid import HERE, load_grid, require_same_defaults
 from experiments.study.measured import Measured
 from experiments.study.plane import on_front, plane
 from experiments.study.report import separation, write_report
@@ -134,6 +134,29 @@ def test_results_of_another_recipe_are_run_again_and_not_reported(small: Path) -
     grid = load_grid(small)
     assert missing(grid, small) == grid.runs()
     assert Measured.read(grid, small).runs == 0
+
+
+@pytest.mark.parametrize("study", [HERE, HERE / "outliers", HERE / "reduced"], ids=lambda path: path.name)
+def test_a_committed_report_is_what_the_committed_results_give(study: Path, tmp_path: Path) -> None:
+    grid = load_grid(study)
+    require_same_defaults(grid, study)
+    assert missing(grid, study) == []
+    (tmp_path / "results").symlink_to(study / "results")
+    write_report(grid, tmp_path)
+    for name in ("REPORT.md", "results.md"):
+        assert (tmp_path / name).read_text() == (study / name).read_text()
+
+
+def test_results_are_not_added_to_those_of_other_defaults(small: Path) -> None:
+    grid = load_grid(small)
+    require_same_defaults(grid, small)
+    path = small / "meant.yaml"
+    kept = path.read_text()
+    path.write_text(kept.replace("epsilon: 0.2", "epsilon: 0.3"))
+    with pytest.raises(UserError, match=r"made with trainer\.epsilon 0\.3, which is 0\.2 by now"):
+        require_same_defaults(grid, small)
+    path.write_text("".join(line for line in kept.splitlines(keepends=True) if "strict" not in line))
+    require_same_defaults(grid, small)  # an option that was not there then
 
 
 def test_the_recipe_files_for_a_cluster_are_those_of_its_grid(tmp_path: Path) -> None:
