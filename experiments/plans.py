@@ -2,7 +2,8 @@
 
     python -m experiments.plans
 
-By the shapes of rl/estimates/models.yaml, on H100s, with neither hub nor data: prompts are assumed.
+And every arm of the study for GPUs, on one H100 and on eight: study/cluster/PLANS.md. By the shapes of
+rl/estimates/models.yaml, on H100s, with neither hub nor data: prompts are assumed.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from pathlib import Path
 
 import yaml
 
+from experiments.study.grid import HERE, load_grid
 from rl.errors import UserError
 from rl.estimates import ASSUMED, Estimate, Prompts, Rates, estimate, known_config, read_rates, shape_of
 from rl.folders.run import write_text
 from rl.launch.configuration import Launch, read_launch
 from rl.recipe.engine_choice import Machine
 from rl.recipe.files import load_recipe, shipped_recipes
+from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.run.prepare import Resolved, resolve
 
 CLUSTER = Path(__file__).with_name("cluster")
+STUDY = HERE / "cluster"
 PAGE, RATES = CLUSTER / "PLANS.md", CLUSTER / "h100.yaml"
 PROMPTS = {"loongrl": Prompts(16_000.0, 16_384, assumed=True)}
 """Of recipes whose prompts are far from the 200 tokens that are assumed else."""
@@ -51,6 +55,19 @@ PAPERS = """
 (16,000 for loongrl): a plan that fits on H100s with 80 GB, or what to change, in this order, until it does. Hours are
 for no group dropped. Where a recipe has stages, memory is the most of any, and hours are the sum.
 """
+STUDY_PAGE = STUDY / "PLANS.md"
+STUDIES = (STUDY / "qwen3_0_6b", STUDY / "qwen3_1_7b", STUDY)
+STUDY_LAUNCHES = ("one_gpu.yaml", "ddp.yaml")
+STUDY_HEAD = """# What the study takes on GPUs
+
+What dry runs plan for every arm's recipe, on one H100 and on eight, by rates that are reckoned from data sheets: no GPU
+has measured them. `python -m experiments.plans` writes this page. Hours are those of one run, all rollouts at full
+budgets and no group dropped, evaluations not counted; cost is in the currency of `price_per_hour` in
+experiments/cluster/h100.yaml. `lengthwise train RECIPE --dry-run` with `--launch` and `--rates` says more of one.
+"""
+STUDY_COLUMNS = (
+    "| arm | GB of 80, one GPU | hours | GB of 80, each of eight | hours, eight | seeds |\n|---|---|---|---|---|---|\n"
+)
 COLUMNS = "| recipe | engine and its sizes | memory of a rank | hours | plan |\n|---|---|---|---|---|\n"
 
 
@@ -68,6 +85,29 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def study_page() -> str:
+    """The page of the study for GPUs, model by model."""
+    rates, parts = read_rates(str(RATES)), [STUDY_HEAD]
+    for folder in STUDIES:
+        grid = load_grid(folder)
+        runs, totals, rows = grid.runs(), dict.fromkeys(STUDY_LAUNCHES, 0.0), []
+        for name in (name for name, arm in grid.all_arms().items() if arm.trained):
+            stages, cells, seeds = _stages(grid.recipe(name, 0)), [name], sum(arm == name for arm, _ in runs)
+            for file in STUDY_LAUNCHES:
+                found = [_estimate(stage, read_launch(str(CLUSTER / file)), rates, ASSUMED) for stage in stages]
+                worst, hours = _worst(found), _hours(found)
+                totals[file] += seeds * hours * worst.devices * (rates.price_per_hour or 0.0)
+                cells += [f"{worst.memory.peak / 1e9:.0f}", _told(hours) if worst.fits else f"– ({_plan(worst)})"]
+            rows.append(f"| {' | '.join([*cells, str(seeds)])} |\n")
+        model, here = grid.recipe("grpo", 0).model, folder.relative_to(CLUSTER.parent.parent)
+        costs = " and ".join(f"{total:,.0f} with {file}" for file, total in totals.items())
+        parts.append(
+            f"## {model}\n\nRecipes: {here}/recipes. All runs, each arm with its seeds, cost about {costs}.\n\n"
+            f"{STUDY_COLUMNS}{''.join(rows)}"
+        )
+    return "\n".join(parts)
+
+
 def _launches() -> list[Path]:
     return [path for path in sorted(CLUSTER.glob("*.yaml")) if "distributed_type" in yaml.safe_load(path.read_text())]
 
@@ -81,13 +121,22 @@ def _row(name: str, stages: list[Resolved], launch: Launch, rates: Rates) -> str
         found = [_estimate(stage, launch, rates, PROMPTS.get(name, ASSUMED)) for stage in stages]
     except UserError as error:
         return f"– | – | – | {error}"
-    worst = max(found, key=lambda each: each.memory.peak)
-    hours = sum(each.hours[0] for each in found if each.hours)
-    needed = f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"
-    needed = needed if worst.fits else "–"
+    worst = _worst(found)
     sizes = f"{worst.setup.engine}, {worst.sizes.describe()}".replace("vllm.", "")
     fits = f"{worst.memory.peak / 1e9:.0f} of {(worst.room or 0) / 1e9:.0f} GB"
-    return f"{sizes} | {fits} | {needed if worst.fits else '–'} | {_plan(worst)}"
+    return f"{sizes} | {fits} | {_told(_hours(found)) if worst.fits else '–'} | {_plan(worst)}"
+
+
+def _worst(stages: list[Estimate]) -> Estimate:
+    return max(stages, key=lambda each: each.memory.peak)
+
+
+def _hours(stages: list[Estimate]) -> float:
+    return sum(each.hours[0] for each in stages if each.hours)
+
+
+def _told(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.1f}"
 
 
 def _plan(found: Estimate) -> str:
@@ -99,8 +148,11 @@ def _plan(found: Estimate) -> str:
 
 
 def _resolved(name: str) -> list[Resolved]:
+    return _stages(load_recipe(name))
+
+
+def _stages(recipe: Recipe) -> list[Resolved]:
     """A recipe, or each of its stages, for a machine with CUDA and vLLM."""
-    recipe = load_recipe(name)
     parts = [stage for _, stage in stages_of(recipe)] or [recipe]
     return [resolve(part, Path("runs"), Machine(cuda=True, vllm=True)) for part in parts]
 
@@ -114,3 +166,4 @@ def _estimate(part: Resolved, launch: Launch, rates: Rates, prompts: Prompts) ->
 
 if __name__ == "__main__":
     write_text(PAGE, page())
+    write_text(STUDY_PAGE, study_page())

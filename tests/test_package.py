@@ -20,7 +20,7 @@ from rl.cli import run_command
 PACKAGES = ("lengthwise", "rl", "rewards", "curricula", "data_synth", "experiments")
 KEPT_OUT = re.compile(
     r"experiments/(benchmarks/|figures/|more_is_less/results/|\w+\.md$"
-    r"|study/((outliers|reduced)/)?(results/|pareto\.|REPORT\.md|report\.html|results\.md))"
+    r"|study/((outliers|reduced|cluster)/)?(results/|pareto\.|REPORT\.md|PLANS\.md|report\.html|results\.md))"
 )
 """What lies in the packages' folders and is for readers of the checkout."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

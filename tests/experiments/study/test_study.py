@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 from processes import PATIENCE
 
+from experiments.plans import STUDIES, STUDY_PAGE, study_page
 from experiments.study.__main__ import main, missing
 from experiments.study.claims import read_claims
 from experiments.study.contrasts import Difference
@@ -20,10 +21,11 @@ from experiments.study.report import separation, write_report
 from experiments.study.results import Answered, Result, result_file
 from rl.errors import UserError
 from rl.recipe.files import load_recipe
+from rl.recipe.parts import BudgetPart, Recipe
 from rl.recipe.values import stages_of
 
 
-@pytest.mark.parametrize("study", [HERE, HERE / "reduced", HERE / "cluster"], ids=lambda path: path.name)
+@pytest.mark.parametrize("study", [HERE, HERE / "reduced", *STUDIES], ids=lambda path: path.name)
 def test_every_run_of_a_shipped_grid_is_a_recipe(study: Path) -> None:
     grid = load_grid(study)
     for arm, seed in grid.runs():
@@ -159,17 +161,31 @@ def test_results_are_not_added_to_those_of_other_defaults(small: Path) -> None:
     require_same_defaults(grid, small)  # an option that was not there then
 
 
-def test_the_recipe_files_for_a_cluster_are_those_of_its_grid(tmp_path: Path) -> None:
-    main(["recipes", str(HERE / "cluster"), "--to", str(tmp_path)])
-    shipped, grid = HERE / "cluster/recipes", load_grid(HERE / "cluster")
+def budgets(recipe: Recipe) -> list[BudgetPart]:
+    return [stage.budget for _, stage in stages_of(recipe)] or [recipe.budget]
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_the_recipe_files_for_a_cluster_are_those_of_its_grid(study: Path, tmp_path: Path) -> None:
+    main(["recipes", str(study), "--to", str(tmp_path)])
+    shipped, grid, small = study / "recipes", load_grid(study), load_grid(HERE)
     assert {path.name: path.read_text() for path in shipped.iterdir()} == {
         path.name: path.read_text() for path in tmp_path.iterdir()
     }
     for name in (name for name, arm in grid.all_arms().items() if arm.trained):
         recipe = load_recipe(str(shipped / f"{name}.yaml"), ["seed=1"])
         assert replace(recipe, name=f"{name}-1") == grid.recipe(name, 1)
+        assert not {*map(str, budgets(recipe))} & {*map(str, budgets(small.recipe(name, 1)))}, name  # else all are cut
     assert load_recipe(str(shipped / "dler.yaml")).budget.options == {"tokens": 4000}
     assert not (shipped / "start.yaml").exists()
+
+
+def test_every_arm_for_a_cluster_fits_on_one_device_and_on_eight() -> None:
+    page = study_page()
+    assert STUDY_PAGE.read_text() == page  # else: python -m experiments.plans
+    arms = [arm for arm in load_grid(STUDIES[0]).all_arms().values() if arm.trained]
+    assert page.count("\n| ") == len(STUDIES) * (len(arms) + 1)
+    assert "change: " not in page
 
 
 def test_mistakes_in_a_grid_are_one_line(tmp_path: Path) -> None:
