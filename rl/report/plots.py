@@ -40,9 +40,16 @@ def save_plots(figures: Sequence[Figure], folder: Path, protocol: str) -> None:
     with plt.rc_context(STYLE):
         for figure in figures:
             drawn = draw(figure, protocol)
+            lay_out(drawn)
             drawn.savefig(folder / f"{figure.name}.png", dpi=160)
             drawn.savefig(folder / f"{figure.name}.svg", metadata={"Date": None})
             plt.close(drawn)
+
+
+def lay_out(drawn: Any) -> None:
+    """Find the places of a figure's parts now, once: each way to save it would find them anew, and draw it twice."""
+    drawn.get_layout_engine().execute(drawn)
+    drawn.set_layout_engine("none")
 
 
 def draw(figure: Figure, protocol: str) -> Any:
@@ -80,7 +87,7 @@ def _draw_panel(axes: Axes, figure: Figure, panel: Panel) -> None:
     elif figure.x_from_zero:
         axes.set_xlim(left=0)
     if panel.y_from_zero:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])  # the margin above is of values that may lie far from 0
     axes.legend(fontsize=7.5)
 
 
@@ -134,7 +141,7 @@ def draw_schedule(name: str, budgets: Sequence[int], path: Path) -> None:
         figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
         axes.step(range(len(budgets)), budgets, where="post", color=COLORS[0])
         axes.set(title=name, xlabel="optimiser step", ylabel="budget (tokens)")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])  # the margin above is of values that may lie far from 0
         try:
             figure.savefig(path, dpi=160)
         except (ValueError, OSError) as error:

@@ -95,6 +95,7 @@ def assert_forced_tokens_do_not_train(rows: list[Row]) -> None:
         assert places(row["forced"]) <= places(row["masked"])
 
 
+@pytest.mark.slow
 def test_prefix_split_budget_branches_and_credit_on_two_ranks_are_one_ranks(tmp_path: Path) -> None:
     recipe, given = "demo-brpo", [*ALL_AT_ONCE, "trainer.max_steps=2", "trainer.steps_per_generation=1"]
     two = ["trainer.per_device_train_batch_size=21", "--quiet", "--out", str(tmp_path / "two")]  # a group astride

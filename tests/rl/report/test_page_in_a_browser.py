@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Browser, browser
+from processes import wait_until
 from run_folders import make_run
 
 from rl.folders.run import RunFolder
@@ -56,7 +57,8 @@ def test_the_page_draws_itself_without_a_complaint_and_asks_for_nothing(tab: Bro
 def test_it_fits_any_width(tab: Browser, page: Path, width: int) -> None:
     tab.look(width)
     tab.open(page.as_uri())
-    assert tab.run("document.documentElement.scrollWidth") == width
+    # Charts are drawn anew once the window has its size.
+    wait_until(lambda: tab.run("document.documentElement.scrollWidth") == width, f"the page is {width} pixels wide")
     assert tab.run("[...document.querySelectorAll('.plot svg')].every(svg => svg.clientWidth <= innerWidth)")
 
 

@@ -325,6 +325,7 @@ def test_kill_9_leaves_no_trace_on_a_run_with_an_adapter(tmp_path: Path) -> None
     assert differences(unbroken, broken) == []
 
 
+@pytest.mark.slow
 def test_a_stage_goes_on_with_the_adapter_of_the_one_before_it(tmp_path: Path) -> None:
     trainer = {**RECIPE["trainer"], "max_steps": 2, "beta": 0.05, "learning_rate": 1e-3}
     stages = [

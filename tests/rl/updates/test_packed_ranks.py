@@ -22,40 +22,43 @@ SHARED = {"sequence_ranks": 2, "tokens_per_micro_batch": 80}
 FEW_KEYS = "few keys"
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     # the round, settings on two ranks, settings on one
-    ("fixed_round", {**PACKED, **HALF}, PACKED),
     ("fixed_round", {**PACKED, **KL, **HALF}, {**PACKED, **KL, **ONE_BY_ONE}),
-    ("fixed_round", {**PACKED, **BNPO, **HALF}, {**PACKED, **BNPO}),
     ("one_row_round", {**FEW, **HALF}, FEW),  # one of the ranks has nothing to do
-    ("fixed_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),  # prompts shared on two ranks, padded on one
-    ("stale_round", {**PACKED, **CORRECTED, **HALF}, {**PACKED, **CORRECTED}),
-    ("both_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),
     (
         "stale_both_round",
         {**PACKED, **CORRECTED, **HALF, "loss_type": "bnpo"},
         {**PACKED, **CORRECTED, "loss_type": "bnpo"},
     ),
+    ("fixed_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),  # prompts shared on two ranks, padded on one
     # Two ranks share each micro-batch; on one it is TRL's own loop
     ("fixed_round", {**PACKED, **KL, **HALF, **SHARED, "model": FEW_KEYS}, {**KL, "model": FEW_KEYS}),
-    ("fixed_round", {**PACKED, **HALF, **SHARED, "sequence_chunk": 25}, {}),
     # TRL's own loop, whose updates are the same only where a round has one
-    (
-        "fixed_round",
-        {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
-        {**PACKED, "gradient_accumulation_steps": 8},
-    ),
     (
         "lopsided_round",
         {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
         {**PACKED, "gradient_accumulation_steps": 8},
     ),
 ]
+MORE_CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("fixed_round", {**PACKED, **HALF}, PACKED),
+    ("fixed_round", {**PACKED, **BNPO, **HALF}, {**PACKED, **BNPO}),
+    ("stale_round", {**PACKED, **CORRECTED, **HALF}, {**PACKED, **CORRECTED}),
+    ("both_round", {**PACKED, **HALF, "end_to_end": True}, PACKED),
+    ("fixed_round", {**PACKED, **HALF, **SHARED, "sequence_chunk": 25}, {}),
+    (
+        "fixed_round",
+        {"gradient_accumulation_steps": 4, "steps_per_generation": 4},
+        {**PACKED, "gradient_accumulation_steps": 8},
+    ),
+]
 
 
+@pytest.mark.parametrize("cases", [CASES, pytest.param(MORE_CASES, marks=pytest.mark.slow)], ids=["some", "more"])
 def test_two_ranks_give_the_gradient_of_one_and_each_tokenises_its_own_prompts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cases: list[tuple[str, dict[str, Any], dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = packed_ranks.grouped_model(tmp_path / "model")
-    cases = [(fixed, _with_model(two, few), _with_model(one, few)) for fixed, two, one in CASES]
+    cases = [(fixed, _with_model(two, few), _with_model(one, few)) for fixed, two, one in cases]
     found = packed_ranks.on_ranks([(fixed, two) for fixed, two, _ in cases], 2, tmp_path)
     for (fixed, _, one), (two, tokenised) in zip(cases, found, strict=True):
         assert_same(two, packed_ranks.run(fixed, one, tmp_path, partial(shuffle_as_packed, monkeypatch)))
