@@ -1,4 +1,4 @@
-"""Advantage estimators: rewards become advantages. They are of tensors, and bring torch."""
+"""Advantage estimators: rewards become advantages. Of NumPy's arrays, or of torch's tensors."""
 
 from lengthwise import refuse_shadows
 

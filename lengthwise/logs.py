@@ -1,4 +1,4 @@
-"""Rollouts that are there already, scored as training would. Brings no torch; `advantages` does when it is called."""
+"""Rollouts that are there already, scored as training would. Brings no torch."""
 
 from lengthwise import refuse_shadows
 

@@ -1,6 +1,6 @@
 """What a recipe names becomes an object: built-in names, `file.py:Name`, `module:Name`, entry points.
 
-Brings no torch by itself; `load_advantage` does when it is called.
+Brings no torch.
 """
 
 from lengthwise import refuse_shadows

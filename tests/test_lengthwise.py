@@ -22,7 +22,7 @@ from rl.plugins import built_in, load_reward
 
 PAGE = (ROOT / "docs/reference/lengthwise.md").read_text()
 MODULES = sorted(path.stem for path in (ROOT / "lengthwise").glob("*.py") if path.stem != "__init__")
-WITH_TORCH = {"advantages", "training", "trl"}
+WITH_TORCH = {"training", "trl"}
 
 
 def documented(module: str) -> dict[str, str]:

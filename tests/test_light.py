@@ -45,10 +45,15 @@ def test_the_core_brings_nothing_that_trains() -> None:
 def test_what_needs_no_model_runs_with_the_core_alone(files: Path) -> None:
     for name in ("one", "two"):
         make_run(files / name, problems=4)
+    (files / "mine.py").write_text("def by_names(rewards, group_size, lengths):\n    return lengths - lengths[0]\n")
     commands = [
         ["rewards", "hapo"],
         ["budgets", "linear", "--set", "steps=8", "--steps", "9", "--plot", "budget.png"],
         ["score", "--reward", "hapo", "--rollouts", "rows.jsonl"],
+        ["advantages"],
+        ["advantages", "--estimator", "group", "--rollouts", "rows.jsonl"],
+        ["advantages", "--estimator", "mine.py:by_names", "--rollouts", "rows.jsonl"],
+        ["audit", "--rollouts", "rows.jsonl", "--methods", "hapo,dler", "--out", "audit"],
         ["verify", "--cases", "cases.jsonl", "--quiet"],
         ["data", "problems.jsonl"],
         ["compare", "one", "two", "--out", "comparison"],
@@ -65,13 +70,13 @@ def test_what_needs_no_model_runs_with_the_core_alone(files: Path) -> None:
 
 def test_what_needs_more_says_in_one_line_what_to_install(files: Path) -> None:
     commands = [
-        ["advantages", "--estimator", "group", "--rollouts", "rows.jsonl"],
-        ["audit", "--rollouts", "rows.jsonl", "--methods", "hapo"],
+        ["advantages", "--estimator", "on_torch.py:mine", "--rollouts", "rows.jsonl"],
         ["train", "demo-dler"],
         ["train", "demo-dler", "--dry-run"],
         ["evaluate", "--model", "demo", "--data", "demo"],
         ["demo"],
     ]
+    (files / "on_torch.py").write_text("from torch import Tensor\n\ndef mine(rewards, group_size, lengths): ...\n")
     before = sorted(files.rglob("*"))
     done, printed = ran(*commands, ["doctor", "demo-dler", "--no-step"], cwd=files)
     assert [each.code for each in done] == [*[2] * len(commands), 1], printed

@@ -14,6 +14,7 @@ from rewards import Group, History, LengthReward, Monitor, Observer
 from rewards.types import Values
 from rl.audit.methods import by_sequence
 from rl.audit.sample import Floats, Sample, each, ruled
+from rl.credit.calling.estimator import Estimator
 from rl.plugins import guarded, is_batch, load_budget, load_reward, score_together, step_for, unguarded
 from rl.recipe.parts import BudgetPart, Recipe
 
@@ -159,10 +160,6 @@ def estimated(
     recipe: Recipe, terms: Floats, totals: Floats, lengths: Floats, index: NDArray[np.int64], weights: list[float]
 ) -> Floats:
     """(N,) advantages by the recipe's estimator, of groups that may differ in size, as one batch."""
-    import torch
-
-    from rl.credit.calling.estimator import Estimator
-
     sizes = np.bincount(index)
     size = int(sizes.max())
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -171,5 +168,4 @@ def estimated(
     whole, tokens = np.full(len(padded), np.nan), np.zeros(len(padded))
     padded[slots], whole[slots], tokens[slots] = terms, totals, lengths
     estimator = Estimator(recipe.advantage.name, recipe.advantage.options, weights)
-    found = estimator(torch.from_numpy(padded), torch.from_numpy(whole), size, torch.from_numpy(tokens))
-    return np.asarray(found.numpy()[slots], dtype=float)
+    return np.asarray(estimator(padded, whole, size, tokens)[slots], dtype=float)

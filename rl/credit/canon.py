@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
+
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import count, doubles, flat, mean, ranks
 
 
 class Canon:
@@ -28,19 +30,14 @@ class Canon:
                 raise ValueError(f"canon: {option} must lie in [0, 1], not {value}")
         self.mu, self.alpha = mu, alpha
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        rows = rewards.double().view(-1, group_size)
-        judged = ~rows.isnan()
-        count = judged.sum(dim=1, keepdim=True)
-        tokens = lengths.to(rows).view_as(rows).masked_fill(~judged, torch.inf)
-        ranks = tokens.argsort(dim=1, stable=True).argsort(dim=1)
-        short = ranks < count // 2
-        mean_short, mean_long = _mean(rows, short), _mean(rows, judged & ~short)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        rows, tokens = doubles(rewards, group_size), doubles(lengths, group_size)
+        judged = ~xp.isnan(rows)
+        members = count(judged, rows)
+        short = ranks(xp.where(judged, tokens, xp.inf)) < members // 2
+        mean_short, mean_long = mean(rows, short), mean(rows, judged & ~short)
         mu, alpha = self.mu, self.alpha
         shorter = mu * (rows - alpha * mean_long) + (1 - mu) * (rows - mean_short)
         longer = mu * (alpha * rows - mean_short) + (1 - mu) * (rows - mean_long)
-        return torch.where(judged & (count > 1), torch.where(short, shorter, longer), 0.0).flatten().to(rewards)
-
-
-def _mean(values: Tensor, members: Tensor) -> Tensor:
-    return torch.where(members, values, 0.0).sum(dim=1, keepdim=True) / members.sum(dim=1, keepdim=True).clamp(min=1)
+        return flat(xp.where(judged & (members > 1), xp.where(short, shorter, longer), 0.0), rewards)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import centre, judged_or_zero
 
 
 class Centred:
@@ -14,5 +13,5 @@ class Centred:
     source = "arXiv 2503.20783"
     by_length = False
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        return centre(rewards, group_size).nan_to_num(0.0)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        return judged_or_zero(centre(rewards, group_size))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array, sigmoid
+from rl.credit.within.groups import centre, count, doubles, flat, mean
 
 FLOOR = 1e-8
 """The least that a deviation counts as."""
@@ -32,34 +32,33 @@ class Ddca:
             raise ValueError(f"ddca: form must be 'grpo' or 'rloo', not {form!r}")
         self.beta, self.form = beta, form
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        rows = rewards.double().view(-1, group_size)
-        judged, right = ~rows.isnan(), rows > 0
-        own = centre(rows.flatten(), group_size).view(-1, group_size)
-        tokens = lengths.to(rows).view(-1, group_size)
-        s = torch.sigmoid((_minus_mean(tokens, right) / _deviation(tokens, right)).clamp(-20, 20))
-        share = right.sum(dim=1, keepdim=True) / judged.sum(dim=1, keepdim=True).clamp(min=1)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        rows, tokens = doubles(rewards, group_size), doubles(lengths, group_size)
+        judged, right = ~xp.isnan(rows), rows > 0
+        own = doubles(centre(xp.reshape(rows, (-1,)), group_size), group_size)
+        s = sigmoid(xp.clip(_minus_mean(tokens, right) / _deviation(tokens, right), -20, 20))
+        share = count(right, rewards) / xp.clip(count(judged, rewards), min=1)
         shorter = -share * _minus_mean(s, right)
         if self.form == "grpo":
             own = own / _deviation(rows, judged)
         else:
             own, shorter = _left_out(own, judged), _left_out(shorter, right)
-        return torch.where(judged, own + self.beta * shorter, 0.0).flatten().to(rewards)
+        return flat(xp.where(judged, own + self.beta * shorter, 0.0), rewards)
 
 
-def _minus_mean(values: Tensor, members: Tensor) -> Tensor:
+def _minus_mean(values: Array, members: Array) -> Array:
     """Values minus the mean of their row's members; 0 for all others."""
-    own = torch.where(members, values, 0.0)
-    mean = own.sum(dim=1, keepdim=True) / members.sum(dim=1, keepdim=True).clamp(min=1)
-    return torch.where(members, values - mean, 0.0)
+    return array_namespace(values).where(members, values - mean(values, members), 0.0)
 
 
-def _deviation(values: Tensor, members: Tensor) -> Tensor:
-    squares = _minus_mean(values, members).square().sum(dim=1, keepdim=True)
-    return (squares / members.sum(dim=1, keepdim=True).clamp(min=1)).sqrt().clamp(min=FLOOR)
+def _deviation(values: Array, members: Array) -> Array:
+    xp = array_namespace(values)
+    return xp.clip(xp.sqrt(mean(xp.square(_minus_mean(values, members)), members)), min=FLOOR)
 
 
-def _left_out(centred: Tensor, members: Tensor) -> Tensor:
+def _left_out(centred: Array, members: Array) -> Array:
     """What is left of values minus the mean of all, with the mean of the others instead; one alone has 0."""
-    count = members.sum(dim=1, keepdim=True)
-    return torch.where(count > 1, centred * count / (count - 1).clamp(min=1), 0.0)
+    xp = array_namespace(centred)
+    of = count(members, centred)
+    return xp.where(of > 1, centred * of / xp.clip(of - 1, min=1), 0.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import centre, judged_or_zero
 
 
 class Dler:
@@ -20,10 +20,11 @@ class Dler:
     source = "arXiv 2510.15110, Eq. 3"
     by_length = False
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
         advantages = centre(rewards, group_size)
-        judged = advantages[~advantages.isnan()]
-        if judged.numel() == 0:
-            return torch.zeros_like(rewards)
-        deviation = judged.square().mean().sqrt()
-        return (advantages / (deviation + 1e-8)).nan_to_num(0.0)
+        judged = advantages[~xp.isnan(advantages)]
+        if judged.shape[0] == 0:
+            return xp.zeros_like(rewards)
+        deviation = xp.sqrt(xp.mean(xp.square(judged)))
+        return judged_or_zero(advantages / (deviation + 1e-8))

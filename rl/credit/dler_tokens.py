@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import centre, judged_or_zero
 
 
 class DlerTokens:
@@ -19,14 +19,15 @@ class DlerTokens:
     source = "arXiv 2510.15110, released code"
     by_length = True
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
         advantages = centre(rewards, group_size)
-        judged = ~advantages.isnan()
-        weights = lengths.to(advantages) * judged
-        values = advantages.nan_to_num(0.0)
-        total = weights.sum()
+        judged = ~xp.isnan(advantages)
+        weights = xp.where(judged, xp.astype(lengths, advantages.dtype), 0.0)
+        values = judged_or_zero(advantages)
+        total = xp.sum(weights)
         if total == 0:
-            return torch.zeros_like(rewards)
-        mean = (weights * values).sum() / total
-        variance = (weights * (values - mean).square()).sum() / total
-        return torch.where(judged, (values - mean) / (variance + 1e-8).sqrt(), 0.0)
+            return xp.zeros_like(rewards)
+        mean = xp.sum(weights * values) / total
+        variance = xp.sum(weights * xp.square(values - mean)) / total
+        return xp.where(judged, (values - mean) / xp.sqrt(variance + 1e-8), 0.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import standardise
+from rl.credit.within.arrays import Array, softmax
+from rl.credit.within.groups import count, doubles, flat, judged_or_zero, standardise
 
 
 class DrpoWeights:
@@ -27,11 +27,11 @@ class DrpoWeights:
             raise ValueError(f"drpo-weights: max_length must be at least 1 token, not {max_length}")
         self.lambda_, self.max_length = lambda_, max_length
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        advantages = standardise(rewards, group_size).nan_to_num(0.0).view(-1, group_size)
-        right = rewards.view(-1, group_size) > 0
-        logits = (1 - lengths.double().view_as(right) / self.max_length) / self.lambda_
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        advantages = judged_or_zero(standardise(rewards, group_size))
+        right = xp.reshape(rewards, (-1, group_size)) > 0
+        logits = (1 - doubles(lengths, group_size) / self.max_length) / self.lambda_
         # Rows without a right one must not be all -inf.
-        weights = logits.masked_fill(~right & right.any(dim=1, keepdim=True), -torch.inf).softmax(dim=1)
-        factors = torch.where(right, weights * right.sum(dim=1, keepdim=True), 1.0)
-        return (advantages * factors.to(advantages)).flatten()
+        weights = softmax(xp.where(~right & xp.any(right, axis=1, keepdims=True), -xp.inf, logits))
+        return advantages * flat(xp.where(right, weights * count(right, weights), 1.0), advantages)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import standardise
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import judged_or_zero, standardise
 
 
 class Gdpo:
@@ -22,15 +22,16 @@ class Gdpo:
     by_length = False
 
     def __call__(
-        self, rewards: Tensor, group_size: int, lengths: Tensor, weights: Sequence[float] | None = None
-    ) -> Tensor:
-        columns = rewards.T if rewards.dim() == 2 else rewards.unsqueeze(0)
+        self, rewards: Array, group_size: int, lengths: Array, weights: Sequence[float] | None = None
+    ) -> Array:
+        xp = array_namespace(rewards)
+        columns = rewards.T if rewards.ndim == 2 else rewards[None, :]
         factors = [1.0] * len(columns) if weights is None else list(weights)
         if len(factors) != len(columns):
             raise ValueError(f"gdpo: {len(factors)} weights do not fit {len(columns)} rewards")
-        terms = torch.stack([w * standardise(c, group_size) for w, c in zip(factors, columns, strict=True)])
-        judged = ~terms.isnan().all(dim=0)
-        total = terms.nansum(dim=0)
-        count = int(judged.sum())
-        deviation = (total[judged].square().sum() / max(count - 1, 1)).sqrt()
-        return torch.where(judged, total / (deviation + 1e-4), 0.0)
+        terms = xp.stack([w * standardise(c, group_size) for w, c in zip(factors, columns, strict=True)])
+        judged = ~xp.all(xp.isnan(terms), axis=0)
+        total = xp.sum(judged_or_zero(terms), axis=0)
+        known = total[judged]
+        deviation = xp.sqrt(xp.sum(xp.square(known)) / max(known.shape[0] - 1, 1))
+        return xp.where(judged, total / (deviation + 1e-4), 0.0)

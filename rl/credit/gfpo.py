@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
+from rl.credit.within.arrays import Array
 from rl.credit.within.counted import Counted
-from rl.credit.within.groups import standardise
+from rl.credit.within.groups import count, doubles, judged_or_zero, mean, ranks, standardise
 from rl.errors import UserError
 
 
@@ -41,17 +41,18 @@ class Gfpo:
             raise ValueError(_bad(k))
         self.by, self.adaptive = by, AdaptiveK() if adaptive else None
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        rows = rewards.view(-1, group_size)
-        tokens = lengths.to(rows).view(-1, group_size)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        rows = xp.reshape(rewards, (-1, group_size))
+        tokens = xp.astype(xp.reshape(lengths, (-1, group_size)), rows.dtype)
         k = self.adaptive(rows) if self.adaptive else self.k
-        counts = torch.tensor([k] * len(rows) if isinstance(k, int) else list(k))
-        if counts.numel() != len(rows):
+        counts = [k] * len(rows) if isinstance(k, int) else list(k)
+        if len(counts) != len(rows):
             raise ValueError(_bad(k))
-        order = tokens if self.by == "shortest" else -rows / tokens.clamp(min=1)
-        ranks = order.masked_fill(rows.isnan(), torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
-        kept = rows.masked_fill(ranks >= counts.unsqueeze(1), torch.nan)
-        return standardise(kept.flatten(), group_size).nan_to_num(0.0)
+        order = tokens if self.by == "shortest" else -rows / xp.clip(tokens, min=1)
+        places = ranks(xp.where(xp.isnan(rows), xp.inf, order))
+        kept = xp.where(places >= xp.asarray(counts, dtype=xp.int64)[:, None], xp.nan, rows)
+        return judged_or_zero(standardise(xp.reshape(kept, (-1,)), group_size))
 
     def state_dict(self) -> dict[str, Any]:
         """What `adaptive` has seen; without it, nothing."""
@@ -81,16 +82,19 @@ class AdaptiveK:
     def __init__(self) -> None:
         self.seen = Counted()
 
-    def __call__(self, rewards: Tensor) -> list[int]:
+    def __call__(self, rewards: Array) -> list[int]:
         """(groups, G) rewards, NaN where not judged, to one k a group; they count as seen from now on."""
-        size = rewards.size(1)
-        means = rewards.double().nanmean(dim=1).tolist()
-        judged = [mean for mean in means if mean == mean]
+        xp = array_namespace(rewards)
+        size = rewards.shape[1]
+        rows = doubles(rewards, size)
+        known = ~xp.isnan(rows)
+        means = xp.where(count(known, rows) > 0, mean(rows, known), xp.nan)[:, 0].tolist()
+        judged = [each for each in means if each == each]
         self.seen.add(judged)
         above, total = iter(self.seen.above(judged)), self.seen.total
         shares = []
-        for mean in means:
-            quartile = min(3, 4 * (next(above) if mean == mean else 0) // max(total, 1))
+        for each in means:
+            quartile = min(3, 4 * (next(above) if each == each else 0) // max(total, 1))
             shares.append(self.SHARES[quartile] if total >= self.WARM_UP else self.SHARES[-1])
         return [max(1, int(share * size)) for share in shares]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from rl.credit.within.groups import standardise
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import judged_or_zero, standardise
 
 
 class Grpo:
@@ -14,5 +13,5 @@ class Grpo:
     source = "arXiv 2402.03300"
     by_length = False
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        return standardise(rewards, group_size).nan_to_num(0.0)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        return judged_or_zero(standardise(rewards, group_size))

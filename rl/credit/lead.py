@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import standardise
+from rl.credit.within.arrays import Array, sigmoid
+from rl.credit.within.groups import count, judged_or_zero, standardise
 
 
 class Lead:
@@ -26,11 +26,11 @@ class Lead:
                 raise ValueError(f"lead: {option} must be a number, not {value!r}")
         self.a, self.b, self.rho, self.k = a, b, rho, k
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        rows = rewards.view(-1, group_size)
-        judged = (~rows.isnan()).sum(dim=1, keepdim=True)
-        solved = (rows > 0).sum(dim=1, keepdim=True).to(rows) / judged.clamp(min=1)
-        advantages = standardise(rewards, group_size).nan_to_num(0.0).view(-1, group_size)
-        hardness = torch.where(advantages > 0, solved, 1 - solved)
-        weights = self.a + (self.b - self.a) * torch.sigmoid(-self.k * (hardness - self.rho))
-        return (advantages * weights).flatten()
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        rows = xp.reshape(rewards, (-1, group_size))
+        solved = count(rows > 0, rows) / xp.clip(count(~xp.isnan(rows), rows), min=1)
+        advantages = xp.reshape(judged_or_zero(standardise(rewards, group_size)), (-1, group_size))
+        hardness = xp.where(advantages > 0, solved, 1 - solved)
+        weights = self.a + (self.b - self.a) * sigmoid(-self.k * (hardness - self.rho))
+        return xp.reshape(advantages * weights, (-1,))

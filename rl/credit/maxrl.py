@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import centre, doubles, flat, judged_or_zero, mean
 
 
 class MaxRl:
@@ -18,10 +18,12 @@ class MaxRl:
     source = "arXiv 2602.02710"
     by_length = False
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        if (rewards < 0).any():
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        if xp.any(rewards < 0):
             raise ValueError("maxrl: a reward below 0; it divides by the mean, so take rewards of 0 or more")
-        rows = rewards.double().view(-1, group_size)
-        mean = rows.nanmean(dim=1, keepdim=True)
-        own = centre(rows.flatten(), group_size).view_as(rows)
-        return torch.where(mean > 0, own / mean, 0.0).nan_to_num(0.0).flatten().to(rewards)
+        rows = doubles(rewards, group_size)
+        average = mean(rows, ~xp.isnan(rows))
+        own = doubles(centre(xp.reshape(rows, (-1,)), group_size), group_size)
+        # Where no reward lies above 0 there is nothing to divide.
+        return flat(judged_or_zero(own / xp.where(average > 0, average, 1.0)), rewards)

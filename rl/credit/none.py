@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import judged_or_zero
 
 
 class Unchanged:
@@ -12,5 +13,5 @@ class Unchanged:
     source = "arXiv 2501.12570"
     by_length = False
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        return rewards.nan_to_num(0.0)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        return judged_or_zero(rewards)

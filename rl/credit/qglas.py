@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from array_api_compat import array_namespace
 
-from rl.credit.within.groups import centre
+from rl.credit.within.arrays import Array
+from rl.credit.within.groups import centre, count, doubles, flat, judged_or_zero, mean, sums
 
 
 class Qglas:
@@ -28,32 +28,34 @@ class Qglas:
             raise ValueError(f"qglas: cap must lie in (0, 1], not {cap}")
         self.low, self.high, self.cap, self.normalise = low, high, cap, normalise
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        rows = rewards.double().view(-1, group_size)
-        own = centre(rows.flatten(), group_size).view(-1, group_size)
-        result = (
-            own + self._weight(rows, own > 0) * self._shorter(own > 0, lengths.to(rows).view_as(rows))
-        ).nan_to_num(0.0)
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array:
+        xp = array_namespace(rewards)
+        rows, tokens = doubles(rewards, group_size), doubles(lengths, group_size)
+        own = doubles(centre(xp.reshape(rows, (-1,)), group_size), group_size)
+        result = judged_or_zero(own + self._weight(rows, own > 0) * self._shorter(own > 0, tokens))
         if self.normalise:
-            spare = (~rows.isnan()).sum(dim=1, keepdim=True) - 1
-            deviation = (own.nan_to_num(0.0).square().sum(dim=1, keepdim=True) / spare.clamp(min=1)).sqrt()
+            judged = ~xp.isnan(rows)
+            deviation = xp.sqrt(sums(xp.square(own), judged) / xp.clip(count(judged, rows) - 1, min=1))
             result = result / (deviation + 1e-4)
-        return result.flatten().to(rewards)
+        return flat(result, rewards)
 
-    def _shorter(self, better: Tensor, tokens: Tensor) -> Tensor:
+    def _shorter(self, better: Array, tokens: Array) -> Array:
         """h, in [0, 1]."""
-        count = better.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = torch.where(better, tokens, 0.0).sum(dim=1, keepdim=True) / count
-        share = ((mean - tokens) / mean.clamp(min=1.0)).clamp(0.0, self.cap) / self.cap
-        return torch.where(better, share, 0.0)
+        xp = array_namespace(tokens)
+        average = mean(tokens, better)
+        share = xp.clip((average - tokens) / xp.clip(average, min=1.0), 0.0, self.cap) / self.cap
+        return xp.where(better, share, 0.0)
 
-    def _weight(self, rows: Tensor, better: Tensor) -> Tensor:
+    def _weight(self, rows: Array, better: Array) -> Array:
         """λ, one a group; 0 where nobody was judged."""
-        if not rows.numel():
+        if not len(rows):
             return rows[:, :1]
-        quartile = torch.nanquantile(rows, 0.25, dim=1, keepdim=True)
-        high = rows.nan_to_num(-torch.inf).amax(dim=1, keepdim=True)
-        least = torch.where(better, rows, torch.inf).amin(dim=1, keepdim=True)
-        every, among = (high - quartile).nan_to_num(0.0, 0.0, 0.0), (high - least).clamp(min=0.0)
-        share = torch.where(every > 0, among / every.clamp(min=1e-12), 0.0).clamp(0.0, 1.0)
+        xp = array_namespace(rows)
+        judged = ~xp.isnan(rows)
+        rows = xp.where(xp.any(judged, axis=1, keepdims=True), rows, 0.0)
+        quartile = xp.nanquantile(rows, 0.25, axis=1, keepdims=True)
+        high = xp.max(xp.where(xp.isnan(rows), -xp.inf, rows), axis=1, keepdims=True)
+        least = xp.min(xp.where(better, rows, xp.inf), axis=1, keepdims=True)
+        every, among = high - quartile, xp.clip(high - least, min=0.0)
+        share = xp.clip(xp.where(every > 0, among / xp.clip(every, min=1e-12), 0.0), 0.0, 1.0)
         return every * (self.low + (self.high - self.low) * (1 - share))

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from curricula import BudgetSchedule, GroupBudget
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout, Termed
 from rewards.signatures import Sample
 from rewards.types import Values
+from rl.credit.calling.estimator import Estimator
 from rl.elsewhere.completed import Told
 from rl.elsewhere.rollout_files import (
     NOTHING,
@@ -165,10 +168,6 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
     Round by round; null for a line that did not train. The `reward` of each line, or each number of its `rewards`
     for an estimator that takes them apart (`gdpo`); null: not judged.
     """
-    import torch
-
-    from rl.credit.calling.estimator import Estimator
-
     lines = read_lines(path, told)
     options = dict(options)
     apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart
@@ -189,16 +188,15 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
     for groups in filter(None, rounds.values()):
         size = max(map(len, groups))
         slots = [place for group in groups for place in [*group, *[None] * (size - len(group))]]
-        terms = torch.tensor(
-            [[math.nan if place is None else column[place] for column in columns] for place in slots],
-            dtype=torch.float64,
-        ).view(len(slots), len(columns))
+        terms = np.array(
+            [[math.nan if place is None else column[place] for column in columns] for place in slots], float
+        ).reshape(len(slots), len(columns))
         needed = estimator.by_length
-        lengths = torch.tensor(
-            [0 if place is None else _length(lines[place], needed, lines.where[place]) for place in slots]
+        lengths = np.array(
+            [0 if place is None else _length(lines[place], needed, lines.where[place]) for place in slots], float
         )
-        totals = terms.nansum(dim=1) if apart else terms[:, 0]
-        result = estimator(terms, totals, size, lengths.double()).tolist()
+        totals = np.nansum(terms, axis=1) if apart else terms[:, 0]
+        result = estimator(terms, totals, size, lengths).tolist()
         found |= {place: value for place, value in zip(slots, result, strict=True) if place is not None}
     return [found.get(place) for place in lines]
 

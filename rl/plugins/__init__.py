@@ -4,7 +4,7 @@ Read `find.py` (names to classes and functions; `typed.py` holds options to thei
 kind), then `rewards.py`, `functions.py` (reward functions of TRL and of other trainers) and `verifiers.py`: how rewards
 and verifiers are called, and what of theirs is checked. `guard.py` keeps their code from taking the run with it;
 `blame.py` words their errors.
-Advantage estimators are loaded in `rl.credit`, since they need torch, and nothing here does.
+Advantage estimators are loaded in `rl.credit`.
 """
 
 from rl.plugins.blame import raised

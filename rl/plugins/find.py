@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from rl.errors import UserError, unknown
+from rl.installed import missing
 from rl.plugins.guard import bounded
 from rl.plugins.typed import require, types_of
 from rl.secrecy import with_environment
@@ -49,7 +50,9 @@ def load_object(name: str, kind: str) -> Any:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{kind} {name!r}: cannot import {place}: {type(error).__name__}: {error}") from error
+        absent = missing(error) if isinstance(error, ModuleNotFoundError) else None
+        why = f"{type(error).__name__}: {error}" if absent is None else str(absent)
+        raise UserError(f"{kind} {name!r}: cannot import {place}: {why}") from error
     if not hasattr(module, attribute):
         raise unknown(f"name in {place} for {kind}", attribute, (n for n in vars(module) if n[0] != "_"))
     return getattr(module, attribute)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
-import torch
-from torch import Tensor
+import array_api_compat.numpy
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_namespace
 
 from rl.credit.calling.load import load_advantage
 from rl.credit.calling.names import KIND
 from rl.credit.calling.types import Remembering
+from rl.credit.within.arrays import Array, wanted
 from rl.errors import UserError
 from rl.plugins.guard import guarded
 
@@ -27,6 +31,8 @@ class Estimator:
         self.name, self.options, self.weights = name, dict(options or {}), list(weights)
         make = load_advantage(name, self.options)
         self.estimate = make()
+        self.wants = wanted(getattr(self.estimate, "func", self.estimate))
+        """The library whose arrays it is given whatever comes; None: as they come."""
         self.apart = "weights" in inspect.signature(self.estimate).parameters
         """Whether it takes each reward by itself instead of the weighted sum."""
         self.by_length = bool(getattr(self.estimate, "by_length", True))
@@ -34,17 +40,22 @@ class Estimator:
         self._try()
         self.estimate = make()  # what was tried may remember it
 
-    def __call__(self, terms: Tensor, totals: Tensor, group_size: int, lengths: Tensor) -> Tensor:
-        """(B, K) terms and (B,) weighted sums to (B,) advantages. Errors: UserError naming an estimator that fails."""
-        rewards = terms if self.apart else totals
+    def __call__(self, terms: Array, totals: Array, group_size: int, lengths: Array) -> Array:
+        """(B, K) terms and (B,) weighted sums to (B,) advantages, arrays as they are given.
+
+        Errors: UserError naming an estimator that fails.
+        """
+        rewards, given = terms if self.apart else totals, array_namespace(totals)
+        xp = self.wants or given
         further = {"weights": list(self.weights)} if self.apart else {}
         try:
-            with guarded(self, KIND):
+            with guarded(self, KIND), np.errstate(all="ignore"):
                 # Copies: an estimator that works in place would change what is logged.
-                advantages = self.estimate(rewards.clone(), group_size, lengths.clone(), **further)
+                own, tokens = (xp.asarray(each, copy=True) for each in (rewards, lengths))
+                advantages = self.estimate(own, group_size, tokens, **further)
         except UserError as error:
             raise UserError(f"{error}; its options are {self.options}") from error
-        return self._checked(advantages, len(totals)).to(rewards)
+        return given.asarray(self._checked(advantages, len(totals), xp), dtype=rewards.dtype, device=device(rewards))
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: plain JSON."""
@@ -54,12 +65,14 @@ class Estimator:
         if isinstance(self.estimate, Remembering):
             self.estimate.load_state_dict(state)
 
-    def _checked(self, advantages: object, count: int) -> Tensor:
-        if not isinstance(advantages, Tensor) or advantages.shape != (count,):
-            given = f"shape {tuple(advantages.shape)}" if isinstance(advantages, Tensor) else type(advantages).__name__
-            raise UserError(f"{KIND} {self.name!r} gave {given} for {count} rollouts; it must give a tensor ({count},)")
-        if not advantages.isfinite().all():
-            what = "NaN" if advantages.isnan().any() else "an infinite advantage"
+    def _checked(self, advantages: Array, count: int, xp: ModuleType) -> Array:
+        like = is_array_api_obj(advantages) and array_namespace(advantages) is xp
+        if not like or advantages.shape != (count,):
+            given = f"shape {tuple(advantages.shape)}" if like else type(advantages).__name__
+            kind = "an array" if is_numpy_namespace(xp) else "a tensor"
+            raise UserError(f"{KIND} {self.name!r} gave {given} for {count} rollouts; it must give {kind} ({count},)")
+        if not xp.all(xp.isfinite(advantages)):
+            what = "NaN" if xp.any(xp.isnan(advantages)) else "an infinite advantage"
             raise UserError(
                 f"{KIND} {self.name!r} gave {what}; a reward that nobody judged is NaN and wants advantage 0, and so "
                 "does a group of equal rewards"
@@ -68,14 +81,15 @@ class Estimator:
 
     def _try(self) -> None:
         """Call it as the first round will: what cannot be shows at once, not after it has been sampled."""
-        size = 64
-        sample = torch.cat([torch.arange(float(size)), torch.ones(size)])
-        sample[0] = torch.nan
+        size, xp = 64, self.wants or array_api_compat.numpy
+        sample = xp.asarray([math.nan, *range(1, size), *[1] * size], dtype=xp.float32)
+        terms = xp.stack([sample] * len(self.weights), axis=1)
         try:
-            self(sample.unsqueeze(1).repeat(1, len(self.weights)), sample, size, torch.ones(2 * size))
+            self(terms, sample, size, xp.ones_like(sample))
         except UserError as error:
             tried = f"two groups of {size}, one of equal rewards, one reward NaN, all lengths 1"
-            raise UserError(f"{error} (tried on {tried})") from error
+            light = ", as NumPy's arrays: torch is not installed" if self.wants is array_api_compat.numpy else ""
+            raise UserError(f"{error} (tried on {tried}{light})") from error
         try:
             json.dumps(self.state_dict())
         except Exception as error:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rl.credit
 from rl.credit.calling.names import GROUP, KIND
+from rl.credit.within.arrays import Array
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, chosen, find
 from rl.plugins.typed import FREE, types_of
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callable[..., Tensor]]:
+def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callable[..., Array]]:
     """What makes the estimator that a recipe names with its `options`, a fresh one at each call.
 
     Errors: UserError where nothing has that name or what has it is no estimator; once called, for an option.
@@ -30,8 +28,8 @@ def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callab
     if not inspect.isclass(found):
         raise UserError(f"{KIND} {name!r} is neither a class nor a function; see rl.credit.calling.types")
 
-    def make() -> Callable[..., Tensor]:
-        made: Callable[..., Tensor] = build(found, name, KIND, options)
+    def make() -> Callable[..., Array]:
+        made: Callable[..., Array] = build(found, name, KIND, options)
         if not callable(made):
             raise UserError(f"{KIND} {name!r} cannot be called; see rl.credit.calling.types")
         return made

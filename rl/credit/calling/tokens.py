@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
 
 from rewards import Group
 from rewards.compact import Compact, log_probs
 from rewards.credit import BatchCredit, TokenCredit
+from rl.credit.within.arrays import Array
 from rl.errors import UserError
 from rl.plugins import guarded
 
 KIND = "token credit"
 
 
-def credited(credit: TokenCredit, groups: Sequence[Group], advantages: Tensor) -> tuple[Sequence[float] | None, ...]:
+def credited(credit: TokenCredit, groups: Sequence[Group], advantages: Array) -> tuple[Sequence[float] | None, ...]:
     """The advantage of each token of each rollout of a batch, given those of the rollouts (B,), in their order."""
     left = iter(advantages.tolist())
     own = [[next(left) for _ in group.rollouts] for group in groups]

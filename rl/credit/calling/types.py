@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from rl.credit.within.arrays import Array
 
 
 class AdvantageEstimator(Protocol):
@@ -17,13 +17,13 @@ class AdvantageEstimator(Protocol):
     counts as if it did. A function's further parameters are its options.
     """
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor) -> Tensor: ...
+    def __call__(self, rewards: Array, group_size: int, lengths: Array) -> Array: ...
 
 
 class ApartEstimator(Protocol):
     """One whose call takes `weights`, one a reward: it gets each of the K rewards by itself, (B, K)."""
 
-    def __call__(self, rewards: Tensor, group_size: int, lengths: Tensor, weights: Sequence[float]) -> Tensor: ...
+    def __call__(self, rewards: Array, group_size: int, lengths: Array, weights: Sequence[float]) -> Array: ...
 
 
 @runtime_checkable

@@ -1,7 +1,4 @@
-"""Rewards to advantages in a trainer that leaves them to us: the estimator of a method, for groups of any size.
-
-torch, which the estimators need, is the trainer's own, imported once there is something to estimate.
-"""
+"""Rewards to advantages in a trainer that leaves them to us: the estimator of a method, for groups of any size."""
 
 from __future__ import annotations
 
@@ -9,6 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rl.credit.calling.estimator import Estimator
+from rl.credit.calling.types import Remembering
 from rl.elsewhere.groups.method import NamedMethod
 from rl.elsewhere.groups.told import Scored
 from rl.errors import UserError
@@ -21,9 +22,6 @@ class Advantages:
     """The estimator of a method, `group` by default. Errors: UserError where it cannot be."""
 
     def __init__(self, method: NamedMethod) -> None:
-        from rl.credit.calling.estimator import Estimator
-        from rl.credit.calling.types import Remembering
-
         part = method.advantage
         weights = [each.weight for each in method.rewards]
         self.estimator = (
@@ -58,21 +56,20 @@ class Advantages:
         lengths: Sequence[Sequence[int]],
     ) -> list[list[float]]:
         """A group that is smaller than the largest is filled up with rows that nobody judged."""
-        import torch
-
         size = max(map(len, totals), default=0)
         if not size:
             return [[] for _ in totals]
-        width = len(terms[0][0])
-        rewards = torch.full((len(totals), size, width), math.nan, dtype=torch.float64)
-        sums = torch.full((len(totals), size), math.nan, dtype=torch.float64)
-        tokens = torch.zeros(len(totals), size, dtype=torch.float64)
+        width = len(next(own[0] for own in terms if own))
+        rewards = np.full((len(totals), size, width), np.nan)
+        sums = np.full((len(totals), size), np.nan)
+        tokens = np.zeros((len(totals), size))
         for place, (own, total, length) in enumerate(zip(terms, totals, lengths, strict=True)):
-            rewards[place, : len(own)] = _tensor(own)
-            sums[place, : len(total)] = _tensor(total)
-            tokens[place, : len(length)] = torch.tensor(length, dtype=torch.float64)
-        found = self.estimator(rewards.view(-1, width), sums.view(-1), size, tokens.view(-1)).view(-1, size).tolist()
-        return [row[: len(total)] for row, total in zip(found, totals, strict=True)]
+            rewards[place, : len(own)] = np.array(own, float).reshape(len(own), width)  # None becomes NaN
+            sums[place, : len(total)] = np.array(total, float)
+            tokens[place, : len(length)] = length
+        found = self.estimator(rewards.reshape(-1, width), sums.ravel(), size, tokens.ravel())
+        rows = found.reshape(-1, size).tolist()
+        return [row[: len(total)] for row, total in zip(rows, totals, strict=True)]
 
 
 def by_token(
@@ -98,14 +95,3 @@ def by_token(
         found[rows] = torch.tensor(values, dtype=found.dtype, device=found.device)
     spread = found.unsqueeze(-1) * response_mask.to(found.dtype)
     return spread, spread
-
-
-def _tensor(values: Sequence[object]) -> Tensor:
-    import torch
-
-    def known(value: object) -> object:
-        if isinstance(value, tuple):
-            return tuple(map(known, value))
-        return math.nan if value is None else value
-
-    return torch.tensor([known(value) for value in values], dtype=torch.float64)
