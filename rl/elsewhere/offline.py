@@ -26,6 +26,7 @@ from rl.elsewhere.rollout_files import (
     reward_number,
     reward_numbers,
 )
+from rl.elsewhere.scored import COLUMNS
 from rl.errors import UserError
 from rl.plugins import (
     FunctionReward,
@@ -75,7 +76,7 @@ def read_history(path: Path | None) -> History:
 
 
 def score(reward: LengthReward, logged: Logged, history: History, monitored: Logged | None = None) -> dict[str, Any]:
-    """What `lengthwise score` writes: the whole rewards, their terms, and the history afterwards.
+    """What `lengthwise score` writes: the whole rewards, whose, of what, their terms, and the history afterwards.
 
     Round by round: each group is scored against the history as it stood before the round; then all are
     observed, as in training. A file without rounds is one; one that looks at a whole batch gets all groups of a round.
@@ -118,9 +119,19 @@ def score(reward: LengthReward, logged: Logged, history: History, monitored: Log
     columns = {n: [found.get(n, none) for found, none in zip(terms, empty, strict=True)] for n in names}
     return {
         "rewards": logged.in_file_order(values),
+        "reward": reward.name,
+        "rollouts": _rollouts(logged),
         "terms": {name: logged.in_file_order(column) for name, column in columns.items()},
         "history": history.state_dict(),
     }
+
+
+def _rollouts(logged: Logged) -> dict[str, list[Any]]:
+    """The columns by which `scored_lines` finds the groups again."""
+    rounds = {index: place for place, members in enumerate(logged.rounds) for index in members}
+    rows = [[(r.problem_id, rounds[i], i, r.length) for r in g.rollouts] for i, g in enumerate(logged.groups)]
+    lines = logged.in_file_order(rows)
+    return {name: [line[place] for line in lines] for place, name in enumerate(COLUMNS)}
 
 
 def _sampled_at(group: Group) -> int:
@@ -217,7 +228,8 @@ def _reward_columns(lines: Lines, apart: bool) -> list[dict[int, float]]:
     for place, line in lines.items():
         where = lines.where[place]
         if key not in line:
-            raise UserError(f"{where}: key {key!r} is missing")
+            remedy = "lengthwise score --reward NAME --rollouts FILE --json scores.json` writes a file that has it"
+            raise UserError(f"{where}: key {key!r} is missing; `{remedy}")
         found[place] = reward_numbers(line[key], where) if apart else {key: reward_number(line[key], where, key)}
     names = list(dict.fromkeys(name for rewards in found.values() for name in rewards))
     return [{place: _or_nan(rewards.get(name)) for place, rewards in found.items()} for name in names]

@@ -25,6 +25,7 @@ from rl.bulk import uncollected
 from rl.elsewhere.completed import Told, lines_of_log
 from rl.elsewhere.known import OWN, format_of, logs_in
 from rl.elsewhere.own_logs import is_own, own_lines
+from rl.elsewhere.scored import is_scored, scored_lines
 from rl.errors import UserError, unknown
 from rl.plugins import number
 from rl.reading import lines_of, parsed
@@ -108,6 +109,9 @@ def each_line(path: Path, told: Told = NOTHING) -> Iterator[tuple[int, str, dict
     if is_own(path) and told.format in (None, OWN):
         told.tell_unneeded(path)
         placed = own_lines(path)
+    elif is_scored(path):
+        told.tell_unneeded(path)
+        placed = scored_lines(path)
     elif path.is_dir():
         placed = _in_folder(path, told)
     elif (log := format_of(path, told.format)) is not None:

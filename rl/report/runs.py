@@ -146,7 +146,8 @@ def read_run(folder: RunFolder, label: str, checkpoints: bool = True, rollouts: 
     """
     if not folder.recipe.is_file():
         raise UserError(
-            f"{folder.path} is not a run: it has no recipe.yaml; name the folder that a recipe was trained in"
+            f"{folder.path} is not a run: it has no recipe.yaml; name the folder that a recipe was trained in. Answers "
+            f"of no run: --beside {folder.path} beside one, or `lengthwise evaluate --votes {folder.path}`"
         )
     if not folder.evaluation("after").is_file():
         raise UserError(

@@ -21,7 +21,8 @@ def advantages(
         str | None, typer.Option(help="Estimate with it: its name, file.py:name or module:name.")
     ] = None,
     rollouts: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Logged rewards: JSON lines, a run, or another tool's log.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Rewards: JSON lines, what `score --json` wrote, a run, or a tool's log."),
     ] = None,
     settings: Settings = None,
     log: LogOptions,

@@ -17,12 +17,17 @@ from rl.terminal import say
 
 CHUNK = 64
 """Cases judged between two looks at the progress bar."""
+ROLLOUT = {"gold": "answer", "completion": "text", "expect": "correct"}
+"""What files of rollouts call a case's keys."""
 
 
 def verify(
     cases: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON lines: gold, completion, also prompt and expect; or a run's rollouts."),
+        typer.Option(
+            metavar="FILE",
+            help="JSON lines: gold, completion, also prompt and expect; or rollouts with answer and text.",
+        ),
     ] = None,
     verifier: Annotated[str, typer.Option(help="A verifier's name, or a function as file.py:name.")] = "math",
     settings: Settings = None,
@@ -60,9 +65,16 @@ def read_cases(path: Path) -> dict[int, dict[str, Any]]:
         }
     for place, line in lines.items():
         where = lines.where[place]
+        if "completion" not in line and "text" in line:  # a rollout, whose prompt may be turns
+            line |= {name: line[key] for name, key in ROLLOUT.items() if name not in line and key in line}
+            line["prompt"] = line["prompt"] if isinstance(line.get("prompt"), str) else None
         for key in ("gold", "completion"):
             if not isinstance(line.get(key), str):
-                wrong = "is missing" if key not in line else f"must be a text, not {line[key]!r}"
+                wrong = (
+                    f"(in rollouts {ROLLOUT[key]!r}) is missing"
+                    if key not in line
+                    else f"must be a text, not {line[key]!r}"
+                )
                 raise UserError(f"{where}: key {key!r} {wrong}")
         for key in ("expect", "thinking_begun"):
             if not isinstance(line.get(key), bool | None):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import rl.credit
-from rl.credit.calling.names import GROUP, KIND
+from rl.credit.calling.names import GROUP, KIND, require_estimator
 from rl.credit.within.arrays import Array
 from rl.errors import UserError
 from rl.plugins.find import build, built_in, chosen, find
@@ -20,6 +20,7 @@ def load_advantage(name: str, options: Mapping[str, Any]) -> Callable[[], Callab
 
     Errors: UserError where nothing has that name or what has it is no estimator; once called, for an option.
     """
+    require_estimator(name)
     found = find(name, KIND, GROUP, built_in(rl.credit, "__call__"))
     if inspect.isfunction(found):
         types = types_of(found)

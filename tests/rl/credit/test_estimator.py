@@ -35,6 +35,8 @@ def warmed(size: int = 16) -> AdaptiveK:
     ("name", "options", "message"),
     [
         ("grp", {}, "unknown advantage estimator 'grp'; did you mean 'group'?"),
+        ("GRPO", {}, "unknown advantage estimator 'GRPO'; its name here is 'group'"),
+        ("dr_grpo", {}, "unknown advantage estimator 'dr_grpo'; its name here is 'centred'"),
         ("lead", {"rh": 0.5}, "unknown option of advantage estimator 'lead' 'rh'; did you mean 'rho'?"),
         ("group", {"k": 4}, "unknown option of advantage estimator 'group' 'k'; known: none"),
         ("group", {"adaptive": True}, "unknown option of advantage estimator 'group' 'adaptive'"),

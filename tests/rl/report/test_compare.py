@@ -165,7 +165,7 @@ def test_different_untrained_models_each_have_a_row() -> None:
     ("arguments", "message"),
     [
         (["--out", "page"], "nothing to compare: name folders of finished runs, or files of answers by --beside"),
-        (["absent", "--out", "page"], "absent is not a run: it has no recipe.yaml"),
+        (["absent", "--out", "page"], "absent is not a run: it has no recipe.yaml; name the folder that a recipe was trained in. Answers of no run: --beside"),
         (["unfinished", "--out", "page"], "unfinished holds no finished evaluation; train it to its end"),
         (["a", "a", "--out", "page"], "is named twice; name each run once"),
         (["a", "--out", "file"], "file is a file; give --out a folder"),

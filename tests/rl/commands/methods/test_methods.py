@@ -116,6 +116,26 @@ def test_gdpo_takes_the_rewards_of_each_line_apart() -> None:
     assert found["advantages"] == pytest.approx([expected, -expected])
 
 
+def test_what_score_wrote_goes_on_to_advantages(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"problem_id": p, "length": n, "correct": n < 9, "stop": "eos", "round": r}
+        for r, p, n in ((0, "p", 3), (0, "q", 4), (0, "p", 9), (1, "p", 5), (0, "q", 11), (1, "p", 10))
+    ]
+    run("score", "--reward", "correct", "--rollouts", write(*rows))
+    Path("out.json").rename("scores.json")
+    found = run("advantages", "--estimator", "dler-tokens", "--rollouts", "scores.json")
+    rewarded = [{**row, "reward": float(row["length"] < 9)} for row in rows]
+    assert found == run("advantages", "--estimator", "dler-tokens", "--rollouts", write(*rewarded))
+    apart = run("advantages", "--estimator", "gdpo", "--rollouts", "scores.json")["advantages"]
+    assert [value > 0 for value in apart] == [True, True, False, True, False, False]
+    Path("scores.json").write_text('{"rewards": [1.0], "terms": {}, "history": {}}')
+    assert "no problem_id for each of its 1 rewards" in refused(
+        capsys, "advantages", "--estimator", "group", "--rollouts", "scores.json"
+    )
+    said = refused(capsys, "advantages", "--estimator", "group", "--rollouts", write(*rows))
+    assert "line 1: key 'reward' is missing; `lengthwise score" in said
+
+
 def test_an_estimator_of_a_file_looks_at_lengths_unless_it_says_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.py").write_text(
         "def by_token(rewards, group_size, lengths, scale=1):\n    return scale * (rewards / lengths).nan_to_num(0.0)\n"

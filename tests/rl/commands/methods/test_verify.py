@@ -64,6 +64,19 @@ def test_a_case_says_whether_its_prompt_had_begun_to_think() -> None:
     assert out["agree"] == 1.0
 
 
+def test_rollouts_are_cases_and_their_verdicts_what_is_expected() -> None:
+    said = {
+        "answer": "4",
+        "problem_id": "p",
+        "length": 3,
+        "stop": "eos",
+        "prompt": [{"role": "user", "content": "2+2=?"}],
+    }
+    rows = cases({**said, "text": "\\boxed{4}", "correct": True}, {**said, "text": "\\boxed{5}", "correct": True})
+    found = run("verify", "--cases", rows)
+    assert (found["verdicts"], found["disagree"]) == (["correct", "wrong"], [2])
+
+
 def test_without_expectations_there_is_nothing_to_agree_with() -> None:
     assert run("verify", "--cases", cases(case("5", r"\boxed{5}"))) | {"seconds": 0} == {
         "verdicts": ["correct"], "seconds": 0, "agree": None, "disagree": [],
@@ -94,8 +107,8 @@ def test_without_cases_it_lists_the_verifiers(
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"completion": "x"}, "line 2: key 'gold' is missing"),
-        ({"gold": "5"}, "line 2: key 'completion' is missing"),
+        ({"completion": "x"}, "line 2: key 'gold' (in rollouts 'answer') is missing"),
+        ({"gold": "5"}, "line 2: key 'completion' (in rollouts 'text') is missing"),
         ({"gold": 5, "completion": "x"}, "line 2: key 'gold' must be a text, not 5"),
         ({"gold": "5", "completion": None}, "line 2: key 'completion' must be a text"),
         ({"gold": "5", "completion": "x", "expect": "yes"}, "line 2: 'expect' must be true or false, not 'yes'"),
