@@ -91,7 +91,7 @@ def require_template(tokenizer: PreTrainedTokenizerBase, problems: Sequence[Prob
 
 def _begin(prompt: Sequence[Mapping[str, str]]) -> str:
     """The last turn of a chat, to tell it by."""
-    text = prompt[-1]["content"]
+    text = str(prompt[-1]["content"])
     return repr(text if len(text) <= 40 else text[:39] + "…")
 
 

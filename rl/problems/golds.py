@@ -13,6 +13,8 @@ from math import isfinite
 from numbers import Number
 from typing import Any
 
+import numpy as np
+
 from rewards.thinking import read
 from rewards.verifier import Reading, boxed_answer
 from rl.problems.paths import a_path_into, opened
@@ -50,6 +52,8 @@ def gold_text(value: Any, path: str, joined: bool = False) -> str:
 
     `joined`: several answers are all asked for, as in OlympiadBench.
     """
+    if isinstance(value, np.ndarray | np.bool_ | tuple):  # as tables and trainers hand lists and truths over
+        value = list(value) if isinstance(value, tuple) else value.tolist()
     if isinstance(value, str):
         inside = opened(value)
         if isinstance(inside, Mapping):
@@ -68,10 +72,10 @@ def gold_text(value: Any, path: str, joined: bool = False) -> str:
 
 def _written(value: Any, path: str) -> str:
     """A text, a number or a truth as a final answer. Errors: Refused for anything else."""
-    if isinstance(value, float):
+    if isinstance(value, float | np.floating):
         if not isfinite(value):
             raise Refused(f"column {path!r} holds {value}; write infinity as a text, such as '\\infty'")
-        value = repr(float(value))
+        value = repr(float(value)) if isinstance(value, float) else str(value)
     if not isinstance(value, str | Number):
         raise Refused(f"column {path!r} holds a {type(value).__name__}, not a text or a number; write it as a text")
     text = final_answer(str(value))

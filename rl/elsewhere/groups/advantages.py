@@ -81,6 +81,9 @@ def by_token(
     """
     import torch
 
+    index = index.tolist() if hasattr(index, "tolist") else index  # numbers in a tensor are each an object of their own
+    if len(index) != len(token_level_rewards):
+        raise UserError(f"{len(index)} groups are told for the rewards of {len(token_level_rewards)} rollouts")
     groups: dict[Any, list[int]] = {}
     for row, group in enumerate(index):
         groups.setdefault(group, []).append(row)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from rewards import History
 from rewards.history import Entry
 from rl.errors import UserError
 from rl.reading import UNREADABLE
+from rl.terminal import say
 
 BEGIN = b'{"problem_id": '
 """Of every line."""
+WAIT = 10.0
+"""Seconds after which a process that waits for another one's lock says so."""
 
 
 class HistoryFile:
@@ -41,7 +45,13 @@ class HistoryFile:
 
     def refresh(self) -> None:
         """Take in what other processes have added."""
-        if self.path.stat().st_size > self._read:
+        try:
+            size = self.path.stat().st_size
+        except OSError as error:
+            raise UserError(f"cannot read the history {self.path}: {error.strerror}; it was there before") from error
+        if size < self._read:
+            raise UserError(f"the history {self.path} is shorter than it was: somebody else wrote it anew")
+        if size > self._read:
             with self._locked():
                 pass
 
@@ -73,7 +83,7 @@ class HistoryFile:
         except OSError as error:
             raise UserError(f"cannot write the history {self.path}: {error.strerror}") from error
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            self._lock(file)
             file.seek(self._read)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -83,6 +93,20 @@ class HistoryFile:
             file.seek(0, os.SEEK_END)
             self._read = file.tell()
             yield file
+
+    def _lock(self, file: BufferedRandom) -> None:
+        """Errors: UserError for a file system that knows no locks."""
+        try:
+            until = time.monotonic() + WAIT
+            while time.monotonic() < until:
+                with suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                time.sleep(0.01)
+            say(f"lengthwise: another process holds the history {self.path}; waiting for it", error=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise UserError(f"cannot lock the history {self.path}: {error.strerror}; take a folder that can") from error
 
     def _take(self, text: bytes) -> None:
         try:
@@ -103,7 +127,7 @@ class HistoryFile:
 
     def _note(self, line: dict[str, Any]) -> None:
         if line["step"] is not None:
-            self._steps[line["problem_id"]] = line["step"]
+            self._steps[line["problem_id"]] = int(line["step"])
 
 
 class _Recorded(History):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from curricula import BudgetSchedule, Constant, GroupBudget, ProblemBudget
@@ -18,6 +19,8 @@ class Host:
     """A trainer, by what its hooks hand over."""
 
     name: str
+    version: str = ""
+    """The one that its adapter was written against."""
     batch: bool = False
     """All groups of a step at once; else one group."""
     steps: bool = False
@@ -28,6 +31,18 @@ class Host:
     """Whether it says that it evaluates; else training groups are told by `group_size`."""
     logs: bool = False
     """Whether its hook takes metrics, in which the rollouts that nobody judged are; else a line a step says them."""
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """In this block what the hook was handed is read. Errors: UserError for what is not as in its `version`."""
+        try:
+            yield
+        except (AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise UserError(
+                f"{self.name} hands over something else than {self.version} did, which this adapter was written "
+                f"against: {said}"
+            ) from error
 
 
 def refuse(method: NamedMethod, rewards: Sequence[LengthReward], schedule: BudgetSchedule, host: Host) -> None:

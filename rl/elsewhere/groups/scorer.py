@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,9 +188,10 @@ class GroupScorer:
             with guarded(self.schedule, "budget"):
                 return self.schedule.at(step)
         found = value_at(problem.columns, column)
-        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        whole = isinstance(found, Integral) or (isinstance(found, float) and found.is_integer())  # tables with gaps
+        if not whole or isinstance(found, bool) or found < 1:
             raise UserError(f"budget_column {column!r}: a problem has {found!r} there, no number of tokens")
-        return found
+        return int(found)
 
 
 def _of_judged(group: Group, values: Values) -> Values:

@@ -52,13 +52,26 @@ class Told:
 
     def __post_init__(self) -> None:
         """Errors: UserError for what is no prompt."""
-        if not isinstance(self.prompt, str | list):
+        if not (isinstance(self.prompt, str) or _turns(self.prompt)):
             raise UserError(f"a prompt must be a text, or turns with role and content, not {str(self.prompt)[:60]!r}")
+        said = [self.prompt] if isinstance(self.prompt, str) else [str(turn["content"]) for turn in self.prompt]
+        try:
+            "".join(said).encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"a prompt is no Unicode text: {ascii(said)[:60]}") from error
 
     @property
     def judged(self) -> bool:
         """Whether its completions come with verdicts."""
         return any(one.correct is not None for one in self.said)
+
+
+def _turns(prompt: Any) -> bool:
+    return (
+        isinstance(prompt, list)
+        and bool(prompt)
+        and all(isinstance(turn, Mapping) and {"role", "content"} <= turn.keys() for turn in prompt)
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Said, Told
 from rl.problems.paths import value_at
 
-HOST = Host("AReaL", steps=True)
+HOST = Host("AReaL", "1.0.4", steps=True)
 ANSWER = "answer"
 
 
@@ -72,12 +72,16 @@ class Lengthwise:
             made: dict[str, Any] | None = await super().arun_episode(engine, data)  # type: ignore[misc]
             if made is None:
                 return None
-            ids, mask = made["input_ids"][0].tolist(), made["loss_mask"][0].tolist()
-            own = [id for id, kept in zip(ids, mask, strict=True) if kept]
-            said = Said(own, self.scorer.ended(own))
-            value = await join(Member(data, said, ids[: mask.index(1)] if own else ids, int(engine.get_version())))
-        made["rewards"][:] = value
+            with HOST.told():
+                member = self._member(made, data, int(engine.get_version()))
+            made["rewards"][:] = await join(member)
         return made
+
+    def _member(self, made: Mapping[str, Any], data: Mapping[str, Any], step: int) -> Member:
+        ids, mask = made["input_ids"][0].tolist(), made["loss_mask"][0].tolist()
+        own = [id for id, kept in zip(ids, mask, strict=True) if kept]
+        said = Said(own, self.scorer.ended(own))
+        return Member(data, said, ids[: mask.index(1)] if own else ids, step)
 
     def _score(self, members: Sequence[Member], first: bool) -> list[float]:
         one = members[0]

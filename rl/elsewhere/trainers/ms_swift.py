@@ -18,7 +18,7 @@ from rl.elsewhere.groups.told import Said, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
-HOST = Host("ms-swift", batch=True, steps=True, evaluation=True)
+HOST = Host("ms-swift", "4.6.0", batch=True, steps=True, evaluation=True)
 ANSWER = "solution"
 NEEDED = ("prompt_id", "messages", "response_token_ids", "is_truncated")
 
@@ -62,8 +62,10 @@ class Lengthwise:
             groups.setdefault(prompt_id, []).append(place)
         training = not any(row.get("evaluation") for _, _, row in every)
         try:
-            told = [self._told([every[place][1:] for place in places]) for places in groups.values()]
-            scored = self.scorer.score(told, int(trainer_state.global_step) if trainer_state else None, training)
+            with HOST.told():
+                told = [self._told([every[place][1:] for place in places]) for places in groups.values()]
+                step = int(trainer_state.global_step) if trainer_state else None
+            scored = self.scorer.score(told, step, training)
         except UserError as error:
             return str(error)
         values = [0.0] * len(every)

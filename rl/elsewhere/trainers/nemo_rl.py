@@ -19,7 +19,7 @@ from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Said, Told
 from rl.errors import UserError
 
-HOST = Host("NeMo-RL", batch=True, advantages=True, evaluation=True)
+HOST = Host("NeMo-RL", "commit 7ea279a", batch=True, advantages=True, evaluation=True)
 """It is called in training alone."""
 
 
@@ -35,10 +35,11 @@ class Lengthwise:
     ) -> Tensor:
         """Padded prompts (B, P), whose equal rows are groups, rewards (B,), the tokens that train (B, T): (B, T)."""
         groups: dict[tuple[int, ...], list[int]] = {}
-        for place, row in enumerate(prompt_ids.tolist()):
-            groups.setdefault(tuple(row), []).append(place)
-        correct = [_verdict(value) for value in rewards.tolist()]
-        told = [self._told(places, correct, repeated_batch) for places in groups.values()]
+        with HOST.told():
+            for place, row in enumerate(prompt_ids.tolist()):
+                groups.setdefault(tuple(row), []).append(place)
+            correct = [_verdict(value) for value in rewards.tolist()]
+            told = [self._told(places, correct, repeated_batch) for places in groups.values()]
         scored = self.scorer.score(told)
         found = torch.zeros(len(correct), dtype=mask.dtype if mask.is_floating_point() else torch.float32)
         for places, own in zip(groups.values(), self.advantages.of(scored), strict=True):

@@ -21,7 +21,7 @@ from rl.elsewhere.groups.method import read_method
 from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Result, Said, Told
 
-HOST = Host("OpenRLHF", logs=True)
+HOST = Host("OpenRLHF", "0.11.2", logs=True)
 
 
 @dataclass(eq=False)
@@ -75,7 +75,9 @@ class AgentExecutor(SingleTurnAgentExecutor):  # type: ignore[misc]
             output: dict[str, Any] = await super().execute(
                 prompt, label, sampling_params, max_length, hf_tokenizer, llm_engine, images
             )
-            result = await join(_member(output))
+            with HOST.told():
+                member = _member(output)
+            result = await join(member)
         return {
             **output,
             "reward": result.reward,

@@ -19,7 +19,7 @@ from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
-HOST = Host("prime-rl", logs=True)
+HOST = Host("prime-rl", "verifiers 0.4.0", logs=True)
 ANSWER = "answer"
 
 
@@ -54,11 +54,13 @@ class Lengthwise:
             trace.record_metric("lengthwise_judged", float(result.judged))
 
     def _scored(self, task: Any, traces: list[Any]) -> Scored:
-        columns = task.data.model_dump()
-        prompt = task.data.prompt
-        turns = prompt if isinstance(prompt, str) else [_turn(each) for each in columns["prompt"] or []]
-        answer = value_at(columns, self.scorer.method.answer or ANSWER)
-        (scored,) = self.scorer.score([Told(turns, answer, [_said(trace) for trace in traces], columns)])
+        with HOST.told():
+            columns = task.data.model_dump()
+            prompt = task.data.prompt
+            turns = prompt if isinstance(prompt, str) else [_turn(each) for each in columns["prompt"] or []]
+            answer = value_at(columns, self.scorer.method.answer or ANSWER)
+            told = Told(turns, answer, [_said(trace) for trace in traces], columns)
+        (scored,) = self.scorer.score([told])
         return scored
 
 

@@ -20,7 +20,7 @@ from rl.elsewhere.groups.told import Said, Scored, Told
 from rl.errors import UserError
 from rl.problems.paths import value_at
 
-HOST = Host("SkyRL", batch=True, steps=True, advantages=True, evaluation=True, logs=True)
+HOST = Host("SkyRL", "0.3.0", batch=True, steps=True, advantages=True, evaluation=True, logs=True)
 ANSWER = "reward_model.ground_truth"
 """In `env_extras`, where SkyRL puts the columns of the data."""
 
@@ -65,12 +65,14 @@ class Lengthwise:
     def _scored(self, given: Mapping[str, Any], output: Mapping[str, Any]) -> tuple[list[Scored], list[int]]:
         """The groups, and the rows of their rollouts, one group after the other."""
         groups: dict[str, list[int]] = {}
-        for place, trajectory in enumerate(given["trajectory_ids"]):
-            groups.setdefault(str(trajectory.instance_id), []).append(place)
-        told = [self._told(places, given, output) for places in groups.values()]
-        of = given.get("batch_metadata")
-        training = of is None or of.training_phase == "train"
-        scored = self.scorer.score(told, None if of is None else int(of.global_step), training)
+        with HOST.told():
+            for place, (trajectory, _) in enumerate(zip(given["trajectory_ids"], output["response_ids"], strict=True)):
+                groups.setdefault(str(trajectory.instance_id), []).append(place)
+            told = [self._told(places, given, output) for places in groups.values()]
+            of = given.get("batch_metadata")
+            training = of is None or of.training_phase == "train"
+            step = None if of is None else int(of.global_step)
+        scored = self.scorer.score(told, step, training)
         return scored, [place for places in groups.values() for place in places]
 
     def _told(self, places: Sequence[int], given: Mapping[str, Any], output: Mapping[str, Any]) -> Told:

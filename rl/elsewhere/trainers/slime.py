@@ -22,7 +22,7 @@ from rl.errors import UserError
 from rl.models import load_tokenizer
 from rl.problems.paths import value_at
 
-HOST = Host("slime", batch=True, advantages=True, evaluation=True)
+HOST = Host("slime", "commit 624b824", batch=True, advantages=True, evaluation=True)
 ENDED, FAILED = {"completed"}, {"aborted", "failed"}
 """By the value of a sample's status."""
 
@@ -41,11 +41,13 @@ def post_process(args: Any, samples: Sequence[Any]) -> tuple[list[float], list[f
     """
     scorer, advantages = _parts(os.environ.get(VARIABLE), args.hf_checkpoint)
     groups: dict[Any, list[int]] = {}
-    for place, sample in enumerate(samples):
-        if sample.group_index is None:
-            raise UserError("slime told no group_index, so nobody knows which rollouts are of one problem")
-        groups.setdefault(sample.group_index, []).append(place)
-    scored = scorer.score([_told([samples[p] for p in places], scorer) for places in groups.values()])
+    with HOST.told():
+        for place, sample in enumerate(samples):
+            if sample.group_index is None:
+                raise UserError("slime told no group_index, so nobody knows which rollouts are of one problem")
+            groups.setdefault(sample.group_index, []).append(place)
+        told = [_told([samples[p] for p in places], scorer) for places in groups.values()]
+    scored = scorer.score(told)
     raw, shaped = [0.0] * len(samples), [0.0] * len(samples)
     for places, each, own in zip(groups.values(), scored, advantages.of(scored), strict=True):
         for place, correct, advantage in zip(places, each.correct, own, strict=True):

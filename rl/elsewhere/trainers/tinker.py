@@ -20,7 +20,7 @@ from rl.elsewhere.groups.method import VARIABLE, read_method
 from rl.elsewhere.groups.scorer import GroupScorer
 from rl.elsewhere.groups.told import Result, Said, Told
 
-HOST = Host("tinker", logs=True)
+HOST = Host("tinker", "tinker-cookbook 0.6.1", logs=True)
 
 
 @cache
@@ -42,7 +42,8 @@ class Lengthwise:
         if not trajectory_group:
             return []
         scorer, thread = _parts(os.environ.get(VARIABLE))
-        told = _told(trajectory_group, env_group[0])
+        with HOST.told():
+            told = _told(trajectory_group, env_group[0])
         (scored,) = await asyncio.get_running_loop().run_in_executor(thread, scorer.score, [told])
         pairs = zip(trajectory_group, scored.results, strict=True)
         return [(each.reward - sum(t.reward for t in made.transitions), _metrics(each)) for made, each in pairs]

@@ -27,7 +27,7 @@ from rl.problems.paths import value_at
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-HOST = Host("verl", steps=True, advantages=True, evaluation=True, logs=True)
+HOST = Host("verl", "0.9.1", steps=True, advantages=True, evaluation=True, logs=True)
 HELD_OUT = {"test", "val", "valid", "validation", "eval", "dev"}
 """What `extra_info.split` says in the rows of verl's validation sets: verl itself does not say when it validates."""
 ANSWER = "reward_model.ground_truth"
@@ -76,20 +76,9 @@ class RewardManager(RewardManagerBase):  # type: ignore[misc]
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
         """One rollout's reward, once those of its prompt are there."""
-        row = data[-1:][0]  # of a rollout of several outputs, the last, as verl's own managers
-        fields = row.non_tensor_batch
-        prompt_ids, response_ids = _tokens(row)
-        training = not _held_out(fields.get("extra_info"))
-        member = Member(
-            Said(response_ids, self.scorer.ended(response_ids)),
-            _prompt(fields, self.tokenizer, prompt_ids),
-            prompt_ids,
-            {name: value for name, value in fields.items() if name not in LARGE},
-            _step(fields),
-            training,
-        )
-        key = fields["uid"] if "uid" in fields else (tuple(prompt_ids), member.step)
-        async with self.barrier.place((str(key), training), self.sizes[training]) as join:
+        with HOST.told():
+            key, member = self._member(data)
+        async with self.barrier.place((key, member.training), self.sizes[member.training]) as join:
             result = await join(member)
         return {
             "reward_score": result.reward,
@@ -100,6 +89,21 @@ class RewardManager(RewardManagerBase):  # type: ignore[misc]
                 "missing": float(self.barrier.missing),
             },
         }
+
+    def _member(self, data: DataProto) -> tuple[str, Member]:
+        """A rollout after what it has in common with its siblings."""
+        row = data[-1:][0]  # of a rollout of several outputs, the last, as verl's own managers
+        fields = row.non_tensor_batch
+        prompt_ids, response_ids = _tokens(row)
+        member = Member(
+            Said(response_ids, self.scorer.ended(response_ids)),
+            _prompt(fields, self.tokenizer, prompt_ids),
+            prompt_ids,
+            {name: value for name, value in fields.items() if name not in LARGE},
+            _step(fields),
+            not _held_out(fields.get("extra_info")),
+        )
+        return str(fields["uid"] if "uid" in fields else (tuple(prompt_ids), member.step)), member
 
     def _score(self, members: Sequence[Member], first: bool) -> list[Result]:
         one = members[0]

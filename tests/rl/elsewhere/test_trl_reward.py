@@ -3,12 +3,11 @@ from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
-from datasets import Dataset
 from markdown_it import MarkdownIt
 from places import ROOT
 from transformers import GenerationConfig, PreTrainedTokenizerBase
-from trl import GRPOConfig, GRPOTrainer
 
 from curricula.stages import Stages
 from rewards import Group, History, HistoryView, Problem, Rollout, Verdict
@@ -18,8 +17,11 @@ from rewards.length.truncation import Truncation
 from rl.elsewhere.trl_columns import caller
 from rl.elsewhere.trl_reward import TRLReward
 from rl.errors import UserError
-from rl.models import load_model, load_tokenizer, resolve_model
+from rl.models import load_tokenizer
 from rl.plugins import load_reward
+
+NUMPYS = [np.int64(2), np.float32(2), np.str_("2"), np.array(["2"]), np.array(2), ("2",)]
+NAN = np.float32("nan")
 
 
 def boxed(answer: str, tokenizer: PreTrainedTokenizerBase, ended: bool = True) -> list[int]:
@@ -39,33 +41,28 @@ def call(
     )
 
 
-def test_a_stock_trainer_trains_on_our_reward_and_its_history_fills(
-    tokenizer: PreTrainedTokenizerBase, problems: list[Problem], tmp_path: Path
+def test_the_lines_of_its_page_train_by_our_reward_and_its_history_fills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapter = TRLReward(Hapo(), tokenizer, budget=120)
     seen: list[list[float | None]] = []
+    adapted = TRLReward.__call__
 
-    def spy(**arguments: Any) -> list[float | None]:
+    def spy(self: TRLReward, **arguments: Any) -> list[float | None]:
         assert arguments["trainer_state"].global_step == len(seen)
         assert caller(arguments).num_generations == 4
-        assert caller(arguments).eos_token_ids == [tokenizer.eos_token_id]
-        seen.append(adapter(**arguments))
+        assert caller(arguments).eos_token_ids == [self.tokenizer.eos_token_id]
+        seen.append(adapted(self, **arguments))
         return seen[-1]
 
-    trainer = GRPOTrainer(
-        model=load_model(resolve_model("demo")),
-        reward_funcs=[spy],
-        args=GRPOConfig(
-            str(tmp_path), per_device_train_batch_size=8, num_generations=4, max_completion_length=120, max_steps=3,
-            bf16=False, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, gradient_checkpointing=False,
-        ),
-        train_dataset=Dataset.from_list([{"prompt": p.prompt, "answer": p.answer} for p in problems[:2]]),
-        processing_class=tokenizer,
-    )  # fmt: skip
-    trainer.train()
-    assert len(seen) == 3
-    assert set(adapter.history.state_dict()["hapo"]) <= {p.id for p in problems[:2]}
-    assert adapter.history.size() > 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.setattr(TRLReward, "__call__", spy)
+    names: dict[str, Any] = {}
+    for token in MarkdownIt().parse((ROOT / "docs/trainers/trl.md").read_text()):
+        if token.type == "fence":
+            exec(compile(token.content, "trl.md", "exec"), names)
+    assert len(seen) == names["trainer"].state.global_step == 3
+    assert names["reward"].history.size() > 0
     # From the second visit on a correct answer is worth something other than plain correctness.
     assert any(value not in (0.0, 1.0, None) for values in seen[1:] for value in values)
 
@@ -91,17 +88,6 @@ def test_the_adapter_gives_what_the_reward_gives_for_the_same_group(tokenizer: P
     expected = Hapo()(Group(problem, (rollout(short, Verdict.CORRECT), rollout(long, Verdict.CORRECT))), history)
     assert first == [1.0, 0.0]
     assert call(adapter, tokenizer, ["2", "2+0+0+0"]) == pytest.approx(expected)
-
-
-def test_the_lines_of_its_page_make_a_reward_that_works(tokenizer: PreTrainedTokenizerBase) -> None:
-    fences = MarkdownIt().parse((ROOT / "docs/trainers/trl.md").read_text())
-    names: dict[str, Any] = {}
-    for token in fences:
-        if token.type == "fence":
-            exec(compile(token.content, "trl.md", "exec"), names)
-    assert call(names["reward"], tokenizer, ["2", "22"]) == [1.0, 0.0]
-    assert call(names["reward"], tokenizer, ["2"]) == [1.0]  # as long as the shortest right one so far
-    assert call(names["reward"], tokenizer, ["2+0+0+0"]) != [1.0]
 
 
 def rollout(length: int, verdict: Verdict) -> Rollout:
@@ -164,7 +150,7 @@ def test_an_async_function_of_another_trainer_is_a_reward_there_too(
     assert call(adapter, tokenizer, ["22", "2"], level=[3, 5]) == [6, 10]
 
 
-@pytest.mark.parametrize("gold", ["1 + 1 is two.\n#### 2", "So it is $\\boxed{2}$.", 2, 2.0, ["2"], " 2 "])
+@pytest.mark.parametrize("gold", ["1 + 1 is two.\n#### 2", "So it is $\\boxed{2}$.", 2, 2.0, ["2"], " 2 ", *NUMPYS])
 def test_golds_are_read_as_in_recipes(tokenizer: PreTrainedTokenizerBase, gold: Any) -> None:
     adapter = TRLReward(Truncation(), tokenizer, budget=60)
     assert call(adapter, tokenizer, ["2", "3"], answer=[gold, gold]) == [1.0, 0.0]
@@ -175,9 +161,9 @@ def test_a_row_without_a_gold_is_told_of_and_gets_no_reward_and_others_theirs(
 ) -> None:
     adapter = TRLReward(Hapo(), tokenizer, budget=60)
     with pytest.warns(UserWarning, match="get no reward") as told:
-        assert call(adapter, tokenizer, ["2", "2", "2"], answer=[None, "2", {"a": 1}]) == [None, 1.0, None]
+        assert call(adapter, tokenizer, ["2"] * 4, answer=[None, "2", {"a": 1}, NAN]) == [None, 1.0, None, None]
     assert [str(warning.message).partition(" get no reward: ")[0] for warning in told] == [
-        "rows with the answer None", "rows with the answer {'a': 1}",
+        "rows with the answer None", "rows with the answer {'a': 1}", "rows with the answer np.float32(nan)",
     ]  # fmt: skip
     assert adapter.history.size() == 1
 

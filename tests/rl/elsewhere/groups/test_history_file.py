@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rewards import History
+from rl.elsewhere.groups import history_file
 from rl.elsewhere.groups.history_file import HistoryFile
 from rl.errors import UserError
 
@@ -81,8 +83,44 @@ def test_a_line_that_a_kill_cut_short_is_passed_over_and_the_next_stands_on_its_
     assert visits(HistoryFile(path), "p") == 2
 
 
+def test_a_file_that_goes_or_shrinks_under_way_is_told_of(tmp_path: Path) -> None:
+    file = HistoryFile(tmp_path / "h")
+    visit(file, "p", 1)
+    (tmp_path / "h").write_text("")
+    with pytest.raises(UserError, match="is shorter than it was: somebody else wrote it anew"):
+        file.refresh()
+    (tmp_path / "h").unlink()
+    with pytest.raises(UserError, match=r"cannot read the history .*; it was there before"):
+        file.refresh()
+
+
+def test_who_waits_for_another_processs_lock_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = HistoryFile(tmp_path / "h")
+    held, flock = (tmp_path / "h").open("rb"), fcntl.flock
+    flock(held, fcntl.LOCK_EX)
+
+    def let_go(own: int, how: int) -> None:
+        if not how & fcntl.LOCK_NB:  # it said so, and waits now
+            held.close()
+        flock(own, how)
+
+    monkeypatch.setattr(history_file, "WAIT", 0.02)
+    monkeypatch.setattr(fcntl, "flock", let_go)
+    visit(file, "p", 1)
+    assert "another process holds the history" in capsys.readouterr().err
+    assert visits(file, "p") == 1
+
+
 def test_a_file_that_is_something_else_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    for text in ("hello\n", '{"a": 1}\n', "[1]\n", '{"problem_id": "p", "put": 3, "step": 1}\n'):
+    for text in (
+        "hello\n",
+        '{"a": 1}\n',
+        "[1]\n",
+        '{"problem_id": "p", "put": [], "step": "x"}\n',
+        '{"problem_id": "p", "put": 3, "step": 1}\n',
+    ):
         (tmp_path / "h").write_text(text)
         with pytest.raises(UserError, match="is no history of ours"):
             HistoryFile(tmp_path / "h")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
@@ -89,9 +90,18 @@ def test_an_answer_that_is_missing_is_told_of_and_a_prompt_that_is_none_is_refus
     scorer = make("rewards: [correct]\nbudget: {name: constant, tokens: 60}\n")
     with pytest.warns(UserWarning, match="rows with the answer None get no reward: it is none"):
         assert scorer.score([Told("1+1=?", None, [said("2", tokenizer)])])[0].totals == [None]
-    with pytest.raises(UserError, match="a prompt must be a text"):
-        Told(None, "2", [])  # type: ignore[arg-type]
-    assert scorer.score([Told("1+1=?", "2", [])])[0].totals == []
+    for prompt in (None, [], ["1+1=?"], [{"role": "user"}]):
+        with pytest.raises(UserError, match="a prompt must be a text"):
+            Told(prompt, "2", [])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"a prompt is no Unicode text: \['\\ud800'\]"):
+        Told("\ud800", "2", [])
+    with pytest.raises(UserError, match="refuses a prompt"):
+        scorer.score([Told([{"role": "user", "content": None}], "2", [said("2", tokenizer)])])
+    ragged = scorer.score(
+        [Told("1+1=?", "2", []), Told("1+1=?", "2", [said(r"\boxed{2}", tokenizer), Said([], False)])]
+    )
+    assert [each.totals for each in ragged] == [[], [1.0, 0.0]]
+    assert [len(own) for own in Advantages(scorer.method).of(ragged)] == [0, 2]
 
 
 class Slow(MathVerifier):
@@ -129,8 +139,12 @@ def test_a_budget_may_stand_in_the_data_or_follow_the_step(make: Make, tokenizer
     visit = Told("1+1=?", "2", [said(r"\boxed{2}", tokenizer)], {"extra_info": {"num_tokens": 40}})
     scorer = make("rewards: [l1-exact]\nbudget: {name: constant, tokens: 60}\nbudget_column: extra_info.num_tokens\n")
     assert scorer.score([visit])[0].group.rollouts[0].budget == 40
-    with pytest.raises(UserError, match="a problem has None there, no number of tokens"):
-        scorer.score([Told("1+1=?", "2", visit.said)])
+    for stated in (np.int64(40), 40.0):  # of a table with gaps
+        asked = Told("1+1=?", "2", visit.said, {"extra_info": {"num_tokens": stated}})
+        assert scorer.score([asked])[0].group.rollouts[0].budget == 40
+    for stated in (None, "40", 40.5, True, float("nan")):
+        with pytest.raises(UserError, match=r"a problem has .* there, no number of tokens"):
+            scorer.score([Told("1+1=?", "2", visit.said, {"extra_info": {"num_tokens": stated}})])
     scorer = make("rewards: [correct]\nbudget: {name: stages, tokens: [60, 30], interval: 10}\n")
     assert [scorer.score([visit], step)[0].group.rollouts[0].budget for step in (0, 10)] == [60, 30]
     with pytest.raises(UserError, match="changes with the optimiser step, which a trainer did not tell"):

@@ -190,6 +190,10 @@ def test_verl_gets_our_rewards_and_our_advantages(
     assert torch.equal(found, returns)
     assert found[0].tolist() == [0.0] * 5
     assert found[2].tolist() == [-1.0] * 5
+    by_number, _ = get_adv_estimator_fn("lengthwise")(
+        token_level_rewards=rewards, response_mask=mask, index=torch.tensor([0, 1, 0, 1, 0, 2]), config=None
+    )
+    assert torch.equal(by_number, found)
 
 
 def test_verl_with_several_reward_workers_is_refused(
@@ -522,6 +526,110 @@ def test_tinker_gets_our_rewards_whatever_its_steps_earned(
     overflown = asyncio.run(builder.compute_group_rewards([SimpleNamespace(transitions=[])], [env]))
     assert overflown[0][0] == 0.0  # it never answered, so it is wrong
     assert asyncio.run(builder.compute_group_rewards([], [])) == []
+
+
+# What is not as it was --------------------------------------------------------------------------------
+
+Call = Callable[[dict[str, Any], PreTrainedTokenizerBase, Visit], Any]
+
+
+def verl_without_a_mask(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    row = verl_row(made[0], "a", 1, tokenizer)
+    del row.batch["attention_mask"]
+    return import_module("rl.elsewhere.trainers.verl").RewardManager(VERL, tokenizer).run_single(row)
+
+
+async def openrlhf_without_ranges(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    async def execute(*_: Any) -> dict[str, Any]:
+        return {"prompt": "1+1=?", "label": "2", "observation_tokens": made[0], "action_ranges": [], "truncated": False}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["openrlhf.utils.agent"].SingleTurnAgentExecutor, "execute", execute)
+        return await names["AgentExecutor"]().execute("1+1=?", "2", SimpleNamespace(), 99, tokenizer, None)
+
+
+def skyrl_of_fewer_rollouts(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    given = {"prompts": [PROMPT] * 4, "trajectory_ids": [SimpleNamespace(instance_id="p")] * 4}
+    return names["Generator"](tokenizer, made[:3], made[:3]).generate(given)
+
+
+def areal_without_tensors(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    class Engine:
+        async def agenerate(self, data: Any) -> Any:
+            return [], []
+
+        def get_version(self) -> None:
+            return None
+
+    workflow = names["Workflow"](names["unscored"], SimpleNamespace(n_samples=1), tokenizer)
+    return workflow.arun_episode(Engine(), {"messages": PROMPT, "answer": "2"})
+
+
+def verifiers_without_a_mask(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    data = SimpleNamespace(prompt="1+1=?", model_dump=lambda: {"answer": "2"})
+    trace = Trace([SimpleNamespace(sampled=True, token_ids=made[0], mask=None)])
+    return object.__new__(names["Env"]).finalize(SimpleNamespace(data=data), SimpleNamespace(traces=[trace]))
+
+
+def tinker_without_environments(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    return names["Builder"](None, 4).compute_group_rewards([SimpleNamespace(transitions=[])], [])
+
+
+def slime_of_another_status(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    sample = SimpleNamespace(
+        group_index=0, prompt=PROMPT, tokens=made[0], response_length=2, loss_mask=None, label="2", metadata=None,
+        status="completed",
+    )  # fmt: skip
+    post_process = import_module("rl.elsewhere.trainers.slime").post_process
+    return post_process(SimpleNamespace(hf_checkpoint=resolve_model("demo")), [sample])
+
+
+def nemo_rl_of_rewards_by_name(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    estimator = import_module("rl.elsewhere.trainers.nemo_rl").Lengthwise()
+    return estimator.compute_advantage(torch.tensor(made[:1]), {"right": torch.ones(1)}, torch.ones(1, 9), {})
+
+
+def ms_swift_of_texts(names: dict[str, Any], tokenizer: PreTrainedTokenizerBase, made: Visit) -> Any:
+    function = import_module("rl.elsewhere.trainers.ms_swift").Lengthwise()
+    rows = {"prompt_id": ["p"], "messages": [["1+1=?", "2"]], "response_token_ids": made[:1], "is_truncated": [False]}
+    return function(["2"], trainer_state=SimpleNamespace(global_step=1), **rows)
+
+
+@pytest.mark.skipif(bool(real()), reason="of stand-ins")
+@pytest.mark.parametrize(
+    ("page", "trainer", "call", "told"),
+    [
+        ("verl.md", "verl", verl_without_a_mask, "verl hands over something else than 0.9.1 did"),
+        ("openrlhf.md", "openrlhf", openrlhf_without_ranges, "OpenRLHF hands over something else than 0.11.2 did"),
+        ("skyrl.md", "skyrl", skyrl_of_fewer_rollouts, "SkyRL hands over something else than 0.3.0 did"),
+        ("areal.md", "areal", areal_without_tensors, "AReaL hands over something else than 1.0.4 did"),
+        ("prime-rl.md", "verifiers", verifiers_without_a_mask, "prime-rl hands over something else than verifiers 0.4.0 did"),
+        ("tinker.md", "tinker", tinker_without_environments, "tinker hands over something else than tinker-cookbook 0.6.1 did"),
+        ("slime.md", "slime", slime_of_another_status, "slime hands over something else than commit 624b824 did"),
+        ("nemo-rl.md", "nemo-rl", nemo_rl_of_rewards_by_name, "NeMo-RL hands over something else than commit 7ea279a did"),
+        ("ms-swift.md", "ms-swift", ms_swift_of_texts, "ms-swift hands over something else than 4.6.0 did"),
+    ],
+)  # fmt: skip
+def test_what_is_handed_over_otherwise_is_told_in_one_line(
+    page: str, trainer: str, call: Call, told: str, tokenizer: PreTrainedTokenizerBase, method: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from rl.errors import UserError
+
+    more = (
+        ["tokenizer: " + str(resolve_model("demo"))]
+        if trainer in ("verifiers", "tinker", "nemo-rl", "ms-swift")
+        else []
+    )
+    method("group_size: 4", *more)
+    names = page_names(page, trainer, monkeypatch)
+
+    async def called() -> None:
+        await call(names, tokenizer, ids_of(WRITTEN, tokenizer))
+
+    with pytest.raises(UserError, match=told) as refused:
+        asyncio.run(called())
+    assert "\n" not in str(refused.value)
 
 
 def test_every_page_of_a_trainer_says_what_is_seen_and_what_is_not() -> None:
