@@ -23,6 +23,16 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 FOLDER = Path(__file__).parent
 RESULTS = Path(os.environ.get("LENGTHWISE_BENCHMARKS") or FOLDER / "results")
 """Where tables are written: the committed ones, unless they are to be compared with them."""
+PROGRAM = """
+import re, sys
+from pathlib import Path
+from rl.cli import run_command
+try:
+    run_command(sys.argv[1:])
+finally:
+    print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1], file=sys.stderr)
+"""
+"""A command, and then the largest resident set of this process in kB: `ru_maxrss` would count its parent's in."""
 
 
 @dataclass(frozen=True)

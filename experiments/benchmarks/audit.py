@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.benchmarks._shared import surroundings, write
+from experiments.benchmarks._shared import PROGRAM, surroundings, write
 
 GROUPS, SIZE = 6250, 16
 METHODS = (
@@ -52,19 +52,14 @@ def made(path: Path) -> None:
 
 def measured(*arguments: str) -> dict[str, float]:
     """CPU seconds and megabytes of one command."""
-    code = (
-        "import resource, sys\nfrom rl.cli import run_command\n"
-        "try:\n    run_command(sys.argv[1:])\nfinally:\n"
-        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)"
-    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", PROGRAM, *arguments], env=environment, check=True, capture_output=True, text=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu_seconds": round(seconds, 1), "megabytes": round(float(done.stderr.split()[-1]))}
+    return {"cpu_seconds": round(seconds, 1), "megabytes": round(int(done.stderr.split()[-1]) / 1024)}
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from experiments.benchmarks._shared import interleaved, surroundings, write
+from experiments.benchmarks._shared import PROGRAM, interleaved, surroundings, write
 
 GIGABYTE = 1_000_000_000
 TURNS = 3
@@ -41,16 +41,6 @@ METHODS = {
     "selective, each tensor": ("--method", "selective", "--scope", "tensor"),
     "linear": ("--method", "linear"),
 }
-PROGRAM = """
-import re, sys
-from pathlib import Path
-from rl.cli import run_command
-try:
-    run_command(sys.argv[1:])
-finally:
-    print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1], file=sys.stderr)
-"""
-"""A command, and then the largest resident set of this process in kB: `ru_maxrss` would count its parent's in."""
 
 
 def make_model(folder: Path, dtype: torch.dtype, step: float) -> None:
