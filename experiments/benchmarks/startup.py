@@ -50,6 +50,10 @@ def starts(folder: Path) -> list[Start]:
         Start(BARE, (sys.executable, "-c", "pass")),
         Start("lengthwise --help", (*LENGTHWISE, "--help")),
         Start("score of 64 rollouts", (*LENGTHWISE, "score", "--reward", "hapo", "--rollouts", str(folder / "rows"))),
+        Start(
+            "advantages of them",
+            (*LENGTHWISE, "advantages", "--estimator", "group", "--rollouts", str(folder / "rows")),
+        ),
         Start("verify of 100 short cases", (*LENGTHWISE, "verify", "--cases", str(folder / "cases"))),
         Start("rewards, a list", (*LENGTHWISE, "rewards")),
         Start("train, a key that is misspelt", (*LENGTHWISE, "train", "demo-dler", "trainer.learning_rat=1"), 2),
@@ -63,7 +67,14 @@ def prepare(folder: Path) -> None:
     """The files that commands are given."""
     cases = [{"gold": str(n), "completion": f"So it is \\boxed{{{n + n % 2}}}."} for n in range(100)]
     rows = [
-        {"problem_id": str(n // 8), "length": 10 + n, "correct": n % 3 > 0, "stop": "eos", "budget": 99}
+        {
+            "problem_id": str(n // 8),
+            "length": 10 + n,
+            "correct": n % 3 > 0,
+            "stop": "eos",
+            "budget": 99,
+            "reward": float(n % 3 > 0),
+        }
         for n in range(64)
     ]
     for name, lines in (("cases", cases), ("rows", rows)):

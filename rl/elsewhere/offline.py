@@ -14,7 +14,6 @@ from curricula import BudgetSchedule, GroupBudget
 from rewards import Group, History, LengthReward, Monitor, Observer, Problem, Rollout, Termed
 from rewards.signatures import Sample
 from rewards.types import Values
-from rl.credit.calling.estimator import Estimator
 from rl.elsewhere.completed import Told
 from rl.elsewhere.rollout_files import (
     NOTHING,
@@ -179,6 +178,8 @@ def advantages(name: str, options: Mapping[str, Any], path: Path, told: Told = N
     Round by round; null for a line that did not train. The `reward` of each line, or each number of its `rewards`
     for an estimator that takes them apart (`gdpo`); null: not judged.
     """
+    from rl.credit.calling.estimator import Estimator  # not what scoring waits for
+
     lines = read_lines(path, told)
     options = dict(options)
     apart = Estimator(name, {k: v for k, v in options.items() if k != "weights"}).apart

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj, is_numpy_namespace
 
@@ -81,14 +80,14 @@ class Estimator:
 
     def _try(self) -> None:
         """Call it as the first round will: what cannot be shows at once, not after it has been sampled."""
-        size, xp = 64, self.wants or array_api_compat.numpy
+        size, xp = 64, self.wants or array_namespace(np.empty(0))
         sample = xp.asarray([math.nan, *range(1, size), *[1] * size], dtype=xp.float32)
         terms = xp.stack([sample] * len(self.weights), axis=1)
         try:
             self(terms, sample, size, xp.ones_like(sample))
         except UserError as error:
             tried = f"two groups of {size}, one of equal rewards, one reward NaN, all lengths 1"
-            light = ", as NumPy's arrays: torch is not installed" if self.wants is array_api_compat.numpy else ""
+            light = ", as NumPy's arrays: torch is not installed" if self.wants and is_numpy_namespace(xp) else ""
             raise UserError(f"{error} (tried on {tried}{light})") from error
         try:
             json.dumps(self.state_dict())

@@ -28,14 +28,10 @@ class Said:
     """The trainer's own verdict, where there is no gold answer to judge by."""
 
     def __post_init__(self) -> None:
-        """Errors: UserError for what are no token ids."""
-        ids = self.token_ids
-        if isinstance(ids, str) or not isinstance(ids, Sequence):
-            raise UserError(f"a rollout's tokens must be a list of token ids, not {str(ids)[:60]!r}")
-        if ids and not (all(isinstance(id, Integral) for id in ids) and min(ids) >= 0):
-            raise UserError(
-                f"a rollout's tokens must be token ids, whole numbers from 0, not {str(list(ids[:9]))[:60]}"
-            )
+        """Errors: UserError for what are no token ids, or is no text."""
+        _require_ids(self.token_ids, "a rollout's tokens")
+        if not isinstance(self.text, str | None):
+            raise UserError(f"a rollout's text must be one, not {str(self.text)[:60]!r}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,8 @@ class Told:
 
     def __post_init__(self) -> None:
         """Errors: UserError for what is no prompt."""
+        if self.prompt_ids is not None:
+            _require_ids(self.prompt_ids, "a prompt's tokens")
         if not (isinstance(self.prompt, str) or _turns(self.prompt)):
             raise UserError(f"a prompt must be a text, or turns with role and content, not {str(self.prompt)[:60]!r}")
         said = [self.prompt] if isinstance(self.prompt, str) else [str(turn["content"]) for turn in self.prompt]
@@ -64,6 +62,13 @@ class Told:
     def judged(self) -> bool:
         """Whether its completions come with verdicts."""
         return any(one.correct is not None for one in self.said)
+
+
+def _require_ids(ids: Sequence[int], what: str) -> None:
+    if isinstance(ids, str) or not isinstance(ids, Sequence):
+        raise UserError(f"{what} must be a list of token ids, not {str(ids)[:60]!r}")
+    if ids and not (all(isinstance(id, Integral) for id in ids) and min(ids) >= 0):
+        raise UserError(f"{what} must be token ids, whole numbers from 0, not {str(list(ids[:9]))[:60]}")
 
 
 def _turns(prompt: Any) -> bool:

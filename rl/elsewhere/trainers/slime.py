@@ -60,7 +60,7 @@ def _told(samples: Sequence[Any], scorer: GroupScorer) -> Told:
     columns = {**(first.metadata or {}), "label": first.label}
     answer = value_at(columns, scorer.method.answer or "label")
     begin = len(first.tokens) - first.response_length
-    return Told(first.prompt, answer, [_said(sample) for sample in samples], columns, first.tokens[:begin])
+    return Told(first.prompt, answer, [_said(sample) for sample in samples], columns, list(first.tokens[:begin]))
 
 
 def _said(sample: Any) -> Said:

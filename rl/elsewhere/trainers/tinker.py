@@ -44,9 +44,10 @@ class Lengthwise:
         scorer, thread = _parts(os.environ.get(VARIABLE))
         with HOST.told():
             told = _told(trajectory_group, env_group[0])
+            earned = [sum(each.reward for each in made.transitions) for made in trajectory_group]
         (scored,) = await asyncio.get_running_loop().run_in_executor(thread, scorer.score, [told])
-        pairs = zip(trajectory_group, scored.results, strict=True)
-        return [(each.reward - sum(t.reward for t in made.transitions), _metrics(each)) for made, each in pairs]
+        pairs = zip(earned, scored.results, strict=True)
+        return [(each.reward - already, _metrics(each)) for already, each in pairs]
 
 
 def _told(trajectories: Sequence[Any], env: Any) -> Told:

@@ -12,6 +12,7 @@ from makers import Rounds
 from torch import Tensor
 
 import rl.credit
+from rl.credit.calling import names
 from rl.credit.calling.estimator import Estimator
 from rl.credit.calling.names import built_in_names
 from rl.errors import UserError
@@ -97,7 +98,8 @@ def test_a_class_or_a_function_comes_by_file_and_by_module(
 
 def test_one_comes_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("theirs", "rl.credit.centred:Centred", "lengthwise.advantages")
-    monkeypatch.setattr(find, "entry_points", lambda group: [entry] if group == entry.group else [])
+    for module in (find, names):
+        monkeypatch.setattr(module, "entry_points", lambda group: [entry] if group == entry.group else [])
     assert estimated(Estimator("theirs")) == [0.5, -0.5, 1.5, -1.5]
 
 

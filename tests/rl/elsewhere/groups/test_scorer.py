@@ -82,6 +82,9 @@ def test_a_group_without_a_gold_answer_is_judged_by_nobody_and_told_of(
 def test_what_are_no_token_ids_is_refused(ids: Any) -> None:
     with pytest.raises(UserError, match="tokens must be"):
         Said(ids, True)
+    if ids is not None:
+        with pytest.raises(UserError, match="a prompt's tokens must be"):
+            Told("1+1=?", "2", [], prompt_ids=ids)
 
 
 def test_an_answer_that_is_missing_is_told_of_and_a_prompt_that_is_none_is_refused(
@@ -95,6 +98,8 @@ def test_an_answer_that_is_missing_is_told_of_and_a_prompt_that_is_none_is_refus
             Told(prompt, "2", [])  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"a prompt is no Unicode text: \['\\ud800'\]"):
         Told("\ud800", "2", [])
+    with pytest.raises(UserError, match="a rollout's text must be one, not '3'"):
+        Said([5], True, 3)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="refuses a prompt"):
         scorer.score([Told([{"role": "user", "content": None}], "2", [said("2", tokenizer)])])
     ragged = scorer.score(
