@@ -117,7 +117,7 @@ def test_gdpo_takes_the_rewards_of_each_line_apart() -> None:
 
 
 def test_what_score_wrote_goes_on_to_advantages(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [
+    rows: list[Line] = [
         {"problem_id": p, "length": n, "correct": n < 9, "stop": "eos", "round": r}
         for r, p, n in ((0, "p", 3), (0, "q", 4), (0, "p", 9), (1, "p", 5), (0, "q", 11), (1, "p", 10))
     ]

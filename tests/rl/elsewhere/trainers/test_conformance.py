@@ -27,6 +27,7 @@ RUN = {
     "openrlhf": ["openrlhf"],
     "verifiers": ["verifiers", "renderers", "prime-pydantic-config"],
     "tinker": ["tinker-cookbook", "tinker", "chz", "distro"],
+    "ms-swift": ["ms-swift", "modelscope", "modelscope_hub", "cryptography", "cffi", "json_repair"],
 }
 """What is installed of each trainer within which our adapters run: its package, and what its hook imports of the rest."""
 BESIDE = [
@@ -94,7 +95,7 @@ def test_a_trainer_itself_gets_our_rewards_and_advantages(trainer: str, beside: 
     installed(RUN[trainer], tmp_path, "--no-deps")
     tests = str(Path(__file__).with_name("test_adapters.py"))
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", tests, "-k", trainer],
+        [sys.executable, "-m", "pytest", "-q", "-x", "--noconftest", tests, "-k", f"{trainer.replace('-', '_')} and not ranks"],
         cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | {
             "LENGTHWISE_REAL": trainer,
