@@ -37,6 +37,20 @@ class Thinking(NamedTuple):
     """Token ids that are forced, in the budget of neither."""
 
 
+Segments = tuple[tuple[int | None, int], ...]
+"""Which weights drew which tokens: a weight version, and the place before which its tokens end, rising."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What there is of a rollout that was paused, what was forced included. It goes on from newer weights."""
+
+    token_ids: Sequence[int] = ()
+    logprobs: Sequence[float] = ()
+    """Of each token by the weights that drew it, as in a completion."""
+    segments: Segments = ()
+
+
 @dataclass(frozen=True)
 class Ask:
     """One rollout to be sampled. What is drawn for it is a function of its `seed`, its prompt and its prefix."""
@@ -58,6 +72,8 @@ class Ask:
     """Where thinking and answer have budgets of their own; together with the closing, `budget`."""
     place: int = 0
     """The number of its stream that its first token is drawn by: of a rollout that goes on, how many there were."""
+    begun: Begun | None = None
+    """What there is of it, the prefix included, where it was paused."""
 
     @staticmethod
     def each(
@@ -88,3 +104,5 @@ class Completion:
     """Of the weights that drew it: the optimiser step they were loaded at, where that was said."""
     forced: Spans = ()
     """Tokens that were not sampled."""
+    segments: Segments = ()
+    """Which weights drew which of its tokens, where that were several; `weight_version` is the oldest then."""

@@ -10,7 +10,8 @@ from typing import Protocol
 from transformers import PreTrainedModel
 
 from rl.rollouts.ask import Ask, Completion
-from rl.rollouts.transformers import generate
+from rl.rollouts.partial import Enough, PartialRollout
+from rl.rollouts.transformers import generate, go_on
 
 Weights = Callable[[], AbstractContextManager[PreTrainedModel]]
 """The model as it stands, with whole weights while the context lasts; all ranks of a launch enter it together."""
@@ -74,6 +75,12 @@ class TransformersEngine:
         with self._weights() as model:
             completions = generate(model, asks, self.batch_size)
         return [replace(completion, weight_version=self._version) for completion in completions]
+
+    def advance(self, rollouts: Sequence[PartialRollout], enough: Enough) -> None:
+        if self._weights is None:
+            raise RuntimeError("load_weights comes before advance")
+        with self._weights() as model:
+            go_on(model, rollouts, enough, self.batch_size, self._version)
 
     def load_weights(self, weights: Weights, version: int) -> None:
         self._weights, self._version = weights, version

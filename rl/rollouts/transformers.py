@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -27,8 +28,9 @@ from transformers.generation.logits_process import (
 )
 
 from rewards.compact import log_probs, token_ids
-from rl.rollouts.ask import Ask, Completion, NotFinite, Sampling
+from rl.rollouts.ask import Ask, Begun, Completion, NotFinite, Sampling
 from rl.rollouts.course import whole
+from rl.rollouts.partial import Enough, PartialRollout, Told, advance
 from rl.rollouts.room import shared_keys
 from rl.rollouts.rows import can_join, choose, empty, join, keeps_tokens, require_rows, stateful
 from rl.rollouts.streams import uniform
@@ -43,25 +45,73 @@ def generate(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None
     Asks that are to be sampled alike run together, one such set after the other; rollouts of several pieces go on
     together once all have come to the end of the same piece.
     """
+    with _sampling(model):
+        return whole(asks, lambda pieces: _sampled(model, pieces, batch_size))
+
+
+def go_on(
+    model: PreTrainedModel,
+    rollouts: Sequence[PartialRollout],
+    enough: Enough,
+    batch_size: int | None = None,
+    version: int | None = None,
+) -> None:
+    """Go on with rollouts, those that were paused first, until `enough`; a token is drawn for all of them at a time."""
+    with _sampling(model):
+        advance(rollouts, lambda pieces, told: _sampled_until(model, pieces, batch_size, version, told), enough)
+
+
+@contextmanager
+def _sampling(model: PreTrainedModel) -> Iterator[None]:
     was_training = model.training
     model.eval()
     try:
         with shared_keys(model):
-            return whole(asks, lambda pieces: _sampled(model, pieces, batch_size))
+            yield
     finally:
         model.train(was_training)
 
 
 def _sampled(model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None) -> list[Completion]:
     """For asks without prefix and thinking."""
+    found: dict[int, Completion] = {}
+    for places in _alike(asks):
+        engine = _Engine(model, [asks[place] for place in places])
+        engine.run(batch_size or len(places))
+        found |= zip(places, engine.completions(), strict=True)
+    return [found[place] for place in range(len(asks))]
+
+
+def _sampled_until(
+    model: PreTrainedModel, asks: Sequence[Ask], batch_size: int | None, version: int | None, told: Told
+) -> list[Begun | None]:
+    """The same until `told` says that it is enough: of those that have not ended, what there is."""
+    found: list[Begun | None] = [Begun()] * len(asks)
+    for places in _alike(asks):
+        engine = _Engine(model, [asks[place] for place in places])
+        known: set[int] = set()
+
+        def enough(engine: _Engine = engine, places: Sequence[int] = places, known: set[int] = known) -> bool:
+            found = [row for row in engine.over().nonzero().flatten().tolist() if row not in known]
+            known.update(found)
+            ended = zip(found, engine.completions(found), strict=True)
+            return any([told(places[row], replace(each, weight_version=version)) for row, each in ended])
+
+        stopped = engine.run(batch_size or len(places), enough)
+        for row, (place, each) in enumerate(zip(places, engine.completions(), strict=True)):
+            begun = Begun(each.token_ids, each.logprobs, ((version, len(each.token_ids)),))
+            found[place] = None if row in known else begun
+        if stopped:
+            break
+    return found
+
+
+def _alike(asks: Sequence[Ask]) -> Iterable[list[int]]:
+    """The places of those that are to be sampled alike."""
     alike: dict[tuple[Sampling, tuple[int, ...], bool], list[int]] = {}
     for place, ask in enumerate(asks):
         alike.setdefault((ask.sampling, tuple(ask.eos_ids), ask.logprobs), []).append(place)
-    found: dict[int, Completion] = {}
-    for places in alike.values():
-        completions = _Engine(model, [asks[place] for place in places]).run(batch_size or len(places))
-        found |= zip(places, completions, strict=True)
-    return [found[place] for place in range(len(asks))]
+    return alike.values()
 
 
 @dataclass
@@ -124,8 +174,13 @@ class _Engine:
         self.logps = torch.zeros(self.sampled.shape if self.logprobs else (len(asks), 0), device=device)
 
     @torch.no_grad()
-    def run(self, size: int) -> list[Completion]:
-        waiting = deque(sorted(range(len(self.prompts)), key=lambda i: -int(self.budgets[i])))
+    def run(self, size: int, enough: Callable[[], bool] | None = None) -> bool:
+        """At most `size` rows side by side, until all have ended, or it is `enough`; whether it was.
+
+        Largest budgets first; where it may be enough before all have ended, those that were paused before them.
+        """
+        places = self.places.tolist() if enough else [0] * len(self.prompts)
+        waiting = deque(sorted(range(len(self.prompts)), key=lambda i: (not places[i], -int(self.budgets[i]))))
         batch: _Batch | None = None
         while waiting or batch is not None:
             running = 0 if batch is None else len(batch.rows)
@@ -137,7 +192,13 @@ class _Engine:
                     batch.join(new)
             if batch is not None:
                 batch = self._advance(batch)
-        return self._completions()
+            if enough is not None and enough():
+                return True
+        return False
+
+    def over(self) -> Tensor:
+        """(rows,) whether each has ended, or used up its budget."""
+        return self.ended | (self.lengths >= self.budgets)
 
     def _next(self, waiting: deque[int], most: int) -> list[int]:
         """The prompts that begin together, out of those that wait: of one length where padding leaves a mark."""
@@ -201,11 +262,13 @@ class _Engine:
         self.ended[rows] = torch.isin(tokens, self.eos_ids)
         batch.alive = batch.alive & ~self.ended[batch.rows] & (self.budgets > self.lengths)[batch.rows]
 
-    def _completions(self) -> list[Completion]:
+    def completions(self, rows: Sequence[int] | None = None) -> list[Completion]:
+        """Of all rows, or of some; of one that has not ended, what there is."""
         if bool(self.spoiled):
             raise NotFinite("the model's logits are not finite: nothing can be sampled from it")
-        sampled, logps = (column.cpu().numpy() for column in (self.sampled.int(), self.logps.float()))
-        ends = zip(self.lengths.tolist(), self.ended.tolist(), strict=True)
+        chosen = slice(None) if rows is None else list(rows)
+        sampled, logps = (column[chosen].cpu().numpy() for column in (self.sampled.int(), self.logps.float()))
+        ends = zip(self.lengths[chosen].tolist(), self.ended[chosen].tolist(), strict=True)
         return [
             Completion(
                 token_ids(sampled[row, :length].tobytes()),

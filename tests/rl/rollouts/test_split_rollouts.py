@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from rewards import Problem
 from rl.evaluation import encode_prompts
 from rl.rollouts import Ask, Completion, Sampling, TransformersEngine, generate
 from rl.rollouts.ask import Thinking
+from rl.rollouts.partial import PartialRollout
 from rl.rollouts.streams import uniform
 from rl.thinking import closing_of, end_of
 
@@ -55,6 +57,32 @@ def test_rollouts_are_those_of_one_row_whatever_runs_beside_them(model: PreTrain
     for size in (None, 5, 1):
         assert [facts(completion) for completion in generate(model, asked, size)] == naive
     assert [facts(completion) for completion in generate(model, asked[::-1], 3)] == naive[::-1]
+
+
+@pytest.mark.parametrize("size", [None, 4])
+def test_rollouts_that_were_paused_and_gone_on_with_are_those_that_nobody_paused(
+    model: PreTrainedModel, asked: list[Ask], size: int | None
+) -> None:
+    engine, begun, round_ = TransformersEngine(batch_size=size), set(), 0
+    rollouts = [PartialRollout(ask) for ask in asked]
+    while left := [each for each in rollouts if each.completion is None]:
+        engine.load_weights(lambda: nullcontext(model), round_)
+        wanted = len(rollouts) - len(left) + 5
+        engine.advance(rollouts, lambda wanted=wanted: sum(each.completion is not None for each in rollouts) >= wanted)
+        begun |= {i for i, each in enumerate(rollouts) if each.begun is not None and each.begun.token_ids}
+        round_ += 1
+    straight = generate(model, asked, size)
+    assert [facts(each.completion) for each in rollouts] == [facts(each) for each in straight]
+    for each, whole in zip(rollouts, straight, strict=True):
+        torch.testing.assert_close(
+            torch.tensor(each.completion.logprobs), torch.tensor(whole.logprobs), atol=1e-5, rtol=1e-5, equal_nan=True
+        )
+    several = [each.completion for each in rollouts if each.completion.segments]
+    assert round_ > 2 and len(several) > 3, "hardly any was paused"
+    for each in several:
+        versions, ends = zip(*each.segments, strict=True)
+        assert versions[0] == each.weight_version and list(versions) == sorted(set(versions))
+        assert ends[-1] == len(each.token_ids) and list(ends) == sorted(set(ends))
 
 
 def test_log_probs_are_the_models_and_nan_where_tokens_were_forced(model: PreTrainedModel, asked: list[Ask]) -> None:
