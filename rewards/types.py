@@ -77,7 +77,7 @@ class Rollout:
     logprobs: Sequence[float] = ()
     """The log-prob of each token as it was drawn, in nats, where the engine was asked for it."""
     weight_version: int | None = None
-    """The optimiser step whose weights sampled it; of a logged rollout, None."""
+    """The optimiser step whose weights sampled it, the oldest of several; of a logged rollout, None."""
     lead: str = ""
     """What the prompt had begun of the thinking; see `rewards.thinking`."""
     thinking_budget: int | None = None
@@ -100,6 +100,8 @@ class Rollout:
     """Tokens that edits took away."""
     ends: Sequence[int] = ()
     """Characters of the text up to the end of each token; for methods that read it (`reads_text`), else empty."""
+    segments: tuple[tuple[int | None, int], ...] = ()
+    """Where several weights drew it: each version, and the place before which its tokens end; else empty."""
 
     @property
     def answer(self) -> int:

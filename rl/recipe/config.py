@@ -44,6 +44,13 @@ class LengthGRPOConfig(GRPOConfig):
             "may be. 0: every round is sampled by the weights it trains."
         },
     )
+    oversample: float = field(
+        default=1.0,
+        metadata={
+            "help": "How many times as many groups as a round needs are begun for it; those that it closes without go "
+            "on in later rounds, of at most max_staleness. 1: none are left over."
+        },
+    )
     correct_rollouts: bool = field(
         default=False,
         metadata={
@@ -125,6 +132,7 @@ class LengthGRPOConfig(GRPOConfig):
             self.gradient_checkpointing = False
             self.activation_checkpointing = False  # its name from transformers 5.24 on
         _require_at_least(0, "rounds", max_staleness=self.max_staleness)
+        refusals.require_partial(self)
         self.correct_rollouts = self.correct_rollouts and self.vllm_importance_sampling_correction
         if self.correct_rollouts:
             refusals.require_correctable(self)

@@ -89,6 +89,25 @@ def require_correctable(config: GRPOConfig) -> None:
         )
 
 
+def require_partial(config: Any) -> None:
+    """Refuse rollouts of several rounds that the rest cannot go with."""
+    if not 1.0 <= config.oversample <= 2.0:
+        raise UserError(
+            f"rollouts.oversample must lie between 1 and 2, not {config.oversample}: more would not train in the next "
+            "round either"
+        )
+    if config.oversample > 1.0 and config.max_staleness < 1:
+        raise UserError(
+            "rollouts.partial goes on with rollouts in the next round, from newer weights; set rollouts.max_staleness "
+            "to 1 or more"
+        )
+    if config.correct_rollouts and config.oversample > 1.0 and config.vllm_importance_sampling_mode.startswith("seq"):
+        raise UserError(
+            "the tokens of a partial rollout come from several weights, and are corrected one by one; set "
+            "trainer.vllm_importance_sampling_mode to token_truncate or token_mask"
+        )
+
+
 def require_whole_weights(config: GRPOConfig) -> None:
     """Refuse shards that could not be gathered: ranks stop at different tokens, and cannot sample in step."""
     if not config.ds3_gather_for_generation:

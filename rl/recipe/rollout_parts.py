@@ -79,7 +79,11 @@ class RolloutPart:
     """How long a run that has lost all its workers waits for one, saved, before it ends."""
     max_staleness: int = 0
     """Rounds that the workers engine may sample ahead of training, by weights as many rounds old; 0: none. At most 1
-    where `pool.weights` is `nccl`."""
+    where `pool.weights` is `nccl`. With `partial`: rounds that a rollout may take, whatever the engine."""
+    partial: bool = False
+    """Close a round once enough groups are whole; the others go on in the next one, from newer weights."""
+    oversample: float = 1.25
+    """How many times as many groups as a round needs are under way in it, with `partial`; at most 2."""
     check_every: Count = 20
     """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the
     weights; the first weights are always compared."""

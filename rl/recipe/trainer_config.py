@@ -13,6 +13,7 @@ from rl.recipe.config import LengthGRPOConfig, field_types
 from rl.recipe.engine_choice import with_engine
 from rl.recipe.parts import Recipe
 from rl.recipe.refusals import fully_sharded
+from rl.recipe.rollout_parts import RolloutPart
 from rl.recipe.trainer_values import patience, require_values
 from rl.recipe.trial import require_reporters, require_trainable
 
@@ -61,7 +62,8 @@ def trainer_config(recipe: Recipe, out: Path, budget_maximum: int) -> LengthGRPO
         "rollout_batch_size": recipe.rollouts.batch_size,
         "rollout_check_steps": recipe.rollouts.check_every,
         "max_staleness": recipe.rollouts.max_staleness,
-        "correct_rollouts": recipe.rollouts.engine != "transformers",
+        "oversample": recipe.rollouts.oversample if recipe.rollouts.partial else 1.0,
+        "correct_rollouts": recipe.rollouts.engine != "transformers" or recipe.rollouts.partial,
     }
     try:
         config = LengthGRPOConfig(**settings)
@@ -86,10 +88,30 @@ def _require_engine(recipe: Recipe) -> None:
         )
     if part.engine != "workers" and part.workers:
         raise UserError(f"{recipe.name}: rollouts.workers would not be asked; set rollouts.engine to workers")
-    if part.engine != "workers" and part.max_staleness:
+    if part.engine != "workers" and part.max_staleness and not part.partial:
         raise UserError(
             f"{recipe.name}: rollouts.max_staleness samples a round while another trains, which only rollouts.engine "
             "workers can; set it to 0"
+        )
+    if not part.partial and part.oversample != RolloutPart.oversample:
+        raise UserError(
+            f"{recipe.name}: rollouts.oversample begins more groups than a round needs, for rollouts.partial to go on "
+            "with; set that to true, or leave this out"
+        )
+    if part.partial and part.oversample <= 1.0:
+        raise UserError(
+            f"{recipe.name}: rollouts.oversample must be above 1, not {part.oversample}: a round that begins no more "
+            "groups than it needs waits for all of them; set rollouts.partial to false"
+        )
+    if part.partial and part.engine == "vllm" and part.vllm.tensor_parallel_size > 1:
+        raise UserError(
+            f"{recipe.name}: rollouts.partial pauses rank by rank, and rollouts.vllm.tensor_parallel_size "
+            f"{part.vllm.tensor_parallel_size} has ranks share an engine; set it to 1, or use workers"
+        )
+    if part.partial and part.pool.weights == "nccl":
+        raise UserError(
+            f"{recipe.name}: rollouts.pool.weights nccl sends once nothing is under way, and rollouts.partial always "
+            "has something; set it to files"
         )
     if part.pool.weights == "nccl" and part.max_staleness > 1:
         # Of one round ahead all that is under way is the round that is waited for anyhow.

@@ -42,6 +42,7 @@ MANAGED = {
     "rollout_batch_size": "rollouts.batch_size",
     "rollout_check_steps": "rollouts.check_every",
     "max_staleness": "rollouts.max_staleness",
+    "oversample": "rollouts.partial and rollouts.oversample",
     "correct_rollouts": "trainer.vllm_importance_sampling_correction, with an engine other than transformers",
 }
 """Fields that a recipe sets in one place only, and which place that is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rl.rollouts.ask import Ask, Begun, Completion
 from rl.rollouts.course import Course
@@ -23,15 +23,16 @@ class PartialRollout:
     pending: Future[Completion] | None = None
     """Where a worker has it, that is not paused: it is under way."""
 
-    def course(self) -> Course:
-        """As it goes on."""
-        return Course(replace(self.ask, begun=self.begun))
+    def asked(self) -> Ask:
+        """As it is asked to go on."""
+        return self.ask if self.begun is None else replace(self.ask, begun=self.begun)
 
 
 Enough = Callable[[], bool]
 """Whether the rollouts that have not ended are to be paused; asked at first, and whenever one has ended."""
 
 
+@runtime_checkable
 class Pausing(Protocol):
     """An engine that can pause."""
 
@@ -48,18 +49,19 @@ Sample = Callable[[Sequence[Ask], Told], Sequence[Begun | None]]
 
 def advance(rollouts: Sequence[PartialRollout], sample: Sample, enough: Enough) -> None:
     """`Pausing.advance` by what samples pieces, all of one call side by side."""
-    courses = [(each, each.course()) for each in rollouts if each.completion is None]
+    courses = [(each, Course(each.asked())) for each in rollouts if each.completion is None]
     for rollout, course in courses:
         _settle(rollout, course)
-    while not enough() and (going := [(r, c, piece) for r, c in courses if (piece := c.ask()) is not None]):
+    while not enough() and (going := [pair for pair in courses if pair[0].completion is None]):
 
-        def told(place: int, completion: Completion, going: Sequence[tuple[PartialRollout, Course, Ask]] = going) -> bool:
-            rollout, course, _ = going[place]
+        def told(place: int, completion: Completion, going: Sequence[tuple[PartialRollout, Course]] = going) -> bool:
+            rollout, course = going[place]
             course.take(completion)
             _settle(rollout, course)
             return enough()
 
-        for (_, course, _), begun in zip(going, sample([piece for *_, piece in going], told), strict=True):
+        pieces = [piece for _, course in going if (piece := course.ask()) is not None]
+        for (_, course), begun in zip(going, sample(pieces, told), strict=True):
             if begun is not None:
                 course.take_some(begun)
     for rollout, course in courses:

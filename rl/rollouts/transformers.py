@@ -95,7 +95,8 @@ def _sampled_until(
             found = [row for row in engine.over().nonzero().flatten().tolist() if row not in known]
             known.update(found)
             ended = zip(found, engine.completions(found), strict=True)
-            return any([told(places[row], replace(each, weight_version=version)) for row, each in ended])
+            said = [told(places[row], replace(each, weight_version=version)) for row, each in ended]
+            return any(said)
 
         stopped = engine.run(batch_size or len(places), enough)
         for row, (place, each) in enumerate(zip(places, engine.completions(), strict=True)):

@@ -12,6 +12,7 @@ from rewards import Problem
 from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
 from rl.rollouts import Completion
+from rl.rollouts.ask import Begun
 from rl.rollouts.workers.engine import Pending
 from rl.rounds.round import spans
 
@@ -58,6 +59,13 @@ class Draw:
         """The rows that are a rank's to sample."""
         return part(len(self.rows), rank, ranks)
 
+    @staticmethod
+    def joined(draws: Sequence[Draw], seed: int) -> Draw:
+        """Draws for one round, at least one, as a single one."""
+        names = "problems", "asked", "budgets", "rows"
+        problems, asked, budgets, rows = ([each for draw in draws for each in getattr(draw, name)] for name in names)
+        return Draw(problems, asked, budgets, rows, draws[0].step, seed)
+
 
 def part(count: int, rank: int, ranks: int) -> slice:
     """A rank's of so many rows: all alike but for the last ones'."""
@@ -102,13 +110,33 @@ def plain(planned: Planned, completions: Sequence[Completion] | None) -> dict[st
         "version": planned.version,
         "seed": planned.draw.seed,
         "problems": [problem.id for problem in planned.draw.problems],
-        "completions": None if completions is None else [_written(each) for each in completions],
+        "completions": None if completions is None else [written(each) for each in completions],
     }
 
 
-def _written(completion: Completion) -> dict[str, Any]:
-    ids, values = token_ids(completion.token_ids), log_probs(completion.logprobs)
-    return vars(completion) | {"token_ids": ids.written, "logprobs": values.written}
+def written(made: Completion | Begun | None) -> dict[str, Any] | None:
+    """As JSON."""
+    if made is None:
+        return None
+    ids, values = token_ids(made.token_ids), log_probs(made.logprobs)
+    return vars(made) | {"token_ids": ids.written, "logprobs": values.written}
+
+
+def completion_of(state: Mapping[str, Any] | None) -> Completion | None:
+    """What `written` made of it."""
+    if state is None:
+        return None
+    return Completion(**{**state, **_columns(state), "forced": spans(state.get("forced", ()))})
+
+
+def begun_of(state: Mapping[str, Any] | None) -> Begun | None:
+    """What `written` made of it."""
+    return None if state is None else Begun(**_columns(state))
+
+
+def _columns(state: Mapping[str, Any]) -> dict[str, Any]:
+    ids, values = token_ids(state["token_ids"]), log_probs(state["logprobs"])
+    return {"token_ids": ids, "logprobs": values, "segments": spans(state.get("segments", ()))}
 
 
 def problems_of(state: Mapping[str, Any], problems: Sequence[Problem]) -> list[Problem]:
@@ -126,14 +154,4 @@ def problems_of(state: Mapping[str, Any], problems: Sequence[Problem]) -> list[P
 def completions_of(state: Mapping[str, Any]) -> list[Completion] | None:
     if state["completions"] is None:
         return None
-    return [
-        Completion(
-            **{
-                **each,
-                "token_ids": token_ids(each["token_ids"]),
-                "logprobs": log_probs(each["logprobs"]),
-                "forced": spans(each.get("forced", ())),
-            }
-        )
-        for each in state["completions"]
-    ]
+    return [found for each in state["completions"] if (found := completion_of(each)) is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from rl.errors import UserError
 from rl.ranks import launched
 from rl.rollouts import Answers, Ask, Completion, Sampling
 from rl.rollouts.ask import Thinking
+from rl.rollouts.partial import Enough, PartialRollout, Pausing
 from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
 from rl.rounds.ahead import Ahead, Draw, Planned, Row, completions_of, plain
 from rl.rounds.waiting import Deserted, wait
@@ -120,13 +122,32 @@ class Asker:
 
     def _wait(self, pending: Pending) -> list[Completion]:
         assert isinstance(self.engine, WorkersEngine)
-        return wait(self.engine, pending, self.deserted)
+        engine = self.engine
+        return wait(engine, lambda patience: engine.finish(pending, patience), self.deserted)
+
+    def advance(self, rollouts: Sequence[PartialRollout], enough: Enough) -> None:
+        """Go on with this rank's rollouts until it is `enough`, and every rank has enough."""
+        engine = self.engine
+        if isinstance(engine, WorkersEngine):
+            wait(engine, lambda patience: engine.advance(rollouts, enough, patience), self.deserted)
+        else:
+            assert isinstance(engine, Pausing)
+            engine.advance(rollouts, enough)
+
+    def settle(self, rollouts: Sequence[PartialRollout]) -> None:
+        """Wait for what is not with this rank; where nobody serves, it is to be sampled again."""
+        if isinstance(self.engine, WorkersEngine):
+            with suppress(NoWorkers):
+                self.engine.advance(rollouts, lambda: False, self.engine.patience)
 
     def _asks(self, draw: Draw) -> list[Ask]:
         """This rank's."""
-        rows = draw.rows[share(draw)]
+        return self.asks(draw.rows[share(draw)], draw.step)
+
+    def asks(self, rows: Sequence[Row], step: int) -> list[Ask]:
+        """One a row, for the round that begins with `step`."""
         prompts = self.encode([row.problem.prompt for row in rows]) if rows else []
-        return [self._ask(row, prompt, draw.step) for row, prompt in zip(rows, prompts, strict=True)]
+        return [self._ask(row, prompt, step) for row, prompt in zip(rows, prompts, strict=True)]
 
     def _ask(self, row: Row, prompt: Sequence[int], step: int) -> Ask:
         thinking, cap = None, row.cap

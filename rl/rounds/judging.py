@@ -108,6 +108,7 @@ class Judging:
                 thinking_budget=each.row.parts and each.row.parts.thinking,
                 thinking=thought,
                 forced=completion.forced,
+                segments=completion.segments,
                 masked=each.masked,
                 variant=each.row.variant,
                 root=each.root,

@@ -31,6 +31,7 @@ from rl.rounds.judging import Decode, Ends, Judging, Leads, Thoughts, asked_apar
 from rl.rounds.round import Round, Sampled, ScoredGroup
 from rl.rounds.sampling import RoundSampling
 from rl.rounds.scoring import look, observe, refuse_shaped_filter, require_monitor, score, score_batch, varies
+from rl.rounds.under_way import Started, UnderWay, joined
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class RoundSettings:
     """The most that a round takes."""
     filter_on: str = "raw"
     """Which reward must vary: `raw` or `shaped`."""
+    oversample: float = 1.0
+    """How many times as many groups as it needs a round begins; those that it closes without go on in later ones."""
+    max_staleness: int = 0
+    """Rounds that such a group may be old when it trains."""
     truncated: str = "wrong"
     """The raw reward of a rollout cut at its budget: `wrong` is 0, `judge` what the verifier says of its text."""
 
@@ -62,6 +67,7 @@ class Moment:
     acceptance: tuple[float, float]
     history: dict[str, Any]
     planned: list[Planned]
+    under_way: list[Started]
 
 
 class RoundMaker:
@@ -107,6 +113,11 @@ class RoundMaker:
         self.history = History()
         self.sampler = ProblemSampler(self.problems, settings.seed, order)
         self.sampling = RoundSampling(settings.groups, settings.draws if settings.dynamic else 1)
+        self.under_way = (
+            UnderWay(asker, settings.oversample, settings.max_staleness, settings.steps)
+            if settings.oversample > 1.0
+            else None
+        )
         self._tokens = 0
         self._began: Moment | None = None
 
@@ -120,14 +131,15 @@ class RoundMaker:
         self._began = self._moment() if isinstance(self.asker.engine, WorkersEngine) else None
         self._look(step)
         scoring = self.rewards, self.weights, self.history
+        last = step + settings.steps >= end
         filled = self.sampling.fill(
-            draw=lambda count, attempt: self._next_groups(count, step, attempt),
+            draw=lambda count, attempt: self._next_groups(count, step, attempt, last),
             score=lambda sampled: score(
                 sampled, *scoring, rescored=lambda group: self.budgets.rescored(group, step), step=step
             ),
             useful=lambda scored: not settings.dynamic or varies(scored, settings.filter_on),
             in_force=lambda sampled: self.budgets.in_force(step, sampled),
-            last=step + settings.steps >= end,
+            last=last,
         )
         filled = replace(filled, batch=score_batch(filled.batch, *scoring, step=step))
         observe(filled.visited(), self.rewards, self.history, step)
@@ -157,13 +169,27 @@ class RoundMaker:
 
     # Groups ------------------------------------------------------------------------------------
 
-    def _next_groups(self, count: int, step: int, attempt: int) -> list[Sampled]:
+    def _next_groups(self, count: int, step: int, attempt: int, last: bool) -> list[Sampled]:
         """Groups of the round that begins with `step`: what was asked for it ahead, or `count` fresh ones."""
+        if self.under_way is not None:
+            return self._become_whole(self.under_way, count, step, attempt, last)
         planned = self.asker.take(step) if attempt == 0 else None
         if planned is None:
             return self.roll(self._next_problems(count), step, stable_seed(self.settings.seed, step, attempt))
         assert planned.completions is not None
         return self._groups(planned.draw, planned.completions, planned.version)
+
+    def _become_whole(self, under_way: UnderWay, count: int, step: int, attempt: int, last: bool) -> list[Sampled]:
+        """`count` groups, of those that are under way and of fresh ones: those that the round closes with."""
+        seed = stable_seed(self.settings.seed, step, attempt)
+        problems = self._next_problems(under_way.fresh(count, last))
+        under_way.begin([self._draw([each], step, stable_seed(seed, i)) for i, each in enumerate(problems)])
+        wholes = joined(under_way.whole(count, step, last), lambda begun: stable_seed(seed, begun, -1))
+        return [
+            group
+            for each in wholes
+            for group in self._groups(each.draw, each.completions[share(each.draw)], each.draw.step)
+        ]
 
     def roll(self, problems: Sequence[Problem], step: int, seed: int, plain: bool = False) -> list[Sampled]:
         """Each rank samples and judges its share of these problems' groups; every rank gets all whole groups.
@@ -238,7 +264,7 @@ class RoundMaker:
             "sampling": self.sampling.state_dict(),
             "estimator": self.estimator.state_dict(),
             "ahead": self.asker.state_dict(),
-        }
+        } | ({} if self.under_way is None else {"under_way": self.under_way.state_dict()})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Errors: UserError where the problem of a rollout that was kept is no longer there."""
@@ -247,6 +273,8 @@ class RoundMaker:
         self.sampling.load_state_dict(state["sampling"], self.problems)
         self.estimator.load_state_dict(state["estimator"])
         self.asker.load_state_dict(state.get("ahead", ()), self._draw_again)
+        if self.under_way is not None:
+            self.under_way.load_state_dict(state.get("under_way", ()), self._draw_again)
 
     def _draw_again(self, state: Mapping[str, Any]) -> Draw:
         return self._draw(problems_of(state, self.problems), state["step"], state["seed"])
@@ -268,6 +296,7 @@ class RoundMaker:
             (acceptance.useful, acceptance.drawn),
             self.history.state_dict(),
             list(self.asker.ahead.planned),
+            [] if self.under_way is None else list(self.under_way.groups),
         )
 
     def _put_back(self, moment: Moment) -> None:
@@ -276,3 +305,5 @@ class RoundMaker:
         self.history.load_state_dict(moment.history)
         self.asker.ahead.planned.clear()
         self.asker.ahead.planned.extend(moment.planned)
+        if self.under_way is not None:
+            self.under_way.groups = list(moment.under_way)

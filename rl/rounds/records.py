@@ -44,6 +44,7 @@ COLUMNS = {
     "reward": pa.float64(),
     "advantage": pa.float64(),
     "weight_version": pa.int64(),
+    "segments": pa.list_(pa.list_(pa.int64())),
 }
 """In their order, with their types; `rewards` is a struct of the run's own."""
 
@@ -98,6 +99,7 @@ def _of_rollout(rollout: Rollout, step: int) -> dict[str, Any]:
         "verdict": str(rollout.verdict),
         "raw_reward": rollout.raw_reward,
         "weight_version": step if rollout.weight_version is None else rollout.weight_version,
+        "segments": [(version, min(end, rollout.length)) for version, end in rollout.segments],
     }
 
 

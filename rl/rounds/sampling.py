@@ -155,6 +155,7 @@ def _sampled(plain: Mapping[str, Any], problem: Problem) -> Sampled:
                 "ends": token_ids(r.get("ends", "")),
                 "forced": spans(r.get("forced", ())),
                 "masked": spans(r.get("masked", ())),
+                "segments": spans(r.get("segments", ())),
             }
         )
         for r in plain["rollouts"]

@@ -5,7 +5,7 @@ Such a run says so, saves itself, waits for a worker, and ends if none comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from accelerate.utils import gather_object
@@ -13,7 +13,7 @@ from accelerate.utils import gather_object
 from rl.errors import UserError
 from rl.ranks import is_main_process
 from rl.rollouts import Completion
-from rl.rollouts.workers.engine import NoWorkers, Pending, WorkersEngine
+from rl.rollouts.workers.engine import NoWorkers, WorkersEngine
 from rl.terminal import say
 
 GLANCE = 2.0
@@ -30,31 +30,36 @@ class Deserted:
     """Asked every `GLANCE` seconds; raises where the run was told to end."""
 
 
-def wait(engine: WorkersEngine, pending: Pending, deserted: Deserted) -> list[Completion]:
-    """This rank's completions, once every rank has its own. Errors: UserError on all of them, if on one."""
-    completions, trouble = _try(engine, pending, engine.patience)
+def wait(
+    engine: WorkersEngine, attempt: Callable[[float], Sequence[Completion]], deserted: Deserted
+) -> list[Completion]:
+    """This rank's completions, once every rank has its own. Errors: UserError on all of them, if on one.
+
+    `attempt` waits for so many seconds without any worker. Errors: NoWorkers.
+    """
+    completions, trouble = _try(attempt, engine.patience)
     if trouble is not None:
         saved = deserted.save()
         _say(f"{trouble}; {saved}; the run waits for one for {engine.minutes:g} minutes")
         patience, most = engine.patience, 60 * engine.minutes
         while trouble is not None and patience < most:
             patience = min(patience + GLANCE, most)
-            completions, trouble = _try(engine, pending, patience)
+            completions, trouble = _try(attempt, patience)
             if trouble is not None:
                 deserted.end_if_told()
         if trouble is not None:
             raise UserError(
                 f"{trouble}, for {engine.minutes:g} minutes; {saved}; start workers, and the same command again"
             )
-    return completions
+    return list(completions)
 
 
-def _try(engine: WorkersEngine, pending: Pending, patience: float) -> tuple[list[Completion], str | None]:
+def _try(attempt: Callable[[float], Sequence[Completion]], patience: float) -> tuple[Sequence[Completion], str | None]:
     """This rank's completions, or why one rank does not have its own: the same on all ranks."""
-    completions: list[Completion] = []
+    completions: Sequence[Completion] = ()
     wrong, missing = None, None
     try:
-        completions = engine.finish(pending, patience)
+        completions = attempt(patience)
     except NoWorkers as error:
         missing = str(error)
     except UserError as error:

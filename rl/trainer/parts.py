@@ -33,6 +33,8 @@ def round_settings(args: LengthGRPOConfig) -> RoundSettings:
         draws=args.max_sampling_rounds,
         filter_on=args.filter_on,
         truncated=args.truncated,
+        oversample=args.oversample,
+        max_staleness=args.max_staleness,
     )
 
 
@@ -56,7 +58,7 @@ def round_maker(
         Sampling(trainer.temperature, trainer.top_p, trainer.top_k, trainer.min_p),
         trainer.eos_token_ids,
         trainer.wants_logprobs,
-        args.max_staleness,
+        0 if args.oversample > 1.0 else args.max_staleness,
         Deserted(trainer.writing.save_as_round_began, trainer.signals.end_if_told),
         forcing,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, wait
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list
@@ -15,6 +15,7 @@ from rl.errors import UserError
 from rl.ranks import is_main_process, launched
 from rl.rollouts.ask import Ask, Completion
 from rl.rollouts.engine import Engine, Health, Weights
+from rl.rollouts.partial import Enough, PartialRollout
 from rl.rollouts.weights import checkpoint_tensors, clear_weights, folder_of, is_adapter, write_weights
 from rl.rollouts.workers.channels import Channels
 from rl.rollouts.workers.pool import Pool
@@ -99,6 +100,28 @@ class WorkersEngine:
             if left and self.pool.deserted() > patience:
                 raise NoWorkers(f"no rollout worker serves ({self.pool.reasons()})")
         return [future.result() for future in pending]
+
+    def advance(
+        self, rollouts: Sequence[PartialRollout], enough: Enough, patience: float | None = None
+    ) -> list[Completion]:
+        """Wait until it is `enough`; what has not ended stays asked for. The completions that there are.
+
+        Errors: NoWorkers, as of `finish`.
+        """
+        new = [each for each in rollouts if each.completion is None and each.pending is None]
+        for rollout, future in zip(new, self.begin([each.asked() for each in new]), strict=True):
+            rollout.pending = future
+        waiting = {each.pending: each for each in rollouts if each.pending is not None}
+        while waiting and not enough():
+            done, _ = wait(waiting, POLL, FIRST_COMPLETED)
+            if not done and self.pool.deserted() > (self.patience if patience is None else patience):
+                raise NoWorkers(f"no rollout worker serves ({self.pool.reasons()})")
+            for future in done:
+                if future.exception() is not None:
+                    self.pool.withdraw(list(waiting))
+                rollout = waiting.pop(future)
+                rollout.completion, rollout.pending = future.result(), None
+        return [each.completion for each in rollouts if each.completion is not None]
 
     def load_weights(self, weights: Weights, version: int) -> None:
         """Bring every worker these weights: by channels now, or written once by rank 0, whose pool has them loaded."""

@@ -63,13 +63,12 @@ def test_rollouts_are_those_of_one_row_whatever_runs_beside_them(model: PreTrain
 def test_rollouts_that_were_paused_and_gone_on_with_are_those_that_nobody_paused(
     model: PreTrainedModel, asked: list[Ask], size: int | None
 ) -> None:
-    engine, begun, round_ = TransformersEngine(batch_size=size), set(), 0
+    engine, round_ = TransformersEngine(batch_size=size), 0
     rollouts = [PartialRollout(ask) for ask in asked]
     while left := [each for each in rollouts if each.completion is None]:
         engine.load_weights(lambda: nullcontext(model), round_)
         wanted = len(rollouts) - len(left) + 5
         engine.advance(rollouts, lambda wanted=wanted: sum(each.completion is not None for each in rollouts) >= wanted)
-        begun |= {i for i, each in enumerate(rollouts) if each.begun is not None and each.begun.token_ids}
         round_ += 1
     straight = generate(model, asked, size)
     assert [facts(each.completion) for each in rollouts] == [facts(each) for each in straight]
@@ -78,11 +77,13 @@ def test_rollouts_that_were_paused_and_gone_on_with_are_those_that_nobody_paused
             torch.tensor(each.completion.logprobs), torch.tensor(whole.logprobs), atol=1e-5, rtol=1e-5, equal_nan=True
         )
     several = [each.completion for each in rollouts if each.completion.segments]
-    assert round_ > 2 and len(several) > 3, "hardly any was paused"
+    assert len(several) > 3, "hardly any was paused"
     for each in several:
         versions, ends = zip(*each.segments, strict=True)
-        assert versions[0] == each.weight_version and list(versions) == sorted(set(versions))
-        assert ends[-1] == len(each.token_ids) and list(ends) == sorted(set(ends))
+        assert versions[0] == each.weight_version
+        assert list(versions) == sorted(set(versions))
+        assert list(ends) == sorted(set(ends))
+        assert ends[-1] == len(each.token_ids)
 
 
 def test_log_probs_are_the_models_and_nan_where_tokens_were_forced(model: PreTrainedModel, asked: list[Ask]) -> None:
