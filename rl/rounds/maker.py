@@ -273,8 +273,8 @@ class RoundMaker:
         self.sampling.load_state_dict(state["sampling"], self.problems)
         self.estimator.load_state_dict(state["estimator"])
         self.asker.load_state_dict(state.get("ahead", ()), self._draw_again)
-        if self.under_way is not None:
-            self.under_way.load_state_dict(state.get("under_way", ()), self._draw_again)
+        if self.under_way is not None and "under_way" in state:
+            self.under_way.load_state_dict(state["under_way"], self._draw_again)
 
     def _draw_again(self, state: Mapping[str, Any]) -> Draw:
         return self._draw(problems_of(state, self.problems), state["step"], state["seed"])

@@ -11,6 +11,7 @@ from rewards import History, Verdict
 from rl.rollouts import Engine
 from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds.round import Round, ScoredGroup
+from rl.rounds.under_way import UnderWay
 
 
 def round_metrics(round_: Round, history: History) -> dict[str, float]:
@@ -62,6 +63,20 @@ def worker_metrics(round_: Round, engine: Engine, round_steps: int) -> dict[str,
         "rollouts/retried": sum(each["retried"] for each in ranks),
         "rollouts/stale_answers": sum(each["stale_answers"] for each in ranks),
         "rollouts/staleness": sum(ages) / len(ages) / round_steps if ages else 0.0,
+    }
+
+
+def partial_metrics(round_: Round, under_way: UnderWay | None, round_steps: int) -> dict[str, float]:
+    """What goes on in later rounds, and how old what trains is."""
+    if under_way is None:
+        return {}
+    ages = [round_.step - r.weight_version for r in round_.rollouts() if r.weight_version is not None]
+    gap = under_way.lengths.gap()
+    return {
+        "rollouts/paused": float(under_way.paused),
+        "rollouts/age": sum(ages) / len(ages) / round_steps if ages else 0.0,
+        "rollouts/abandoned": float(under_way.lengths.begun - under_way.lengths.ended - under_way.paused),
+        **({} if gap is None else {"rollouts/length_gap": gap[0]}),
     }
 
 

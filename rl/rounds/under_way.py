@@ -18,6 +18,7 @@ from rl.rollouts import Completion
 from rl.rollouts.partial import PartialRollout, Pausing
 from rl.rounds.ahead import Draw, begun_of, completion_of, written
 from rl.rounds.asking import Asker
+from rl.rounds.length_balance import LengthBalance
 
 
 @dataclass
@@ -69,6 +70,7 @@ class UnderWay:
         self.most_age = staleness * round_steps
         self.groups: list[Started] = []
         """Oldest first."""
+        self.lengths = LengthBalance()
 
     def fresh(self, wanted: int, last: bool) -> int:
         """How many groups are to be begun for a round that needs so many; its run's `last` has no use for more."""
@@ -81,6 +83,7 @@ class UnderWay:
             rank = min(range(len(held)), key=lambda each: held[each])
             held[rank] += 1
             self.groups.append(self._started(draw, rank))
+            self.lengths.begin(draw.step, len(draw.rows))
 
     def whole(self, wanted: int, step: int, last: bool) -> list[Whole]:
         """Sample on until the round that begins with `step` can close; the `wanted` groups that it closes with.
@@ -96,7 +99,14 @@ class UnderWay:
             return sum(group.whole for group in own) >= share and all(group.whole for group in due)
 
         self.asker.advance([each for group in own for each in group.rollouts], enough)
-        return self._leave(None if last else wanted)
+        found = self._leave(None if last else wanted)
+        self.lengths.close(step, [(g.draw.step, len(each.token_ids)) for g in found for each in g.completions])
+        return found
+
+    @property
+    def paused(self) -> int:
+        """Rollouts of groups that go on in the next round, or wait for it."""
+        return sum(len(group.draw.rows) for group in self.groups)
 
     def _leave(self, most: int | None) -> list[Whole]:
         """The oldest whole groups, which are under way no more."""
@@ -119,13 +129,13 @@ class UnderWay:
 
     # Checkpoints -------------------------------------------------------------------------------
 
-    def state_dict(self) -> list[dict[str, Any]]:
+    def state_dict(self) -> dict[str, Any]:
         """Plain JSON, the same on every rank; a worker is waited for, as only it has what there is of its rollouts."""
         here = launched().process_index
         own = {place: group for place, group in enumerate(self.groups) if group.rank == here}
         self.asker.settle([each for group in own.values() for each in group.rollouts])
         rollouts = dict(gathered([(place, [_plain(each) for each in group.rollouts]) for place, group in own.items()]))
-        return [
+        groups = [
             {
                 "step": group.draw.step,
                 "seed": group.draw.seed,
@@ -134,16 +144,16 @@ class UnderWay:
             }
             for place, group in enumerate(self.groups)
         ]
+        return {"groups": groups, "lengths": self.lengths.state_dict()}
 
-    def load_state_dict(
-        self, states: Sequence[Mapping[str, Any]], draw_again: Callable[[Mapping[str, Any]], Draw]
-    ) -> None:
-        """`draw_again` makes the draw that a state was of."""
+    def load_state_dict(self, state: Mapping[str, Any], draw_again: Callable[[Mapping[str, Any]], Draw]) -> None:
+        """`draw_again` makes the draw that a group's state was of."""
         self.groups = []
-        for state in states:
-            self.begin([draw_again(state)])
-            for rollout, plain in zip(self.groups[-1].rollouts, state["rollouts"], strict=False):
+        for group in state["groups"]:
+            self.begin([draw_again(group)])
+            for rollout, plain in zip(self.groups[-1].rollouts, group["rollouts"], strict=False):
                 rollout.begun, rollout.completion = begun_of(plain["begun"]), completion_of(plain["completion"])
+        self.lengths.load_state_dict(state["lengths"])
 
 
 def shares(held: Sequence[int], wanted: int) -> list[int]:

@@ -33,6 +33,9 @@ MOST_APART = 0.05
 MOST_AT_START = 0.01
 """The same between policy and reference while they are one."""
 
+ERRORS = 2.0
+"""Standard errors by which the lengths that train may lie below those begun."""
+
 Tally = Counter[str]
 
 
@@ -65,6 +68,12 @@ class Alarms:
     def see_logprobs(self, distance: float, tokens: int) -> list[str]:
         """The same, after `tokens` log-probs of engine and trainer lay `distance` nats apart in sum."""
         self._tally.update({"distance": distance, "compared": tokens})  # type: ignore[dict-item]
+        return self._new()
+
+    def see_lengths(self, gap: tuple[float, float] | None, abandoned: float) -> list[str]:
+        """The same, in any round, after the lengths that trained were compared with those begun: mean and error."""
+        self._tally["gap"], self._tally["gap, error"] = gap or (0.0, 0.0)  # type: ignore[assignment]
+        self._tally["abandoned"] = int(abandoned)
         return self._new()
 
     def see_kl(self, kl: float) -> list[str]:
@@ -271,6 +280,21 @@ def other_reference(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[st
     )
 
 
+def short_first(tally: Tally, config: LengthGRPOConfig, rewards: Sequence[str]) -> str | None:
+    if tally["abandoned"]:
+        return (
+            f"{tally['abandoned']} rollouts were begun and neither train nor go on, and the longest are the likeliest: "
+            "set `rollouts.partial: false`, and report it"
+        )
+    if tally["gap"] >= -ERRORS * tally["gap, error"]:
+        return None
+    return (
+        f"rounds train on rollouts that are {-tally['gap']:.1f} tokens shorter in the mean than those they begin "
+        f"(standard error {tally['gap, error']:.1f}): the long ones come later, while lengths grow; lower "
+        "`rollouts.oversample`, or set `rollouts.partial: false`"
+    )
+
+
 ALARMS = (
     unparsable,
     timed_out,
@@ -283,6 +307,7 @@ ALARMS = (
     sequence_mask,
     apart,
     other_reference,
+    short_first,
 )
 
 

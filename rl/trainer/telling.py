@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rl.recipe.config import LengthGRPOConfig
-from rl.rounds.metrics import round_metrics, worker_metrics
+from rl.rounds.metrics import partial_metrics, round_metrics, worker_metrics
 from rl.rounds.round import Round
 from rl.terminal import say
 from rl.trainer.alarms import Alarms
@@ -38,12 +38,16 @@ class Teller:
         trainer = self.trainer
         figures = round_metrics(round_, trainer.rounds.history)
         figures |= worker_metrics(round_, trainer.engine, trainer.args.round_steps)
+        under_way = trainer.rounds.under_way
+        figures |= partial_metrics(round_, under_way, trainer.args.round_steps)
         figures |= credit_metrics(round_)
         for name, value in figures.items():
             trainer._metrics["train"][name].append(value)
         trainer._logs["advantages"].clear()
         trainer._logs["advantages"].extend(round_.advantages.tolist())
         alarms = self.alarms.see(round_)
+        if under_way is not None:
+            alarms += self.alarms.see_lengths(under_way.lengths.gap(), figures["rollouts/abandoned"])
         if trainer.wants_logprobs(round_.step):
             alarms += self.alarms.compare(round_, batches)
         if not trainer.accelerator.is_main_process:

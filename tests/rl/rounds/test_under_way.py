@@ -7,7 +7,8 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
-from statistics import fmean
+from math import sqrt
+from statistics import fmean, pstdev
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from rl.rollouts.ask import Begun
 from rl.rollouts.partial import Enough, PartialRollout, Told, advance
 from rl.rounds.asking import Asker
 from rl.rounds.budgets import Budgets
+from rl.rounds.length_balance import LengthBalance
 from rl.rounds.maker import RoundMaker, RoundSettings
 from rl.rounds.round import Round
 from rl.rounds.under_way import shares
@@ -124,13 +126,16 @@ def test_a_run_goes_on_with_what_was_paused_as_if_nothing_had_stopped_it() -> No
     unbroken = make_maker(engine)
     rounds = run(unbroken, engine, range(6), 12)
     state = json.loads(json.dumps(unbroken.state_dict()))
-    assert len(state["under_way"]) == 2
-    assert any(each["begun"] for group in state["under_way"] for each in group["rollouts"])
+    assert len(state["under_way"]["groups"]) == 2
+    assert any(each["begun"] for group in state["under_way"]["groups"] for each in group["rollouts"])
     expected = [said(each) for each in run(unbroken, engine, range(6, 12), 12)]
     resumed = make_maker(other)
     resumed.load_state_dict(state)
     assert [said(each) for each in run(resumed, other, range(6, 12), 12)] == expected
     assert len(rounds) + len(expected) == 12
+    assert resumed.under_way is not None
+    assert unbroken.under_way is not None
+    assert resumed.under_way.lengths.state_dict() == unbroken.under_way.lengths.state_dict()
 
 
 def test_dynamic_sampling_draws_from_what_is_under_way() -> None:
@@ -139,6 +144,39 @@ def test_dynamic_sampling_draws_from_what_is_under_way() -> None:
     assert {len(each.batch) for each in rounds} == {4}
     done = [r.length for each in rounds for scored in each.drawn for r in scored.group.rollouts]
     assert Counter(done) == Counter(engine.began), "whatever was begun was whole in some round"
+
+
+def test_the_gap_of_lengths_is_that_of_a_round_to_what_it_began_once_that_is_whole() -> None:
+    lengths = LengthBalance()
+    for step in range(9):
+        lengths.begin(step, 2)
+        # 10 and 30 tokens each round; the longer trains a round later.
+        lengths.close(step, [(step, 10), (step - 1, 30 + step)] if step else [(step, 10)])
+        assert lengths.gap() is None
+    lengths.begin(9, 1)
+    lengths.close(9, [(9, 10), (8, 40)])
+    # Rounds 1 to 8: (10 + 30 + n) / 2 - (10 + 31 + n) / 2 = -0.5 each, but for 8: 24 - 25 = -1. Round 9: 25 - 10.
+    mean, error = lengths.gap() or (0.0, 0.0)
+    assert mean == pytest.approx((7 * -0.5 - 1 + 15) / 9)
+    assert error == pytest.approx(pstdev([*[-0.5] * 7, -1, 15]) / sqrt(8))
+    assert (lengths.begun, lengths.ended) == (19, 19)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_alarm_where_long_rollouts_train_later_and_one_where_lengths_grow_faster_than_they_train(seed: int) -> None:
+    engine = Tailed()
+    maker = make_maker(engine, seed=seed)
+    run(maker, engine, range(60), 60)
+    assert maker.under_way is not None
+    mean, error = maker.under_way.lengths.gap() or (0.0, 0.0)
+    assert abs(mean) < 2 * error
+    growing = LengthBalance()
+    for step in range(12):
+        growing.begin(step, 4)
+        late = [(step - 1, 40 + 20 * (step - 1))] if step else []
+        growing.close(step, [*[(step, 10 + 5 * step)] * 3, *late])
+    mean, error = growing.gap() or (0.0, 0.0)
+    assert mean < -2 * error
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.data())
@@ -156,5 +194,5 @@ def test_an_engine_that_cannot_pause_is_refused_and_so_are_rollouts_that_may_not
 
     with pytest.raises(UserError, match="this engine cannot"):
         make_maker(Plain())  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="rollouts.max_staleness 0 forbids"):
+    with pytest.raises(UserError, match=r"rollouts\.max_staleness 0 forbids"):
         make_maker(Tailed(), max_staleness=0)
