@@ -23,15 +23,16 @@ from rl.problems.sampler import PASS_RATE, ProblemSampler
 from rl.ranks import gathered
 from rl.rollouts import Completion, stable_seed
 from rl.rollouts.workers.engine import WorkersEngine
-from rl.rounds.ahead import Draw, Planned, Row, problems_of
+from rl.rounds.ahead import Draw, Row, problems_of
 from rl.rounds.asking import Asker, share
 from rl.rounds.budgets import PLAIN, Budgets
 from rl.rounds.editing import Editing, sizes
 from rl.rounds.judging import Decode, Ends, Judging, Leads, Thoughts, asked_apart, no_leads, no_thoughts
+from rl.rounds.moment import Moment
+from rl.rounds.partial.under_way import UnderWay, joined
 from rl.rounds.round import Round, Sampled, ScoredGroup
 from rl.rounds.sampling import RoundSampling
 from rl.rounds.scoring import look, observe, refuse_shaped_filter, require_monitor, score, score_batch, varies
-from rl.rounds.under_way import Started, UnderWay, joined
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,6 @@ class RoundSettings:
     """Rounds that such a group may be old when it trains."""
     truncated: str = "wrong"
     """The raw reward of a rollout cut at its budget: `wrong` is 0, `judge` what the verifier says of its text."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the making of a round changes before it is made."""
-
-    sampler: dict[str, int]
-    acceptance: tuple[float, float]
-    history: dict[str, Any]
-    planned: list[Planned]
-    under_way: list[Started]
 
 
 class RoundMaker:
@@ -283,27 +273,11 @@ class RoundMaker:
     def as_round_began(self) -> Iterator[None]:
         """While the context lasts, the state is that before the round that is being made."""
         now = self._moment()
-        self._put_back(self._began or now)
+        (self._began or now).put_back()
         try:
             yield
         finally:
-            self._put_back(now)
+            now.put_back()
 
     def _moment(self) -> Moment:
-        acceptance = self.sampling.acceptance
-        return Moment(
-            self.sampler.state_dict(),
-            (acceptance.useful, acceptance.drawn),
-            self.history.state_dict(),
-            list(self.asker.ahead.planned),
-            [] if self.under_way is None else list(self.under_way.groups),
-        )
-
-    def _put_back(self, moment: Moment) -> None:
-        self.sampler.load_state_dict(moment.sampler)
-        self.sampling.acceptance.useful, self.sampling.acceptance.drawn = moment.acceptance
-        self.history.load_state_dict(moment.history)
-        self.asker.ahead.planned.clear()
-        self.asker.ahead.planned.extend(moment.planned)
-        if self.under_way is not None:
-            self.under_way.groups = list(moment.under_way)
+        return Moment(self.sampler, self.sampling.acceptance, self.history, self.asker.ahead, self.under_way)

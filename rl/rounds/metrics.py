@@ -10,8 +10,8 @@ from accelerate.utils import gather_object
 from rewards import History, Verdict
 from rl.rollouts import Engine
 from rl.rollouts.workers.engine import WorkersEngine
+from rl.rounds.partial.under_way import UnderWay
 from rl.rounds.round import Round, ScoredGroup
-from rl.rounds.under_way import UnderWay
 
 
 def round_metrics(round_: Round, history: History) -> dict[str, float]:

@@ -24,10 +24,10 @@ from rl.rollouts.ask import Begun
 from rl.rollouts.partial import Enough, PartialRollout, Told, advance
 from rl.rounds.asking import Asker
 from rl.rounds.budgets import Budgets
-from rl.rounds.length_balance import LengthBalance
 from rl.rounds.maker import RoundMaker, RoundSettings
+from rl.rounds.partial.length_balance import LengthBalance
+from rl.rounds.partial.under_way import shares
 from rl.rounds.round import Round
-from rl.rounds.under_way import shares
 
 PROBLEMS = [Problem(str(number), f"Say 1 ({number}).", "1") for number in range(40)]
 LONGEST = 400

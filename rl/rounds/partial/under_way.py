@@ -18,7 +18,7 @@ from rl.rollouts import Completion
 from rl.rollouts.partial import PartialRollout, Pausing
 from rl.rounds.ahead import Draw, begun_of, completion_of, written
 from rl.rounds.asking import Asker
-from rl.rounds.length_balance import LengthBalance
+from rl.rounds.partial.length_balance import LengthBalance
 
 
 @dataclass

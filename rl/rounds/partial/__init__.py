@@ -1,0 +1,1 @@
+"""Rounds whose groups may take several: closed once enough are whole."""
