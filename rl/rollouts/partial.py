@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -41,6 +41,38 @@ class Pausing(Protocol):
         ...
 
 
+class Going:
+    """Those of some rollouts that have not ended, by place, as they go on."""
+
+    def __init__(self, rollouts: Sequence[PartialRollout]) -> None:
+        self._pairs = [(each, Course(each.asked())) for each in rollouts if each.completion is None]
+        for place in range(len(self._pairs)):
+            self._settle(place)
+
+    def pieces(self) -> dict[int, Ask]:
+        """What is to be sampled next, of those that go on."""
+        return {place: piece for place, (_, course) in enumerate(self._pairs) if (piece := course.ask()) is not None}
+
+    def take(self, place: int, completion: Completion) -> Ask | None:
+        """What was sampled for a piece; the next one."""
+        course = self._pairs[place][1]
+        course.take(completion)
+        self._settle(place)
+        return course.ask()
+
+    def pause(self, drawn: Mapping[int, Begun]) -> None:
+        """What was sampled of the pieces that have not ended; nothing is taken any more."""
+        for place, (rollout, course) in enumerate(self._pairs):
+            if rollout.completion is None:
+                course.take_some(drawn.get(place, Begun()))
+                rollout.begun = course.begun()
+
+    def _settle(self, place: int) -> None:
+        rollout, course = self._pairs[place]
+        if course.ask() is None:
+            rollout.completion, rollout.begun = course.completion(), None
+
+
 Told = Callable[[int, Completion], bool]
 """Told of each piece that has ended, by its place; whether the others are to be paused."""
 Sample = Callable[[Sequence[Ask], Told], Sequence[Begun | None]]
@@ -49,26 +81,14 @@ Sample = Callable[[Sequence[Ask], Told], Sequence[Begun | None]]
 
 def advance(rollouts: Sequence[PartialRollout], sample: Sample, enough: Enough) -> None:
     """`Pausing.advance` by what samples pieces, all of one call side by side."""
-    courses = [(each, Course(each.asked())) for each in rollouts if each.completion is None]
-    for rollout, course in courses:
-        _settle(rollout, course)
-    while not enough() and (going := [pair for pair in courses if pair[0].completion is None]):
+    going, drawn = Going(rollouts), dict[int, Begun]()
+    while not enough() and (pieces := going.pieces()):
+        places = list(pieces)
 
-        def told(place: int, completion: Completion, going: Sequence[tuple[PartialRollout, Course]] = going) -> bool:
-            rollout, course = going[place]
-            course.take(completion)
-            _settle(rollout, course)
+        def told(number: int, completion: Completion, places: Sequence[int] = places) -> bool:
+            going.take(places[number], completion)
             return enough()
 
-        pieces = [piece for _, course in going if (piece := course.ask()) is not None]
-        for (_, course), begun in zip(going, sample(pieces, told), strict=True):
-            if begun is not None:
-                course.take_some(begun)
-    for rollout, course in courses:
-        if rollout.completion is None:
-            rollout.begun = course.begun()
-
-
-def _settle(rollout: PartialRollout, course: Course) -> None:
-    if course.ask() is None:
-        rollout.completion, rollout.begun = course.completion(), None
+        begun = zip(places, sample(list(pieces.values()), told), strict=True)
+        drawn = {place: each for place, each in begun if each is not None}
+    going.pause(drawn)

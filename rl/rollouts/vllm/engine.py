@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from accelerate import DistributedType
 
+from rewards.compact import log_probs, token_ids
 from rl.errors import UserError
 from rl.ranks import launched
 from rl.recipe.rollout_parts import VllmPart
-from rl.rollouts.ask import Ask, Completion
-from rl.rollouts.course import Course
+from rl.rollouts.ask import Ask, Begun, Completion
 from rl.rollouts.engine import Engine, Health, Weights
+from rl.rollouts.partial import Enough, Going, PartialRollout
 from rl.rollouts.vllm.prefill import prefill
 from rl.rollouts.vllm.wire import completion_of, sampling_params
 from rl.rollouts.weights import checkpoint_tensors, is_adapter, room_for, write_weights
@@ -57,46 +60,51 @@ class VllmEngine:
         self.rest()
 
     def generate(self, asks: Sequence[Ask]) -> list[Completion]:
-        if self._version is None or "weights" in self._asleep:
-            raise RuntimeError("load_weights comes before generate")
         everyone, start = self._asks_of_all(asks)
-        if not everyone:
-            return []
-        self._wake("kv_cache")
-        return self._sampled(everyone)[start : start + len(asks)]
+        rollouts = [PartialRollout(ask) for ask in everyone]
+        self._go_on(rollouts, None)
+        return [each.completion for each in rollouts if each.completion is not None][start : start + len(asks)]
 
-    def _sampled(self, asks: Sequence[Ask]) -> list[Completion]:
-        """Each goes on as soon as it has a piece; keys and values of what it has are in the prefix cache.
+    def advance(self, rollouts: Sequence[PartialRollout], enough: Enough) -> None:
+        self._go_on(rollouts, enough)
 
-        Ranks that share this engine have the same asks, and so take the same steps.
+    def _go_on(self, rollouts: Sequence[PartialRollout], enough: Enough | None) -> None:
+        """Until it is `enough`, or until all have ended.
+
+        Each goes on as soon as it has a piece; keys and values of what it has are in the prefix cache. Ranks that share
+        this engine have the same asks, and so take the same steps.
         """
-        from vllm import SamplingParams
-        from vllm.inputs import tokens_input
-        from vllm.sampling_params import RequestOutputKind
+        if self._version is None or "weights" in self._asleep:
+            raise RuntimeError("load_weights comes first")
+        going = Going(rollouts)
+        pieces = {} if enough is not None and enough() else going.pieces()
+        if pieces:
+            self._wake("kv_cache")
+        going.pause(self._sampled(going, pieces, enough))
 
-        engine, courses, pieces = self._llm.llm_engine, [Course(ask) for ask in asks], dict[str, Ask]()
+    def _sampled(self, going: Going, pieces: dict[int, Ask], enough: Enough | None) -> dict[int, Begun]:
+        """What there is of the pieces that were paused."""
+        engine, parts, stopped = self._llm.llm_engine, dict[int, _Parts](), False
 
-        def go_on(place: int) -> None:
-            piece = courses[place].ask()
-            if piece is not None:
-                pieces[str(place)] = piece
-                params = SamplingParams(**sampling_params(piece), output_kind=RequestOutputKind.FINAL_ONLY)
-                engine.add_request(str(place), tokens_input(list(piece.prompt)), params, lora_request=self._adapter)
+        def ask(place: int, piece: Ask) -> None:
+            parts[place] = _Parts(piece)
+            engine.add_request(str(place), *_request(piece, enough is not None), lora_request=self._adapter)
 
         # vLLM takes requests in order: the longest must not come last.
-        for place in sorted(range(len(asks)), key=lambda place: -asks[place].budget):
-            go_on(place)
-        while engine.has_unfinished_requests():
+        for place in sorted(pieces, key=lambda place: -pieces[place].budget):
+            ask(place, pieces[place])
+        while parts and not stopped:
             for output in engine.step():
                 place = int(output.request_id)
-                courses[place].take(self._completion(output, pieces[output.request_id]))
-                go_on(place)
-        return [course.completion() for course in courses]
-
-    def _completion(self, output: Any, ask: Ask) -> Completion:
-        (one,) = output.outputs
-        logprobs = [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)]
-        return completion_of(list(one.token_ids), one.finish_reason, logprobs, ask, self._version)
+                (one,) = output.outputs
+                parts[place].add(one)
+                if one.finish_reason is not None:
+                    piece = going.take(place, parts.pop(place).completion(one.finish_reason, self._version))
+                    if piece is not None:
+                        ask(place, piece)
+                    stopped = stopped or (enough is not None and enough())
+        engine.abort_request([str(place) for place in parts])
+        return {place: each.begun(self._version) for place, each in parts.items()}
 
     def load_weights(self, weights: Weights, version: int) -> None:
         self._wake("weights")
@@ -162,6 +170,38 @@ class VllmEngine:
         dist.all_gather_object(gathered, list(asks), group=self._group)
         place = dist.get_rank(self._group)
         return [ask for each in gathered for ask in each], sum(len(each) for each in gathered[:place])
+
+
+@dataclass
+class _Parts:
+    """What vLLM has given of a piece so far."""
+
+    ask: Ask
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+    def add(self, one: Any) -> None:
+        self.ids += one.token_ids
+        self.logprobs += [entry[token].logprob for token, entry in zip(one.token_ids, one.logprobs or (), strict=False)]
+
+    def completion(self, reason: str, version: int | None) -> Completion:
+        return completion_of(self.ids, reason, self.logprobs, self.ask, version)
+
+    def begun(self, version: int | None) -> Begun:
+        ids, logprobs = np.asarray(self.ids, np.int32), np.asarray(self.logprobs, np.float32)
+        segments = ((version, len(ids)),)
+        return Begun(token_ids(ids.tobytes()), log_probs(logprobs.tobytes()), segments)
+
+
+def _request(ask: Ask, may_pause: bool) -> tuple[Any, Any]:
+    """Its prompt and how it is sampled, as vLLM takes them; what may be paused is told of token by token."""
+    from vllm import SamplingParams
+    from vllm.inputs import tokens_input
+    from vllm.sampling_params import RequestOutputKind
+
+    kind = RequestOutputKind.DELTA if may_pause else RequestOutputKind.FINAL_ONLY
+    params = SamplingParams(**sampling_params(ask), output_kind=kind)
+    return tokens_input(list(ask.prompt)), params
 
 
 def _launched() -> bool:
