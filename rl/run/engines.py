@@ -141,6 +141,7 @@ def _workers(prepared: Prepared, model: str) -> WorkersEngine:
         Limits(max(1, part.pool.in_flight // ranks), tokens // ranks if tokens else Limits.tokens),
         Timing(part.pool.seconds, part.pool.seconds_per_token, load=load),
         _channels(part, key) if part.pool.weights == "nccl" else None,
+        between_tokens=part.partial,
     )
 
 

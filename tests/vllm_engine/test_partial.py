@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from split_rollouts import facts
+from vllm_server import KEY, VOCABULARY
 
-from rl.rollouts import Ask, Sampling
+from rl.rollouts import Ask, Completion, Sampling
 from rl.rollouts.ask import Thinking
 from rl.rollouts.partial import PartialRollout
+from rl.rollouts.weights import write_weights
+from rl.rollouts.workers.http import HttpWorker
+from rl.rollouts.workers.worker import Source
 from rl.thinking import closing_of, end_of
 
 
@@ -43,3 +51,36 @@ def test_greedy_rollouts_that_were_paused_are_those_that_nobody_paused(
         torch.testing.assert_close(
             torch.tensor(completion.logprobs), torch.tensor(whole.logprobs), atol=1e-4, rtol=1e-4, equal_nan=True
         )
+
+
+def test_a_worker_takes_in_weights_between_the_tokens_of_a_rollout_whose_prefix_they_compute_anew(
+    started: Any, model: Any, perturb: Any, prompts: Any, tmp_path: Path
+) -> None:
+    client, _ = started
+    old, new = model, copy.deepcopy(model)
+    perturb(new)
+    for version, each in enumerate((old, new)):
+        write_weights(each, tmp_path / str(version))
+    ask = Ask(prompts[0], 220, 3, logprobs=True)
+
+    async def run() -> Completion:
+        worker = HttpWorker(client.address, VOCABULARY, KEY)
+        await worker.load(Source(1, 9, tmp_path / "0"))
+        answer = asyncio.create_task(worker.complete(ask))
+        await asyncio.sleep(0.3)
+        await worker.load(Source(2, 9, tmp_path / "1", between_tokens=True))
+        completion, weights = await answer
+        await worker.close()
+        assert weights == {Source(1, 9, None).id}, "the oldest"
+        return replace(completion, segments=Source(2, 9, None).segments(completion.segments))
+
+    completion = asyncio.run(run())
+    (first, cut), (second, end) = completion.segments
+    assert (first, second, end) == (1, 2, 220)
+    assert 0 < cut < 220
+    ids = torch.tensor([[*ask.prompt, *completion.token_ids]])
+    for of, part in ((old, slice(0, cut)), (new, slice(cut, end))):
+        with torch.no_grad():
+            logits = of(ids).logits[0, len(ask.prompt) - 1 : -1]
+        own = logits.log_softmax(-1).gather(1, ids[0, len(ask.prompt) :].unsqueeze(1)).squeeze(1)
+        torch.testing.assert_close(own[part], torch.tensor(completion.logprobs)[part], atol=2e-4, rtol=1e-3)

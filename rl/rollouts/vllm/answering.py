@@ -28,5 +28,6 @@ async def answer(worker: Worker, asked: Any) -> bytes:
     outputs = worker.engine.generate(prompt, params, request_id, lora_request=adapter)
     ((one,),) = [output.outputs async for output in outputs]
     logprobs = one.logprobs.logprobs if one.logprobs else ()
-    versions = [str(span.version) for span in one.weight_versions or ()]
-    return written(request_id, one.token_ids, logprobs, one.finish_reason, versions)
+    spans = one.weight_versions or ()
+    versions, ends = [str(span.version) for span in spans], [span.end for span in spans]
+    return written(request_id, one.token_ids, logprobs, one.finish_reason, versions, ends)

@@ -51,8 +51,10 @@ class Worker:
             "adapter_rank": self.options.adapter_rank,
         }
 
-    async def load(self, folder: Path | None, version: int) -> None:
+    async def load(self, folder: Path | None, version: int, between_tokens: bool = False) -> None:
         """Once no request is in flight, sample from the weights in `folder`, or from what NCCL has brought.
+
+        `between_tokens`: at once. What is in flight goes on, its keys and values computed anew by these weights.
 
         Errors: Misfit before the engine is touched, or what vLLM raises; it is not ready then, and takes the next.
         """
@@ -62,12 +64,13 @@ class Worker:
                     await asyncio.to_thread(self._require_fit, folder)
                 elif not self.came:
                     raise Misfit("no weights have come over NCCL")
-                await self.engine.pause_generation(mode="wait", clear_cache=True)
+                mode = "keep" if between_tokens else "wait"
+                await self.engine.pause_generation(mode=mode, clear_cache=not between_tokens)
                 try:
                     self.problem = f"weights {version} are being loaded"
                     if folder is not None:
                         await self._take(folder)
-                    await self.engine.reset_prefix_cache()
+                    await self.engine.reset_prefix_cache(reset_running_requests=between_tokens)
                     await self.engine.update_weight_version(str(version))
                     self.version, self.problem, self.came = version, "", False
                 finally:

@@ -115,7 +115,7 @@ class WorkerRoutes:
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             return JSONResponse({"error": line_of(error)}, 400)
         try:
-            await self.worker.load(folder, version)
+            await self.worker.load(folder, version, bool(asked.get("between_tokens")))
         except Misfit as misfit:
             return JSONResponse({"error": line_of(misfit)}, 422)
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -67,19 +68,34 @@ def completion_of(
 
 
 def written(
-    request_id: str, ids: Sequence[int], logprobs: Sequence[float], finish_reason: str | None, versions: Sequence[str]
+    request_id: str,
+    ids: Sequence[int],
+    logprobs: Sequence[float],
+    finish_reason: str | None,
+    versions: Sequence[str],
+    ends: Sequence[int] = (),
 ) -> bytes:
     """A worker's answer: a line of JSON, then each token id as int32, then each log-prob as float32.
 
-    `versions` are those of all weights that drew some of it. Eight bytes a token, little-endian.
+    `versions` are those of all weights that drew some of it, `ends` the places before which the tokens of each end,
+    where those are several. Eight bytes a token, little-endian.
     """
-    said = {"tokens": len(ids), "logprobs": len(logprobs), "finish_reason": finish_reason, "versions": versions}
+    said: dict[str, Any] = {
+        "tokens": len(ids),
+        "logprobs": len(logprobs),
+        "finish_reason": finish_reason,
+        "versions": versions,
+    }
+    said |= {"ends": list(ends)} if len(ends) > 1 else {}
     head = json.dumps({"request_id": request_id} | said).encode()
     return b"\n".join([head, np.asarray(ids, "<i4").tobytes() + np.asarray(logprobs, "<f4").tobytes()])
 
 
 def read(answer: bytes, ask: Ask, vocabulary: int, request_id: str) -> tuple[Completion, int | None]:
-    """The completion in what `written` made, and the oldest weights in it. Errors: BadAnswer saying what is wrong."""
+    """The completion in what `written` made, its segments by the worker's ids of weights, and the oldest of those.
+
+    Errors: BadAnswer saying what is wrong.
+    """
     line, _, rest = answer.partition(b"\n")
     try:
         head = json.loads(line)
@@ -88,7 +104,9 @@ def read(answer: bytes, ask: Ask, vocabulary: int, request_id: str) -> tuple[Com
         count, more, versions = head["tokens"], head["logprobs"], [int(version) for version in head["versions"]]
         if any(type(n) is not int or n < 0 for n in (count, more)) or len(rest) != 4 * (count + more):
             raise BadAnswer(f"{len(rest)} bytes for {count} tokens and {more} log-probs")
-        reason = head["finish_reason"]
+        reason, ends = head["finish_reason"], [int(end) for end in head.get("ends", ())]
+        if ends and (len(ends) != len(versions) or ends != sorted({*ends, 0})[1:] or ends[-1] != count):
+            raise BadAnswer(f"weights that end at {ends} of {count} tokens")
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise error if isinstance(error, BadAnswer) else BadAnswer(f"not a worker's form: {error!r}") from error
     ids, values = np.frombuffer(rest[: 4 * count], "<i4"), np.frombuffer(rest[4 * count :], "<f4")
@@ -96,4 +114,5 @@ def read(answer: bytes, ask: Ask, vocabulary: int, request_id: str) -> tuple[Com
         raise BadAnswer(f"token ids outside the vocabulary of {vocabulary}")
     if not (np.isfinite(values) & (values <= ROUNDING)).all():
         raise BadAnswer("log-probs that cannot be")
-    return completion_of(ids, reason, values if ask.logprobs else (), ask, None), min(versions, default=None)
+    completion = completion_of(ids, reason, values if ask.logprobs else (), ask, None)
+    return replace(completion, segments=tuple(zip(versions, ends, strict=False))), min(versions, default=None)

@@ -56,8 +56,13 @@ class WorkersEngine:
         timing: Timing | None = None,
         channels: Channels | None = None,
         scratch: Scratch | None = None,
+        between_tokens: bool = False,
     ) -> None:
-        """`scratch`: what `folder` is, if nobody else deletes it."""
+        """`scratch`: what `folder` is, if nobody else deletes it.
+
+        `between_tokens`: workers take in a whole model at once, and go on with what they have under way.
+        """
+        self.between_tokens = between_tokens
         state = launched()
         self.workers, self.folder, self.minutes, self.channels = list(workers), folder, minutes, channels
         self.pool = Pool(workers, limits, state.process_index, timing, _say)
@@ -149,7 +154,7 @@ class WorkersEngine:
             for old in self._written[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
         self._written = self._written[-KEPT:]
-        return Source(version, self._nonce, folder)
+        return Source(version, self._nonce, folder, self.between_tokens and not is_adapter(model))
 
     def _send(self, model: PreTrainedModel, source: Source) -> None:
         """While no rank has anything under way; a worker that does not take them is left out."""

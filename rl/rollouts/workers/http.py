@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -65,11 +66,11 @@ class HttpWorker:
         """By path where the worker sees the folder, else by upload."""
         assert source.folder is not None
         self._require_room(adapter_rank(source.folder))
-        body = {"path": str(source.folder), "version": source.id}
-        status, said = await self._ask("POST", "/lengthwise/weights", body)
+        body = {"version": source.id} | ({"between_tokens": True} if source.between_tokens else {})
+        status, said = await self._ask("POST", "/lengthwise/weights", body | {"path": str(source.folder)})
         if status == 400:
             await self._upload_all(sorted(source.folder.iterdir()), source.id)
-            status, said = await self._ask("POST", "/lengthwise/weights", {"version": source.id})
+            status, said = await self._ask("POST", "/lengthwise/weights", body)
         if status != 200:
             raise self._refusal(status, said)
         if await self.holds() != source.id:
@@ -132,9 +133,10 @@ class HttpWorker:
         if status != 200:
             raise self._refusal(status, answer)
         try:
-            return read(said, ask, self.vocabulary, body["request_id"])
+            completion, id = read(said, ask, self.vocabulary, body["request_id"])
         except BadAnswer as error:
             raise WorkerFault(f"its answer is no rollout: {error}") from error
+        return replace(completion, weight_version=id), id
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -164,8 +164,9 @@ class Keeper:
             self._wake[place].set()
 
     def _behind(self, place: int) -> bool:
-        """Whether a worker is to be brought to the current weights now: never under its rollouts."""
-        return self.is_old(place) and not self._work.busy(place)
+        """Whether a worker is to be brought to the current weights now: under its rollouts only where they say so."""
+        at_once = self.source is not None and self.source.between_tokens
+        return self.is_old(place) and (at_once or not self._work.busy(place))
 
     def is_old(self, place: int) -> bool:
         """Whether a worker serves, from other weights than the current ones."""

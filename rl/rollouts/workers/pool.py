@@ -178,17 +178,22 @@ class Pool:
         except Exception as fault:
             self._fail(place, "no answer in time" if isinstance(fault, TimeoutError) else _line(fault))
             return None
-        return [replace(completion, weight_version=source.oldest(weights)) for completion, weights in answers]
+        return [
+            replace(each, weight_version=source.oldest(weights), segments=source.segments(each.segments))
+            for each, weights in answers
+        ]
 
     def _settle(self, ticket: Ticket, completion: Completion, weights: Collection[int | None]) -> None:
-        version = self.source.oldest(weights) if self.source else None
-        if version is None or version < ticket.job.needs:
+        source = self.source
+        version = source.oldest(weights) if source else None
+        if source is None or version is None or version < ticket.job.needs:
             self.counts["stale_answers"] += 1
             raise WorkerFault("it answered from other weights than it was given")
         if self._spread.settle(ticket):
             self.standings[ticket.worker].answered()
             _, future = self._wanted.pop(ticket.job.number)
-            future.set_result(replace(completion, weight_version=version))
+            segments = source.segments(completion.segments)
+            future.set_result(replace(completion, weight_version=version, segments=segments))
 
     def _give_up(self, ticket: Ticket, error: Exception) -> None:
         """The rollout cannot be had: whoever wants it is told."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from rl.rollouts.ask import Ask, Completion
+from rl.rollouts.ask import Ask, Completion, Segments
 
 
 class WorkerFault(Exception):
@@ -31,6 +31,8 @@ class Source:
     """Of this run of the trainer and no other, so that a worker's old weights are not taken for ours."""
     folder: Path | None
     """Where their files are; None: the workers have been sent them."""
+    between_tokens: bool = False
+    """Whether a worker takes them in at once, and goes on with what it has under way; else that is finished first."""
 
     _BITS = 32
 
@@ -44,6 +46,10 @@ class Source:
         if id is None or id >> self._BITS != self.nonce:
             return None
         return id & ((1 << self._BITS) - 1)
+
+    def segments(self, segments: Segments) -> Segments:
+        """By versions, what is by ids."""
+        return tuple((self.version_of(id), end) for id, end in segments)
 
     def oldest(self, ids: Collection[int | None]) -> int | None:
         """The oldest version among ids, at least one; None where one is not of this run."""

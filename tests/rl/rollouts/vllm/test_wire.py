@@ -34,6 +34,15 @@ def test_an_answer_becomes_a_completion() -> None:
     assert (completion.logprobs, version) == ((-1, -2, -3.5, 0), None)
 
 
+def test_several_weights_name_the_tokens_that_each_drew() -> None:
+    sent = written("r", [5, 6, 5, 6], [], "length", ["4", "7"], [3, 4])
+    completion, oldest = got(sent)
+    assert (completion.segments, oldest) == (((4, 3), (7, 4)), 4)
+    for ends in ([4, 3], [0, 4], [3, 5], [4], [3, 3, 4]):
+        with pytest.raises(BadAnswer, match="weights that end at"):
+            got(answer([5, 6, 5, 6], "length", versions=["4", "7"], ends=ends))
+
+
 def test_eight_bytes_a_token_are_written_and_read_back_as_they_were() -> None:
     ids, logprobs = [5] * 999 + [2], [-0.1] * 1000
     sent = written("r", ids, logprobs, "stop", ["3"])
