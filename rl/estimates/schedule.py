@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from statistics import NormalDist, fmean
 from typing import Literal
 
@@ -100,16 +100,15 @@ def simulate(schedule: Schedule, plan: Plan, engines: Engines, length: Callable[
     begun = list[int]()
 
     def begin(count: int, round_: int) -> None:
-        for _ in range(count):
-            group = _Group(round_, [length() for _ in range(plan.size)])
-            groups.append(group)
-            begun.extend(group.lengths)
-            fleet.begin(group)
+        new = [_Group(round_, [length() for _ in range(plan.size)]) for _ in range(count)]
+        groups.extend(new)
+        begun.extend(each for group in new for each in group.lengths)
+        fleet.begin(new)
 
     for round_ in range(plan.rounds):
         last = round_ == plan.rounds - 1
         more = plan.oversample if (partial and not last) or schedule == "discarded" else 1.0
-        begin(math.ceil(more * plan.groups) - len(groups), round_)
+        begin(max(0, math.ceil(more * plan.groups) - len(groups)), round_)
         due = [group for group in groups if last or group.round <= round_ - plan.staleness] if partial else []
         while sum(not group.left for group in groups) < plan.groups or any(group.left for group in due):
             fleet.go_on()
@@ -119,8 +118,10 @@ def simulate(schedule: Schedule, plan: Plan, engines: Engines, length: Callable[
         if schedule == "discarded":
             fleet.throw_away()
             groups = []
-        if schedule == "ahead" and not last:
-            begin(plan.groups, round_)
+        if (schedule == "ahead" or (schedule == "under way" and plan.staleness > 1)) and not last:
+            left = plan.rounds - 2 - round_
+            more = plan.oversample if partial and left else 1.0
+            begin(max(0, math.ceil(more * plan.groups) - len(groups)), round_)
         fleet.update(plan.update, apart, anew=partial)
     trained = [each for group, _ in done for each in group.lengths]
     return Outcome(
@@ -155,6 +156,7 @@ class _Engine:
     running: list[tuple[float, int, float, _Group]] = field(default_factory=list)
     """A heap: where the clock stands as each ends, a number, where it stood as each began."""
     waiting: deque[tuple[int, _Group]] = field(default_factory=deque)
+    fills: int = 0
 
     @property
     def held(self) -> int:
@@ -165,26 +167,35 @@ class _Fleet:
     def __init__(self, engines: Engines) -> None:
         self.of, self.time, self.sampled, self._number = engines, 0.0, 0.0, 0
         self._each = [_Engine() for _ in range(engines.count)]
+        self._ends: list[tuple[float, int, int]] = []
+        """A heap: when an engine's next rollout ends, as it stood when it had been filled so many times."""
 
-    def begin(self, group: _Group) -> None:
+    def begin(self, groups: Sequence[_Group]) -> None:
         """Each rollout by the engine that has fewest."""
-        for length in group.lengths:
-            engine = min(self._each, key=lambda each: each.held)
-            engine.waiting.append((length, group))
-            self._fill(engine)
+        held = [(each.held, place) for place, each in enumerate(self._each)]
+        heapify(held)
+        for group in groups:
+            for length in group.lengths:
+                count, place = held[0]
+                heapreplace(held, (count + 1, place))
+                self._each[place].waiting.append((length, group))
+        for place in range(len(self._each)):
+            self._fill(place)
 
     def go_on(self, until: float = math.inf) -> bool:
         """To when the next rollout ends, if that is before; whether it is."""
-        engine = min(self._each, key=self._next)
-        when = self._next(engine)
-        if when > until:
+        while self._ends and self._each[self._ends[0][1]].fills != self._ends[0][2]:
+            heappop(self._ends)
+        if not self._ends or self._ends[0][0] > until:
             return False
+        when, place, _ = heappop(self._ends)
+        engine = self._each[place]
         self.time = max(self.time, when)
         self._run(engine, when)
         end, _, start, group = heappop(engine.running)
         self.sampled += end - start
         group.left -= 1
-        self._fill(engine)
+        self._fill(place)
         return True
 
     def update(self, seconds: float, apart: bool, anew: bool) -> None:
@@ -192,11 +203,12 @@ class _Fleet:
         end = self.time + seconds
         while apart and self.go_on(end):
             pass
-        for engine in self._each:
+        self.time = end
+        for place, engine in enumerate(self._each):
             if apart:
                 self._run(engine, end)
             engine.time = end + (self._anew(engine) if anew else 0.0)
-        self.time = end
+            self._fill(place)
 
     def throw_away(self) -> None:
         """What has not ended."""
@@ -205,6 +217,7 @@ class _Fleet:
             self.sampled += sum(engine.clock - start for _, _, start, _ in engine.running)
             engine.running.clear()
             engine.waiting.clear()
+        self._ends.clear()
 
     def _anew(self, engine: _Engine) -> float:
         return self.of.anew * sum(engine.clock - start for _, _, start, _ in engine.running)
@@ -212,24 +225,22 @@ class _Fleet:
     def _step(self, engine: _Engine) -> float:
         return self.of.step + self.of.row * len(engine.running)
 
-    def _next(self, engine: _Engine) -> float:
-        if not engine.running:
-            return math.inf
-        return engine.time + (engine.running[0][0] - engine.clock) * self._step(engine)
-
     def _run(self, engine: _Engine, time: float) -> None:
         if engine.running and time > engine.time:
             engine.clock += (time - engine.time) / self._step(engine)
         engine.time = max(engine.time, time)
 
-    def _fill(self, engine: _Engine) -> None:
-        if not engine.running:
-            engine.time = max(engine.time, self.time)
+    def _fill(self, place: int) -> None:
+        engine = self._each[place]
         self._run(engine, self.time)
         while engine.waiting and len(engine.running) < self.of.rows:
             length, group = engine.waiting.popleft()
             self._number += 1
             heappush(engine.running, (engine.clock + length, self._number, engine.clock, group))
+        engine.fills += 1
+        if engine.running:
+            when = engine.time + (engine.running[0][0] - engine.clock) * self._step(engine)
+            heappush(self._ends, (when, place, engine.fills))
 
 
 def compared(plan: Plan, engines: Engines, lengths: Callable[[int], Callable[[], int]]) -> dict[Schedule, Outcome]:

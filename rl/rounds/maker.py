@@ -172,14 +172,18 @@ class RoundMaker:
     def _become_whole(self, under_way: UnderWay, count: int, step: int, attempt: int, last: bool) -> list[Sampled]:
         """`count` groups, of those that are under way and of fresh ones: those that the round closes with."""
         seed = stable_seed(self.settings.seed, step, attempt)
-        problems = self._next_problems(under_way.fresh(count, last))
-        under_way.begin([self._draw([each], step, stable_seed(seed, i)) for i, each in enumerate(problems)])
+        under_way.begin(self._draws_each(under_way.fresh(count, last), step, seed), step)
         wholes = joined(under_way.whole(count, step, last), lambda begun: stable_seed(seed, begun, -1))
         return [
             group
             for each in wholes
-            for group in self._groups(each.draw, each.completions[share(each.draw)], each.draw.step)
+            for group in self._groups(each.draw, each.completions[share(each.draw)], each.version)
         ]
+
+    def _draws_each(self, count: int, step: int, seed: int) -> list[Draw]:
+        """Of each of the next problems its own."""
+        problems = self._next_problems(count)
+        return [self._draw([each], step, stable_seed(seed, place)) for place, each in enumerate(problems)]
 
     def roll(self, problems: Sequence[Problem], step: int, seed: int, plain: bool = False) -> list[Sampled]:
         """Each rank samples and judges its share of these problems' groups; every rank gets all whole groups.
@@ -190,10 +194,16 @@ class RoundMaker:
         return self._groups(draw, self.asker.now(draw), step, plain)
 
     def _ask_ahead(self, step: int, end: int) -> None:
-        draws = []
+        missing = self.sampling.wanted - len(self.sampling.leftover)
+        count = self.sampling.acceptance.groups_for(missing, self.sampling.wanted)
+        later, draws = step + self.settings.steps, []
+        if self.under_way is not None:
+            if self.under_way.leads and later < end:
+                fresh = self.under_way.fresh(count, later + self.settings.steps >= end)
+                seed = stable_seed(self.settings.seed, later, -2)
+                self.under_way.lead(self._draws_each(fresh, later, seed), step)
+            return
         for later in self.asker.ahead.missing(step, self.settings.steps, end):
-            missing = self.sampling.wanted - len(self.sampling.leftover)
-            count = self.sampling.acceptance.groups_for(missing, self.sampling.wanted)
             draws.append(self._draw(self._next_problems(count), later, stable_seed(self.settings.seed, later, 0)))
         self.asker.plan(draws, step)
 

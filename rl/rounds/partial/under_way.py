@@ -16,6 +16,7 @@ from rl.errors import UserError
 from rl.ranks import gathered, launched
 from rl.rollouts import Completion
 from rl.rollouts.partial import PartialRollout, Pausing
+from rl.rollouts.workers.engine import WorkersEngine
 from rl.rounds.ahead import Draw, begun_of, completion_of, written
 from rl.rounds.asking import Asker
 from rl.rounds.partial.length_balance import LengthBalance
@@ -26,7 +27,9 @@ class Started:
     """A group that was begun."""
 
     draw: Draw
-    """Of one problem, for the round that it was begun in."""
+    """Of one problem, for the round that it was begun for."""
+    version: int
+    """The step whose weights it was begun with."""
     rank: int
     """Which samples it."""
     rollouts: list[PartialRollout] = field(default_factory=list)
@@ -48,6 +51,8 @@ class Whole:
     """A group that all ranks have the completions of."""
 
     draw: Draw
+    version: int
+    """The step whose weights it was begun with."""
     completions: list[Completion]
 
 
@@ -67,7 +72,7 @@ class UnderWay:
                 "to 1 or more"
             )
         self.asker, self.oversample = asker, oversample
-        self.most_age = staleness * round_steps
+        self.round_steps, self.most_age = round_steps, staleness * round_steps
         self.groups: list[Started] = []
         """Oldest first."""
         self.lengths = LengthBalance()
@@ -76,13 +81,23 @@ class UnderWay:
         """How many groups are to be begun for a round that needs so many; its run's `last` has no use for more."""
         return max(0, (wanted if last else math.ceil(self.oversample * wanted)) - len(self.groups))
 
-    def begin(self, draws: Sequence[Draw]) -> None:
+    @property
+    def leads(self) -> bool:
+        """Whether the next round is begun while this one trains: its engine can, and groups may become old enough."""
+        return isinstance(self.asker.engine, WorkersEngine) and self.most_age > self.round_steps
+
+    def lead(self, draws: Sequence[Draw], version: int) -> None:
+        """Begin groups of a later round now."""
+        self.begin(draws, version)
+        self.asker.advance([each for group in self._own() for each in group.rollouts], lambda: True)
+
+    def begin(self, draws: Sequence[Draw], version: int) -> None:
         """Begin groups, each by the rank that has fewest."""
         held = self._held()
         for draw in draws:
             rank = min(range(len(held)), key=lambda each: held[each])
             held[rank] += 1
-            self.groups.append(self._started(draw, rank))
+            self.groups.append(self._started(draw, version, rank))
             self.lengths.begin(draw.step, len(draw.rows))
 
     def whole(self, wanted: int, step: int, last: bool) -> list[Whole]:
@@ -90,10 +105,9 @@ class UnderWay:
 
         The `last` round of a run closes with all.
         """
-        here = launched().process_index
-        own = [group for group in self.groups if group.rank == here]
-        due = [group for group in own if last or group.draw.step + self.most_age <= step]
-        share = shares(self._held(), wanted)[here]
+        own = self._own()
+        due = [group for group in own if last or group.version + self.most_age <= step]
+        share = shares(self._held(), wanted)[launched().process_index]
 
         def enough() -> bool:
             return sum(group.whole for group in own) >= share and all(group.whole for group in due)
@@ -115,13 +129,19 @@ class UnderWay:
         chosen = sorted(gathered(places))[:most]
         mine = [(place, self.groups[place].completions) for place in chosen if self.groups[place].rank == here]
         completions = dict(gathered(mine))
-        found = [Whole(self.groups[place].draw, completions[place]) for place in chosen]
+        groups = [(self.groups[place], completions[place]) for place in chosen]
+        found = [Whole(group.draw, group.version, own) for group, own in groups]
         self.groups = [group for place, group in enumerate(self.groups) if place not in completions]
         return found
 
-    def _started(self, draw: Draw, rank: int) -> Started:
+    def _started(self, draw: Draw, version: int, rank: int) -> Started:
         rows = draw.rows if rank == launched().process_index else []
-        return Started(draw, rank, [PartialRollout(ask) for ask in self.asker.asks(rows, draw.step)])
+        return Started(draw, version, rank, [PartialRollout(ask) for ask in self.asker.asks(rows, draw.step)])
+
+    def _own(self) -> list[Started]:
+        """Those that this rank samples."""
+        here = launched().process_index
+        return [group for group in self.groups if group.rank == here]
 
     def _held(self) -> list[int]:
         """Groups of each rank."""
@@ -138,6 +158,7 @@ class UnderWay:
         groups = [
             {
                 "step": group.draw.step,
+                "version": group.version,
                 "seed": group.draw.seed,
                 "problems": [problem.id for problem in group.draw.problems],
                 "rollouts": rollouts[place],
@@ -150,7 +171,7 @@ class UnderWay:
         """`draw_again` makes the draw that a group's state was of."""
         self.groups = []
         for group in state["groups"]:
-            self.begin([draw_again(group)])
+            self.begin([draw_again(group)], group["version"])
             for rollout, plain in zip(self.groups[-1].rollouts, group["rollouts"], strict=False):
                 rollout.begun, rollout.completion = begun_of(plain["begun"]), completion_of(plain["completion"])
         self.lengths.load_state_dict(state["lengths"])
@@ -166,13 +187,17 @@ def shares(held: Sequence[int], wanted: int) -> list[int]:
 
 
 def joined(wholes: Sequence[Whole], seed: Callable[[int], int]) -> list[Whole]:
-    """Those of each round together; `seed` is that of a round's draw, by its first step."""
-    by_step: dict[int, list[Whole]] = {}
+    """Those of each round and its weights together; `seed` is that of a round's draw, by its first step."""
+    alike: dict[tuple[int, int], list[Whole]] = {}
     for each in wholes:
-        by_step.setdefault(each.draw.step, []).append(each)
+        alike.setdefault((each.draw.step, each.version), []).append(each)
     return [
-        Whole(Draw.joined([each.draw for each in found], seed(step)), [c for each in found for c in each.completions])
-        for step, found in by_step.items()
+        Whole(
+            Draw.joined([each.draw for each in found], seed(step)),
+            version,
+            [completion for each in found for completion in each.completions],
+        )
+        for (step, version), found in alike.items()
     ]
 
 

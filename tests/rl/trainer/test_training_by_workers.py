@@ -4,6 +4,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,42 @@ def test_a_run_whose_only_worker_comes_back_offers_it_its_weights_as_files(
     killer.join()
     run("here")
     assert rollouts(tmp_path / "one") == rollouts(tmp_path / "here")
+
+
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_groups_go_on_while_rounds_train_and_each_trains_once_whoever_is_killed(
+    run: Run, workers: list[FakeWorker], tmp_path: Path, killed: bool
+) -> None:
+    def kill_and_restart() -> None:
+        wait_for(workers[1], **{"loads": 2, "under way": 1})
+        workers[1].kill()
+        workers[1].start()
+
+    settings = {"oversample": 1.5, "max_staleness": 2, "correct_rollouts": True, "max_steps": 8}
+    killer = threading.Thread(target=kill_and_restart)
+    if killed:
+        workers[1].goes("well", seconds=0.05)
+        killer.start()
+    trainer = run("partial", workers, **settings)
+    rows = rollouts(tmp_path / "partial")
+    assert Counter(row["step"] for row in rows) == dict.fromkeys((0, 2, 4, 6), 16)
+    assert set(Counter(row["problem_id"] for row in rows).values()) == {4}
+    ages = {row["step"] - row["weight_version"] for row in rows}
+    assert max(ages) in (2, 4)
+    lines = [line for line in trainer.state.log_history if "rollouts/paused" in line]
+    assert [line["rollouts/paused"] for line in lines] == [24.0, 24.0, 16.0, 0.0]
+    assert {line["rollouts/abandoned"] for line in lines} == {0.0}
+    if killed:
+        killer.join()
+        return
+    saved = tmp_path / "partial/checkpoints/checkpoint-4"
+    assert all(r["completion"] for g in checkpoints.read(saved)["under_way"]["groups"] for r in g["rollouts"])
+    (tmp_path / "broken/checkpoints").mkdir(parents=True)
+    shutil.copytree(saved, tmp_path / "broken/checkpoints/checkpoint-4")
+    run("broken", workers, resume=True, **settings)
+    both = [row for row in rows if row["step"] < 4] + rollouts(tmp_path / "broken")
+    assert Counter(row["step"] for row in both) == dict.fromkeys((0, 2, 4, 6), 16)
+    assert set(Counter(row["problem_id"] for row in both).values()) == {4}
 
 
 def test_sampling_ahead_needs_workers(make_trainer: Any) -> None:
