@@ -82,7 +82,7 @@ class RolloutPart:
     where `pool.weights` is `nccl`. With `partial`: rounds that a rollout may take, whatever the engine."""
     partial: bool = False
     """Close a round once enough groups are whole; the others go on in the next one, from newer weights."""
-    oversample: float = 1.25
+    oversample: float = 1.5
     """How many times as many groups as a round needs are under way in it, with `partial`; at most 2."""
     check_every: Count = 20
     """Optimiser steps between comparisons of the engine's log-probs with the trainer's, where it has a copy of the

@@ -73,6 +73,7 @@ def test_every_name_that_runs_log_is_on_the_page_and_every_name_on_the_page_is_l
     credited.rounds.make = lambda *args: with_credit(make(*args))
     found |= logged(credited)
     found |= logged(make_trainer(engine=engine, correct_rollouts=True, tokens=40))
+    found |= logged(make_trainer(oversample=1.5, max_staleness=1, tokens=40))
     assert set(NAMES) - found == OF_THE_FOLDER | NOT_HERE | OF_SEVERAL
     source = inspect.getsource(GRPOTrainer)
     assert all(f'"{name}"' in source for name in NOT_HERE)

@@ -11,6 +11,7 @@ from rl.rollouts.workers.http import HttpWorker
 
 ONE = "rollouts.workers=[http://127.0.0.1:8000]"
 BY_WORKERS = ["rollouts.engine=workers", ONE]
+PARTIAL = ["rollouts.partial=true", "rollouts.max_staleness=1"]
 
 
 def config(*overrides: str) -> LengthGRPOConfig:
@@ -34,6 +35,20 @@ def config(*overrides: str) -> LengthGRPOConfig:
             r"rollouts\.pool\.in_flight: Input should be greater than or equal to 1, not 0",
         ),
         ([*BY_WORKERS, "trainer.top_p=0.9"], "drawn with top_p, top_k or min_p would be wrong.*correction: false"),
+        ([*PARTIAL[:1]], r"goes on with rollouts in the next round.*set rollouts\.max_staleness to 1"),
+        ([*PARTIAL, "rollouts.oversample=2.5"], r"rollouts\.oversample must lie between 1 and 2, not 2\.5"),
+        ([*PARTIAL, "rollouts.oversample=1"], r"rollouts\.oversample must be above 1, not 1\.0"),
+        (["rollouts.oversample=1.3"], r"for rollouts\.partial to go on with; set that to true"),
+        (
+            [*PARTIAL, "trainer.vllm_importance_sampling_mode=sequence_mask"],
+            "corrected one by one; set .* token_truncate",
+        ),
+        (
+            [*PARTIAL, "rollouts.engine=vllm", "rollouts.vllm.tensor_parallel_size=2"],
+            "tensor_parallel_size 2 has ranks share an engine; set it to 1",
+        ),
+        ([*PARTIAL, *BY_WORKERS, "rollouts.pool.weights=nccl"], "partial always has something; set it to files"),
+        ([*PARTIAL, "trainer.top_p=0.9"], "drawn with top_p, top_k or min_p would be wrong"),
         (["trainer.max_staleness=1"], r"set elsewhere in a recipe: use rollouts\.max_staleness"),
     ],
 )
@@ -49,6 +64,12 @@ def test_rollouts_of_another_engine_are_corrected_per_token_unless_told_otherwis
     assert corrected.vllm_importance_sampling_mode == "token_truncate"
     assert not config(*BY_WORKERS, "trainer.vllm_importance_sampling_correction=false").correct_rollouts
     config(*BY_WORKERS, "trainer.vllm_importance_sampling_correction=false", "trainer.top_p=0.9")
+
+
+def test_partial_rollouts_are_corrected_whatever_the_engine() -> None:
+    found = config(*PARTIAL)
+    assert (found.oversample, found.max_staleness, found.correct_rollouts) == (1.5, 1, True)
+    assert config().oversample == 1.0
 
 
 def test_a_run_goes_on_with_other_workers(tmp_path: Path) -> None:
