@@ -76,7 +76,7 @@ def partial_metrics(round_: Round, under_way: UnderWay | None, round_steps: int)
         "rollouts/paused": float(under_way.paused),
         "rollouts/age": sum(ages) / len(ages) / round_steps if ages else 0.0,
         "rollouts/abandoned": float(under_way.lengths.begun - under_way.lengths.ended - under_way.paused),
-        "rollouts/length_gap": float("nan") if gap is None else gap[0],
+        **({} if gap is None else {"rollouts/length_gap": gap[0]}),
     }
 
 

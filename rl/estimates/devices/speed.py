@@ -37,19 +37,36 @@ class Speed:
 
 def speed(setup: Setup, card: Card, rollouts: float, context: float) -> Speed:
     """Of an engine that has `rollouts` to sample in a round, of which a row holds `context` tokens in the mean."""
-    rows = max(1.0, min(rollouts, _most_rows(setup, card, context)))
-    shape, width = setup.shape, 2
-    weights = shape.parameters * width / setup.tensor_parallel
-    cached = cache_bytes(shape, rows * context, width) / setup.tensor_parallel
+    rows = max(1.0, min(rollouts, most_rows(setup, card, context)))
+    step = step_of(setup, card, context)
+    return Speed(rows, rows / (step.whatever + rows * step.row) / setup.tensor_parallel, card.tflops * TRAINING)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Seconds of a step of sampling, a token for each row, on the ranks of one engine together."""
+
+    whatever: float
+    """However many rows there are: the weights are read, the layers launched."""
+    row: float
+    """And for each row: its keys and values are read, its token is computed."""
+    prompt: float
+    """And for each token of a prompt, or of what a rollout that goes on has so far."""
+
+
+def step_of(setup: Setup, card: Card, context: float) -> Step:
+    """Of an engine on this card, of which a row holds `context` tokens in the mean."""
+    shape, width, ranks = setup.shape, 2, setup.tensor_parallel
+    cached = cache_bytes(shape, context, width)
     if setup.engine == "transformers":
         cached *= 3 + 2 * shape.heads / shape.kv_heads
-    reading = (weights + cached) / (card.bandwidth * 1e9 * BANDWIDTH)
-    computing = 2 * shape.parameters * rows / setup.tensor_parallel / (card.tflops * 1e12 * COMPUTE)
-    step = reading + computing + STEP + shape.layers * LAUNCHES[setup.engine]
-    return Speed(rows, rows / step / setup.tensor_parallel, card.tflops * TRAINING)
+    bandwidth = card.bandwidth * 1e9 * BANDWIDTH * ranks
+    token = 2 * shape.parameters / (card.tflops * 1e12 * COMPUTE * ranks)
+    whatever = shape.parameters * width / bandwidth + STEP + shape.layers * LAUNCHES[setup.engine]
+    return Step(whatever, cached / bandwidth + token, token)
 
 
-def _most_rows(setup: Setup, card: Card, context: float) -> float:
+def most_rows(setup: Setup, card: Card, context: float) -> float:
     """Rollouts that an engine can have side by side."""
     if setup.engine == "transformers":
         return setup.rollout_rows

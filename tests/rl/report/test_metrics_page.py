@@ -33,8 +33,8 @@ OF_THE_FOLDER = {"time", "stage"}
 """What the run's folder adds."""
 NOT_HERE = {"aux_loss"}
 """What the demo model cannot show; TRL's source has it."""
-OF_SEVERAL = {"packing/imbalance_measured"}
-"""Only where an update has several micro-batches."""
+OF_SEVERAL = {"packing/imbalance_measured", "rollouts/length_gap"}
+"""Only where an update has several micro-batches, or a run more rounds than these."""
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How long a run takes by when its rounds close, simulated."""
