@@ -17,6 +17,8 @@ from rl.estimates.edits import Drawn, drawn_for
 from rl.estimates.memory import Memory, memory
 from rl.estimates.remedies import Remedy, remedies
 from rl.estimates.rollouts import Rounds, rounds_of
+from rl.estimates.schedules.hours import hours_by_schedule
+from rl.estimates.schedules.simulation import Schedule
 from rl.estimates.setup import Setup
 from rl.estimates.shapes import Shape
 from rl.estimates.sizes import Sizes, sized
@@ -73,6 +75,8 @@ class Estimate:
     """Of the engine, where the device's memory is known."""
     reckoned: Speed | None
     """By the card, where that is known."""
+    schedules: dict[Schedule, float] | None = None
+    """Hours by when rounds close, where card and lengths are known."""
 
     @property
     def fits(self) -> bool | None:
@@ -112,6 +116,7 @@ class Estimate:
             "engine": self.setup.engine,
             "engine_sizes": vars(self.sizes),
             "reckoned_rates": None if self.reckoned is None else vars(self.reckoned),
+            "hours_by_schedule": self.schedules,
         }
 
 
@@ -155,6 +160,9 @@ def estimate(
     context = prompts.mean + share * fmean(rounds.caps) / 2
     at_once = rounds.rollouts * edited.together
     reckoned = speed(setup, rates.of_card, at_once / samplers, context) if rates.of_card else None
+    updates = _update_seconds(training, traffic, rates, reckoned, launch.ranks)
+    size = config.num_generations
+    known = updates and hours_by_schedule(recipe.rollouts, setup, rates, rounds, size, samplers, updates)
     return Estimate(
         setup,
         memory(setup),
@@ -169,9 +177,10 @@ def estimate(
         training,
         traffic,
         launch.ranks + workers,
-        _hours(sampled, training, traffic, rates, reckoned, launch.ranks, samplers),
+        _hours(sampled, updates, rates, reckoned, samplers),
         sizes,
         reckoned,
+        known or None,
     )
 
 
@@ -192,21 +201,21 @@ def _given(recipe: Recipe) -> Sizes:
     return Sizes(part.vllm.gpu_memory_utilization, part.vllm.sleep, part.batch_size, part.pool.in_flight_tokens)
 
 
+def _update_seconds(
+    training: float, traffic: Traffic, rates: Rates, reckoned: Speed | None, ranks: int
+) -> float | None:
+    """Of all updates; by the card where no rate is given."""
+    tflops = rates.tflops or (reckoned.tflops if reckoned else None)
+    return None if tflops is None else training / (tflops * 1e12 * ranks) + traffic.seconds(rates.of_card, ranks)
+
+
 def _hours(
-    sampled: tuple[float, float],
-    training: float,
-    traffic: Traffic,
-    rates: Rates,
-    reckoned: Speed | None,
-    ranks: int,
-    samplers: int,
+    sampled: tuple[float, float], updates: float | None, rates: Rates, reckoned: Speed | None, samplers: int
 ) -> tuple[float, float] | None:
     """One after the other, as a round has them; by the card where no rate is given."""
     a_second = rates.tokens_per_second or (reckoned.tokens_per_second if reckoned else None)
-    tflops = rates.tflops or (reckoned.tflops if reckoned else None)
-    if a_second is None or tflops is None:
+    if a_second is None or updates is None:
         return None
-    updates = training / (tflops * 1e12 * ranks) + traffic.seconds(rates.of_card, ranks)
     least, most = (tokens / (a_second * samplers) + updates for tokens in sampled)
     return least / 3600, most / 3600
 

@@ -121,7 +121,18 @@ def _time(found: Estimate) -> list[str]:
         _line("time", f"{least} on {devices}{dropped}; evaluations not counted"),
         *(more if dropped else []),
         _line("rates", f"{_rate(found)} of a rank or worker"),
+        *_schedules(found),
     ]
+
+
+def _schedules(found: Estimate) -> list[str]:
+    """By when rounds close, relative to a round that waits for all."""
+    if not found.schedules:
+        return []
+    base = found.schedules["synchronous"]
+    each = [f"{name} {_hours(hours)} ({base / hours:.2f} times as fast)" for name, hours in found.schedules.items()]
+    each[0] = f"synchronous {_hours(base)}"
+    return [_line("schedules", "; ".join(each) + "; simulated, for lengths with a long tail")]
 
 
 def _price(found: Estimate, place: int) -> str:

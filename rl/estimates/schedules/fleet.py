@@ -56,6 +56,7 @@ class _Engine:
 class Fleet:
     def __init__(self, engines: Engines) -> None:
         self.of, self.time, self.sampled, self._number = engines, 0.0, 0.0, 0
+        self.busy = 0.0
         self._each = [_Engine() for _ in range(engines.count)]
         self._ends: list[tuple[float, int, int]] = []
         """A heap: when an engine's next rollout ends, as it stood when it had been filled so many times."""
@@ -118,6 +119,7 @@ class Fleet:
     def _run(self, engine: _Engine, time: float) -> None:
         if engine.running and time > engine.time:
             engine.clock += (time - engine.time) / self._step(engine)
+            self.busy += time - engine.time
         engine.time = max(engine.time, time)
 
     def _fill(self, place: int) -> None:

@@ -45,6 +45,8 @@ class Outcome:
     """Of a schedule."""
 
     seconds: float
+    busy: float
+    """Seconds in which engines drew tokens, all of them together."""
     tokens: int
     """That trained."""
     thrown: float
@@ -116,6 +118,7 @@ def simulate(schedule: Schedule, plan: Plan, engines: Engines, length: Callable[
     trained = [each for group, _ in done for each in group.lengths]
     return Outcome(
         fleet.time,
+        fleet.busy,
         sum(trained),
         1 - sum(trained) / fleet.sampled,
         fmean(round_ - group.round for group, round_ in done),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 
+from rl.estimates import Rates, answer, estimate, known_config, shape_of
 from rl.estimates.schedules.fleet import Engines
 from rl.estimates.schedules.simulation import SCHEDULES, Outcome, Plan, long_tailed, simulate
+from rl.launch.configuration import Launch
+from rl.recipe.engine_choice import Machine
+from rl.recipe.files import load_recipe
+from rl.run.prepare import resolve
 
 ONE = Engines(count=1, rows=8, step=1.0, row=0.0)
 """A token a second for each of up to 8 rollouts."""
@@ -37,6 +44,7 @@ def test_by_engines_apart_the_next_round_is_sampled_while_one_trains() -> None:
     plan = Plan(groups=2, size=1, update=20.0, rounds=3)
     # 30 s, then each round's sampling and the update before it side by side, 30 s, and the last update.
     assert by_hand("ahead", plan, [10, 30]).seconds == 30 + 30 + 30 + 20
+    assert by_hand("ahead", plan, [10, 30]).busy == 3 * 30
     assert by_hand("ahead", plan, [10, 30]).age == pytest.approx(2 / 3)
     assert by_hand("synchronous", plan, [10, 30]).seconds == 3 * 50
 
@@ -74,3 +82,17 @@ def test_lengths_have_the_mean_they_are_asked_for(mean: int, cap: int) -> None:
     assert max(drawn) == cap
     # A standard error of at most 0.9 % of the mean.
     assert fmean(drawn) == pytest.approx(mean, rel=0.03)
+
+
+def test_a_dry_run_knows_hours_by_schedule_where_it_knows_lengths() -> None:
+    recipe, rates = load_recipe("efficient", ["rollouts.engine=vllm"]), Rates(card="H100", length_share=0.25)
+    found = resolve(recipe, Path("runs"), Machine(cuda=True, vllm=True))
+    config = known_config(recipe.model)
+    assert config is not None
+    given = found.recipe, found.config, found.budgets, shape_of(config), Launch(ranks=8)
+    known = estimate(*given, rates)
+    assert known.schedules is not None
+    assert set(known.schedules) == {"synchronous", "partial"}
+    assert known.schedules["partial"] < known.schedules["synchronous"]
+    assert any(line.startswith("schedules  synchronous ") and "times as fast" in line for line in answer(known))
+    assert estimate(*given, replace(rates, length_share=None)).schedules is None
