@@ -37,7 +37,7 @@ from rl.rounds.asking import Asker
 from rl.rounds.budgets import Budgets
 from rl.rounds.maker import RoundMaker, RoundSettings
 
-WORKERS, GROUPS, SIZE, ROUNDS, UPDATE = 2, 6, 4, 6, 1.0
+WORKERS, GROUPS, SIZE, ROUNDS, UPDATE = 2, 6, 4, 12, 1.0
 MEAN, CAP, ROOM = 48, 232, 256
 """Of lengths, and of a worker's `--max-model-len`, in tokens."""
 OVERSAMPLE, STALENESS = 2.0, 2

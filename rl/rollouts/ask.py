@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,3 +106,12 @@ class Completion:
     """Tokens that were not sampled."""
     segments: Segments = ()
     """Which weights drew which of its tokens, where that were several; `weight_version` is the oldest then."""
+
+
+def within(segments: Iterable[tuple[int | None, int]], length: int) -> Segments:
+    """Those of so many tokens: what was cut off is of none."""
+    found: list[tuple[int | None, int]] = []
+    for version, end in segments:
+        if not found or found[-1][1] < length:
+            found.append((version, min(end, length)))
+    return tuple(found)

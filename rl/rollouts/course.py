@@ -19,7 +19,7 @@ import numpy as np
 from rewards.compact import log_probs, token_ids
 from rewards.types import Stop
 from rl.errors import UserError
-from rl.rollouts.ask import Ask, Begun, Completion, Segments
+from rl.rollouts.ask import Ask, Begun, Completion, Segments, within
 from rl.thinking import first_end
 
 Plain = Callable[[Sequence[Ask]], list[Completion]]
@@ -92,14 +92,14 @@ class Course:
 
     def begun(self) -> Begun:
         """What there is of the rollout."""
-        segments = _within(self._segments, len(self._ids))
+        segments = within(self._segments, len(self._ids))
         return Begun(token_ids(self._ids.tobytes()), log_probs(self._logprobs.tobytes()), segments)
 
     def completion(self) -> Completion:
         """The rollout, by the oldest of the weights that drew it. Errors: RuntimeError while it has not ended."""
         if self._stop is None:
             raise RuntimeError("the rollout goes on")
-        segments = _within(self._segments, len(self._ids))
+        segments = within(self._segments, len(self._ids))
         return Completion(
             token_ids(self._ids.tobytes()),
             self._stop,
@@ -154,12 +154,3 @@ class Course:
         if self.asked.logprobs:
             self._logprobs = np.concatenate([self._logprobs, np.full(len(ids), math.nan, np.float32)])
         self._forced.append((made, len(self._ids)))
-
-
-def _within(segments: Sequence[tuple[int | None, int]], length: int) -> Segments:
-    """Those of so many tokens: what was cut off is of none."""
-    found: list[tuple[int | None, int]] = []
-    for version, end in segments:
-        if not found or found[-1][1] < length:
-            found.append((version, min(end, length)))
-    return tuple(found)

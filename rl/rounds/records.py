@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from rewards import Rollout
 from rewards.compact import token_ids
+from rl.rollouts.ask import within
 from rl.rounds.round import Round, ScoredGroup
 
 ROWS = 32
@@ -99,7 +100,7 @@ def _of_rollout(rollout: Rollout, step: int) -> dict[str, Any]:
         "verdict": str(rollout.verdict),
         "raw_reward": rollout.raw_reward,
         "weight_version": step if rollout.weight_version is None else rollout.weight_version,
-        "segments": [(version, min(end, rollout.length)) for version, end in rollout.segments],
+        "segments": within(rollout.segments, rollout.length),
     }
 
 
