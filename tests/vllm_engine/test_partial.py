@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from split_rollouts import facts
-from vllm_server import KEY, VOCABULARY
+from vllm_server import KEY, VOCABULARY, Client, end, start
 
 from rl.rollouts import Ask, Completion, Sampling
 from rl.rollouts.ask import Thinking
@@ -24,8 +26,8 @@ from rl.thinking import closing_of, end_of
 def test_greedy_rollouts_that_were_paused_are_those_that_nobody_paused(
     engine: Any, model: Any, lend: Any, tokenizer: Any, prompts: Any, eos: Any
 ) -> None:
-    end = end_of(tokenizer, None)
-    split = Thinking(30, 12, end, closing_of(tokenizer, "\n</think>\n", end))
+    over = end_of(tokenizer, None)
+    split = Thinking(30, 12, over, closing_of(tokenizer, "\n</think>\n", over))
     asks = [
         Ask(prompts[i % 4], 10 + 9 * i if i % 3 else 60, i, Sampling(0.0), eos, True, thinking=None if i % 3 else split)
         for i in range(12)
@@ -53,10 +55,18 @@ def test_greedy_rollouts_that_were_paused_are_those_that_nobody_paused(
         )
 
 
+@pytest.fixture
+def own_worker() -> Iterator[Client]:
+    """The one that others share is to have no weights yet."""
+    client, process = start()
+    yield client
+    end(process)
+
+
+@pytest.mark.slow
 def test_a_worker_takes_in_weights_between_the_tokens_of_a_rollout_whose_prefix_they_compute_anew(
-    started: Any, model: Any, perturb: Any, prompts: Any, tmp_path: Path
+    own_worker: Client, model: Any, perturb: Any, prompts: Any, tmp_path: Path
 ) -> None:
-    client, _ = started
     old, new = model, copy.deepcopy(model)
     perturb(new)
     for version, each in enumerate((old, new)):
@@ -64,7 +74,7 @@ def test_a_worker_takes_in_weights_between_the_tokens_of_a_rollout_whose_prefix_
     ask = Ask(prompts[0], 220, 3, logprobs=True)
 
     async def run() -> Completion:
-        worker = HttpWorker(client.address, VOCABULARY, KEY)
+        worker = HttpWorker(own_worker.address, VOCABULARY, KEY)
         await worker.load(Source(1, 9, tmp_path / "0"))
         answer = asyncio.create_task(worker.complete(ask))
         await asyncio.sleep(0.3)
@@ -75,11 +85,11 @@ def test_a_worker_takes_in_weights_between_the_tokens_of_a_rollout_whose_prefix_
         return replace(completion, segments=Source(2, 9, None).segments(completion.segments))
 
     completion = asyncio.run(run())
-    (first, cut), (second, end) = completion.segments
-    assert (first, second, end) == (1, 2, 220)
+    (first, cut), (second, last) = completion.segments
+    assert (first, second, last) == (1, 2, 220)
     assert 0 < cut < 220
     ids = torch.tensor([[*ask.prompt, *completion.token_ids]])
-    for of, part in ((old, slice(0, cut)), (new, slice(cut, end))):
+    for of, part in ((old, slice(0, cut)), (new, slice(cut, last))):
         with torch.no_grad():
             logits = of(ids).logits[0, len(ask.prompt) - 1 : -1]
         own = logits.log_softmax(-1).gather(1, ids[0, len(ask.prompt) :].unsqueeze(1)).squeeze(1)
