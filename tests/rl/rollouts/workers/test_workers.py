@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fake_worker import EOS, echo
 from pools import NONCE, answers, request, source
-from processes import PATIENCE
+from processes import PATIENCE, wait_until
 from workers import fake_workers
 
 from rl.errors import UserError
@@ -246,8 +246,7 @@ def test_while_nobody_serves_rollouts_wait_and_the_pool_says_for_how_long(make_p
         assert pool.deserted() == 0
         workers[0].kill()
         futures = pool.submit(REQUESTS, 0)
-        time.sleep(0.5)
-        assert pool.deserted() > 0.2
+        wait_until(lambda: pool.deserted() > 0.2, "the pool has seen that its worker is gone")
         assert workers[0].address in pool.reasons()
         workers[0].start()
         assert_right([future.result(timeout=PATIENCE) for future in futures], REQUESTS)
