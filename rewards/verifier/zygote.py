@@ -22,6 +22,7 @@ import sys
 import time
 from pathlib import Path
 
+from rewards.failures import told
 from rewards.types import Verdict
 from rewards.verifier.judge import Caller, Judge, load
 from rewards.verifier.slot import OPTIONS
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> None:
         if warm is not None:
             warm()
     except (Exception, SystemExit) as error:
-        control.sendall(f"{type(error).__name__}: {' '.join(str(error).split())}"[:1000].encode("utf-8", "replace"))
+        control.sendall(told(error, 1000).encode("utf-8", "replace"))
         os._exit(1)
     gc.collect()
     gc.freeze()
@@ -93,7 +94,7 @@ def _judged(judge: Caller, gold: str, text: str) -> tuple[str, str | None]:
     except RecursionError:
         return Verdict.UNPARSABLE, None
     except (Exception, SystemExit) as error:
-        return Verdict.CRASHED, f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+        return Verdict.CRASHED, told(error, 500)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,16 @@ from rl.plugins.blame import raised
 from rl.plugins.find import built_in, load_object, option_name
 from rl.plugins.functions import FunctionReward, function_values
 from rl.plugins.guard import bounded, guarded, in_time
-from rl.plugins.load import load_asking, load_budget, load_credit, load_edit, load_order, load_reward, load_verifier
+from rl.plugins.load import (
+    is_of_others,
+    load_asking,
+    load_budget,
+    load_credit,
+    load_edit,
+    load_order,
+    load_reward,
+    load_verifier,
+)
 from rl.plugins.rewards import OneTerm, is_batch, number, score_one, score_together, step_for, unguarded
 from rl.plugins.verifiers import judge, judge_problems, raw_reward, readable
 
@@ -24,6 +33,7 @@ __all__ = [
     "guarded",
     "in_time",
     "is_batch",
+    "is_of_others",
     "judge",
     "judge_problems",
     "load_asking",

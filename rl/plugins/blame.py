@@ -1,5 +1,6 @@
-"""Whose error it was: a plug-in that raises is named."""
+"""Whose error it was: a plug-in that raises is named, with the line of its code that it came from."""
 
+from rewards.failures import told
 from rl.errors import UserError
 
 
@@ -12,4 +13,4 @@ def name_of(plugin: object) -> str:
 
 def raised(plugin: object, error: Exception, kind: str = "reward") -> UserError:
     """The error of a plug-in, named."""
-    return UserError(f"{kind} {name_of(plugin)!r} raised {type(error).__name__}: {' '.join(str(error).split())}")
+    return UserError(f"{kind} {name_of(plugin)!r} raised {told(error)}")

@@ -14,8 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rewards.failures import told
 from rl.errors import UserError, unknown
 from rl.installed import missing
+from rl.plugins.blame import raised
 from rl.plugins.guard import bounded
 from rl.plugins.typed import require, types_of
 from rl.secrecy import with_environment
@@ -51,7 +53,7 @@ def load_object(name: str, kind: str) -> Any:
         raise
     except Exception as error:
         absent = missing(error) if isinstance(error, ModuleNotFoundError) else None
-        why = f"{type(error).__name__}: {error}" if absent is None else str(absent)
+        why = told(error) if absent is None else absent
         raise UserError(f"{kind} {name!r}: cannot import {place}: {why}") from error
     if not hasattr(module, attribute):
         raise unknown(f"name in {place} for {kind}", attribute, (n for n in vars(module) if n[0] != "_"))
@@ -97,8 +99,12 @@ def build(maker: Any, name: str, kind: str, options: Mapping[str, Any]) -> Any:
     try:
         with bounded(name, kind):
             made = maker(**arguments)
-    except (TypeError, ValueError) as error:
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:  # how a class refuses what it was given
         raise UserError(f"{kind} {name!r}: {error}") from error
+    except Exception as error:
+        raise raised(name, error, kind) from error
     chosen(types, name, kind, options)
     return made
 

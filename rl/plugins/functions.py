@@ -14,8 +14,8 @@ from rewards.signatures import TRL_PARAMETERS, Form, Sample, foreign, needed, ow
 from rewards.types import Values
 from rl.errors import UserError
 from rl.plugins.blame import raised
-from rl.plugins.guard import bounded, counted, guarded, limit, of_its_own, took_too_long
-from rl.plugins.rewards import number
+from rl.plugins.guard import bounded, guarded, limit, of_its_own, took_too_long
+from rl.plugins.rewards import numbers
 
 GIVEN = TRL_PARAMETERS | {"answer", "trainer_state", "log_extra", "log_metric"}
 """What a function of TRL's kind is given whatever the columns of the data."""
@@ -120,16 +120,13 @@ class FunctionReward:
         try:
             values = begun.result(limit()) if isinstance(begun, Future) else begun
             with bounded(self, "reward"):  # it may be a generator
-                checked = [number(self._score(value) if self.form else value) for value in counted(values, count)]
+                return numbers(self, map(self._score, values) if self.form else values, count, "completions")
         except UserError:
             raise
         except TimeoutError as error:
             raise (raised(self, error) if begun.done() else took_too_long(self)) from error
         except Exception as error:
             raise raised(self, error) from error
-        if len(checked) != count:
-            raise UserError(f"reward {self.name!r} gave {len(checked)} numbers for {count} completions")
-        return checked
 
     def _score(self, value: Any) -> Any:
         assert self.form is not None

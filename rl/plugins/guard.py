@@ -7,10 +7,11 @@ gradient mode and default dtype. A child that it forks, and that comes back here
 from __future__ import annotations
 
 import os
+import reprlib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -89,9 +90,21 @@ def _end_unless(own: int) -> None:
         os._exit(1)
 
 
-def counted(values: Iterable[T], most: int) -> list[T]:
-    """What a plug-in gave; of a generator, which may have no end, one more than there may be."""
-    return list(values if isinstance(values, Sized) else islice(values, most + 1))
+def counted(plugin: object, given: Iterable[T], count: int, each: str, of: str, kind: str = "reward") -> list[T]:
+    """What a plug-in gave, one `each` (numbers, say) for each of `count` things (rollouts, say).
+
+    Of a generator, which may have no end, no more than one too many is taken.
+    Errors: UserError naming a plug-in that gave something else than a list, or one of another length.
+    """
+    who = f"{kind} {name_of(plugin)!r}"
+    single = isinstance(given, str | bytes | Mapping) or getattr(given, "shape", None) == ()
+    if single or not isinstance(given, Iterable):
+        raise UserError(f"{who} gave {reprlib.repr(given)} for {count} {of}; it is to give a list of {count} {each}")
+    found = list(given if isinstance(given, Sized) else islice(given, count + 1))
+    if len(found) != count:
+        gave = len(found) if isinstance(given, Sized) or len(found) < count else f"over {count}"
+        raise UserError(f"{who} gave {gave} {each} for {count} {of}")
+    return found
 
 
 def limit() -> float:

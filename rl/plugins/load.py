@@ -14,6 +14,7 @@ from curricula.asking import Asking
 from rewards import LengthReward
 from rewards.credit import TokenCredit
 from rewards.edits import Edit
+from rewards.failures import OURS
 from rewards.signatures import TRL_PARAMETERS
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
@@ -50,6 +51,15 @@ def _as_reward(found: Any, name: str) -> LengthReward:
     except TypeError as error:
         raise UserError(f"reward {name!r}: {error}; a LengthReward takes a group and the history") from error
     return found
+
+
+def is_of_others(plugin: object) -> bool:
+    """Whether a plug-in's code is somebody else's, who may not have called it yet."""
+    if isinstance(plugin, OneTerm):
+        return is_of_others(plugin.whole)
+    code = plugin.function if isinstance(plugin, FunctionReward) else plugin
+    module = str(getattr(code, "__module__", type(code).__module__))
+    return isinstance(plugin, FunctionVerifier) or module.partition(".")[0] not in OURS
 
 
 def load_budget(name: str, options: Mapping[str, Any], steps: int | None = None) -> BudgetSchedule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any, TypeGuard
 from rewards import BatchReward, Group, History, HistoryView, LengthReward, Monitor, Observer, Termed
 from rewards.types import Values, is_group_only
 from rl.errors import UserError, unknown
+from rl.plugins.blame import name_of
 from rl.plugins.guard import counted, guarded, of_its_own
 
 
@@ -30,9 +32,7 @@ def score_together(reward: BatchReward, groups: Sequence[Group], history: Histor
     """The checked values of a reward that looks at a whole batch, group after group. Errors: UserError naming it."""
     with guarded(reward):
         given = reward.batch([_own(group) for group in groups], history, **step_for(reward.batch, step))
-        values = counted(given, len(groups))
-        if len(values) != len(groups):
-            raise UserError(f"reward {reward.name!r} gave values for {len(values)} of {len(groups)} groups")
+        values = counted(reward, given, len(groups), "lists of numbers", "groups")
         return [_checked(reward, own, group) for own, group in zip(values, groups, strict=True)]
 
 
@@ -61,22 +61,32 @@ def _own(group: Group) -> Group:
 
 
 def _checked(reward: LengthReward, given: Iterable[Any], group: Group) -> Values:
-    values = [number(value) for value in counted(given, len(group.rollouts))]
-    if len(values) != len(group.rollouts):
-        raise UserError(f"reward {reward.name!r} gave {len(values)} numbers for {len(group.rollouts)} rollouts")
-    return values
+    return numbers(reward, given, len(group.rollouts), "rollouts")
+
+
+def numbers(reward: object, given: Iterable[Any], count: int, of: str) -> Values:
+    """What a reward gave, checked. Errors: UserError naming it where that is no list of `count` numbers."""
+    values = counted(reward, given, count, "numbers", of)
+    try:
+        return [number(value) for value in values]
+    except ValueError as error:
+        raise UserError(f"reward {name_of(reward)!r} gave {error}") from error
 
 
 def number(value: Any) -> float | None:
     """A plug-in's value as a finite float; None and NaN both mean "not judged". Errors: ValueError."""
     if value is None:
         return None
-    value = float(value)
-    if math.isfinite(value):
-        return value  # type: ignore[no-any-return]
-    if math.isinf(value):
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        what = f"{reprlib.repr(value)}, which is no number"
+        raise ValueError(f"{what}; give None where there is nothing to judge") from error
+    if math.isinf(found):
         raise ValueError("an infinite reward; give None where there is nothing to judge")
-    return None
+    return found if math.isfinite(found) else None
 
 
 class OneTerm:

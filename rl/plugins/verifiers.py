@@ -15,10 +15,12 @@ def judge(verifier: Verifier, answers: Sequence[str], texts: Sequence[str]) -> l
     """One verdict a completion. Errors: UserError naming a verifier that raises or miscounts."""
     with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
         said = verifier.judge(list(answers), list(texts))
-        verdicts = [Verdict(verdict) for verdict in counted(said, len(texts))]
-    if len(verdicts) != len(texts):
-        raise UserError(f"verifier {name_of(verifier)!r} gave {len(verdicts)} verdicts for {len(texts)} completions")
-    return verdicts
+        given = counted(verifier, said, len(texts), "verdicts", "completions", "verifier")
+        try:
+            return [Verdict(verdict) for verdict in given]
+        except ValueError as error:
+            known = ", ".join(Verdict)
+            raise UserError(f"verifier {name_of(verifier)!r}: {error}; the verdicts are {known}") from error
 
 
 def judge_problems(verifier: Verifier, problems: Sequence[Problem], texts: Sequence[str]) -> list[Verdict]:
@@ -38,7 +40,7 @@ def judge_problems(verifier: Verifier, problems: Sequence[Problem], texts: Seque
 def readable(verifier: Verifier, answers: Sequence[str]) -> list[bool]:
     """Which gold answers somebody could be right by. Errors: UserError naming a verifier that raises."""
     with guarded(verifier, "verifier", timed=not isinstance(verifier, Isolated)):
-        return counted(verifier.readable(list(answers)), len(answers))
+        return counted(verifier, verifier.readable(list(answers)), len(answers), "bools", "gold answers", "verifier")
 
 
 def raw_reward(verdict: Verdict, stop: str, truncated: str) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rl.errors import OutOfReach, UserError, first_line
-from rl.plugins import bounded, load_object
+from rl.plugins import bounded, load_object, raised
 from rl.plugins.typed import FREE, require, types_of
 from rl.problems.benchmarks import BENCHMARKS
 from rl.problems.endless import gathered
@@ -51,8 +51,12 @@ def rows_of(source: SourcePart) -> Iterable[Row]:
         try:
             with bounded(name, "data factory"):
                 return gathered(map(_plain, rows(**options)), f"data factory {name!r}")
-        except (TypeError, ValueError) as error:
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:  # how a factory refuses what it was given
             raise UserError(f"data factory {name!r}: {error}") from error
+        except Exception as error:
+            raise raised(name, error, "data factory") from error
     if path.exists() or path.suffix:
         raise UserError(f"{name}: expected one of {', '.join(FILE_KINDS)}, a hub name, or module:factory")
     return _hub_rows(name, options)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 from curricula import BudgetSchedule, ProblemBudget
 from curricula.asking import Asking, Variant
@@ -15,6 +16,7 @@ from rewards.thinking import MARKS
 from rewards.types import Prompt
 from rl.errors import UserError
 from rl.plugins import guarded
+from rl.plugins.blame import name_of
 from rl.plugins.budgets import rescored
 from rl.rounds.ahead import Row
 from rl.rounds.round import Sampled
@@ -99,8 +101,13 @@ class Budgets:
             if isinstance(self.schedule, SplitBudget):
                 return sum(self.schedule.split(step, problem.id))
             if isinstance(self.schedule, ProblemBudget):
-                return self.schedule.for_problem(step, problem.id)
-            return self.schedule.at(step)
+                found = self.schedule.for_problem(step, problem.id)
+            else:
+                found = self.schedule.at(step)
+        if not isinstance(found, Integral) or not 1 <= found <= self.schedule.maximum:
+            wanted = f"a whole number of tokens from 1 to its maximum, {self.schedule.maximum}"
+            raise UserError(f"budget {name_of(self.schedule)!r} gave {found!r} at step {step}; it is to give {wanted}")
+        return int(found)
 
     def parts_of(self, step: int, problem: Problem) -> Parts | None:
         """The budgets of thinking and answer, where they have some of their own."""

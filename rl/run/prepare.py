@@ -13,13 +13,14 @@ from rewards.credit import Paired, TokenCredit
 from rewards.edits import Doubtful, Edit
 from rewards.verifier import Verifier
 from rewards.verifier.function import FunctionVerifier
+from rl.credit.calling.estimator import Estimator
 from rl.errors import UserError
 from rl.estimates.sizes import Sizes
 from rl.evaluation.measuring import asked_by
 from rl.evaluation.recipes import recipe_protocol
 from rl.folders.run import RunFolder
 from rl.models import load_tokenizer, require_end, resolve_model
-from rl.plugins import FunctionReward
+from rl.plugins import FunctionReward, is_of_others
 from rl.problems.data import ProblemSet, load_problems
 from rl.problems.doubts import doubts_of, shared
 from rl.problems.prompts import require_places
@@ -35,7 +36,9 @@ from rl.rollouts.rows import require_rows
 from rl.rounds.asking import forcing_of
 from rl.rounds.budgets import Budgets
 from rl.rounds.editing import extra_of, require_sizes
+from rl.rounds.maker import RoundSettings
 from rl.rounds.scoring import refuse_shaped_filter, require_monitor
+from rl.rounds.trial import try_out
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted
 from rl.thinking import described
@@ -199,4 +202,31 @@ def prepare(
         asked = asked_by(tokenizer, held_out, data.eval, verifier, recipe_protocol(recipe), "transformers")
         fits = replace(recipe.evaluation, budget=asked.fitted(tokenizer, settings).protocol.cap)
         resolved = replace(resolved, recipe=replace(recipe, evaluation=fits))
-    return Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)
+    prepared = Prepared(**vars(resolved), model=model, tokenizer=tokenizer, train=train, eval=held_out, monitor=monitor)
+    _try_out(prepared)
+    return prepared
+
+
+def _try_out(prepared: Prepared) -> None:
+    """Call what others wrote once, ones made for that, which the run does not meet. Errors: UserError."""
+    recipe, config, budgets = prepared.recipe, prepared.config, prepared.budgets
+    weights = [part.weight for part in recipe.rewards]
+    estimator = Estimator(config.advantage, config.advantage_options, weights)
+    made = [estimator.estimate, prepared.verifier, budgets.schedule, budgets.asking, prepared.order, prepared.credit]
+    if not any(is_of_others(each) for each in [*made, *prepared.rewards, *prepared.edits] if each is not None):
+        return
+    new, first = named(recipe, field_types()), prepared.train.problems[0]
+    probed = dict.fromkeys(PROBED if recipe.data.probe else (), 1.0)
+    try_out(
+        replace(first, columns={**probed, **first.columns}),
+        new.rewards,
+        replace(budgets, schedule=new.schedule, asking=new.asking),
+        prepared.verifier,
+        estimator,
+        prepared.tokenizer,
+        RoundSettings(groups=1, size=config.num_generations, seed=recipe.seed, truncated=config.truncated),
+        weights,
+        new.edits,
+        new.credit,
+        config.chat_template_kwargs,
+    )

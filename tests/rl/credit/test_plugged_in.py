@@ -116,7 +116,7 @@ def test_one_comes_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         ("mine.py:Scaled", {"scal": 1}, "unknown option of advantage estimator 'mine.py:Scaled' 'scal'; did you mean 'scale'?"),
         ("mine.py:Scaled", {"scale": -1}, "advantage estimator 'mine.py:Scaled': scale must be at least 0, not -1"),
         ("mine.py:scaled", {"scale": "x"}, "advantage estimator 'mine.py:scaled' raised TypeError"),
-        ("mine.py:free", {"shft": 1}, "advantage estimator 'mine.py:free' raised KeyError: 'shift'; its options are {'shft': 1}"),
+        ("mine.py:free", {"shft": 1}, "advantage estimator 'mine.py:free' raised KeyError: 'shift' (mine.py:6); its options are {'shft': 1}"),
         ("mine.py:Untellable", {}, "advantage estimator 'mine.py:Untellable': its state_dict is no plain JSON"),
     ],
 )  # fmt: skip

@@ -76,8 +76,9 @@ class Broken:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (lambda: 1 / 0, "verifier 'broken' raised ZeroDivisionError"),
-        (["fine"], "verifier 'broken' raised ValueError: 'fine'"),
+        (lambda: 1 / 0, r"verifier 'broken' raised ZeroDivisionError: division by zero \(.*test_verifiers.py:\d+\)"),
+        (None, "verifier 'broken' gave None for 1 completions; it is to give a list of 1 verdicts"),
+        (["fine"], "verifier 'broken': 'fine' is not a valid Verdict; the verdicts are correct, wrong"),
         ([], "verifier 'broken' gave 0 verdicts for 1 completions"),
     ],
 )

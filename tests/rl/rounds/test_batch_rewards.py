@@ -112,7 +112,9 @@ def test_groups_cannot_be_chosen_by_a_reward_of_the_batch_that_they_make() -> No
         make_maker(Share(), filter_on="shaped")
 
 
-@pytest.mark.parametrize(("given", "told"), [([[1.0]], "1 of 2 groups"), ([[1.0], []], "0 numbers for 1 rollouts")])
+@pytest.mark.parametrize(
+    ("given", "told"), [([[1.0]], "1 lists of numbers for 2 groups"), ([[1.0], []], "0 numbers for 1 rollouts")]
+)
 def test_a_reward_of_batches_that_gives_too_little_is_named(given: list[Values], told: str) -> None:
     class Short(Share):
         def batch(self, groups: Sequence[Group], history: HistoryView) -> list[Values]:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -24,4 +25,5 @@ def test_two_ranks_score_each_group_once_by_a_reward_that_needs_no_other_and_get
     assert first["edited"] == second["edited"] == alone["edited"]
     assert first["own"] == second["own"] == alone["own"]
     assert first["batch"] == second["batch"] == alone["batch"], "every rank scores the whole batch"
-    assert first["refused"] == second["refused"] == alone["refused"] == "reward 'third' raised ValueError: not this one"
+    assert re.fullmatch(rf"reward 'third' raised ValueError: not this one \(.*{SCRIPT.name}:\d+\)", alone["refused"])
+    assert first["refused"] == second["refused"] == alone["refused"]

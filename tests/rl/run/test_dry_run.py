@@ -46,6 +46,63 @@ def test_what_differs_from_its_default_says_so_and_nothing_else_does() -> None:
     assert not {"num_generations", "filter_on", "engine", "seed", "model", "tokens"} & set(marked)
 
 
+PLUG_INS = """
+class Once:
+    name = "once"
+    called = 0
+    def __call__(self, group, history):
+        self.called += 1
+        assert {r.stop for r in group.rollouts} == {"eos", "length"}, "cut ones, too"
+        return [r.raw_reward - r.length / r.budget for r in group.rollouts]
+    def observe(self, group, history):
+        history.put("once", group.problem.id, {"seen": 1.0})
+class Typo(Once):
+    def __call__(self, group, history):
+        return [r.lengths for r in group.rollouts]
+class Shrug(Once):
+    def __call__(self, group, history):
+        pass
+class Forgets(Once):
+    def observe(self, group, history):
+        return history.recall(group)
+class Cutter:
+    name = "cutter"
+    def plan(self, group, history, size, seed):
+        return [None] * size
+class Generous:
+    name, maximum = "generous", 64
+    def at(self, step):
+        return 65
+def judge(gold, answer):
+    return gold.value
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("rewards.0.name=mine.py:Typo", r"'once' raised AttributeError: .*'lengths' \(mine.py:13\) \(tried on a group of made-up"),
+        ("rewards.0.name=mine.py:Shrug", "'once' gave None for 8 rollouts; it is to give a list of 8 numbers"),
+        ("rewards.0.name=mine.py:Forgets", r"'once' raised AttributeError: .*'recall' \(mine.py:19\)"),
+        ("edits=[{name: 'mine.py:Cutter'}]", "edit 'cutter' gave None"),
+        ("budget={name: 'mine.py:Generous'}", "'generous' gave 65 at step 0; .* from 1 to its maximum, 64"),
+        ("verifier.name=mine.py:judge", "verifier 'mine.py:judge' fails on 6 of 8 answers"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.*raised AttributeError.*value")
+def test_what_others_wrote_is_called_once_before_anything_is_spent(tmp_path: Path, setting: str, words: str) -> None:
+    (tmp_path / "mine.py").write_text(PLUG_INS)
+    with pytest.raises(UserError, match=words):
+        prepare(load_recipe("demo-grpo", [*FEW, setting]), tmp_path / "run")
+    assert {path.name for path in tmp_path.iterdir()} <= {"mine.py", "__pycache__"}
+
+
+def test_what_was_tried_is_not_what_trains(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUG_INS)
+    (reward,) = prepare(load_recipe("demo-grpo", [*FEW, "rewards.0.name=mine.py:Once"]), tmp_path / "run").rewards
+    assert reward.called == 0  # type: ignore[attr-defined]
+
+
 def test_a_recipe_whose_model_and_data_are_not_in_reach_is_estimated_all_the_same() -> None:
     found = dry_run(
         "dler", launch=read_launch("64"), rates=read_rates("{gpu_memory: 80, tokens_per_second: 2000, tflops: 200}")

@@ -148,7 +148,7 @@ class Infinite(Correct):
 
 
 def test_an_infinite_reward_is_refused_and_named(make_trainer: Any) -> None:
-    with pytest.raises(UserError, match="reward 'infinite' raised ValueError: an infinite reward"):
+    with pytest.raises(UserError, match="reward 'infinite' gave an infinite reward"):
         make_trainer([Infinite()]).train()
 
 
