@@ -11,13 +11,14 @@ import errno
 import os
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.segment import Segment
 from rich.text import Text
 
@@ -45,6 +46,17 @@ def say(line: object, error: bool = False) -> None:
     print(printable(clean(str(line))), file=sys.stderr if error else sys.stdout, flush=True)
 
 
+def folded(text: str, indent: int) -> str:
+    """Lines as wide as the terminal, what goes on `indent` columns further right; in a file, say, as they are."""
+    shown = console()
+    if not shown.is_terminal:
+        return text
+    fold = textwrap.TextWrapper(
+        shown.width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(fold.fill(line) for line in text.splitlines())
+
+
 class _Console(Console):
     """A console that takes texts as they are, and writes what would steer the terminal out."""
 
@@ -63,19 +75,42 @@ def console(error: bool = False, width: int | None = None) -> Console:
     return _Console(stderr=error, width=width, markup=False, emoji=False, highlight=False, _environ=now)
 
 
-def training_progress() -> Progress:
-    """A bar a run, with its latest figures."""
-    shown = console()
-    bar = [BarColumn(bar_width=12)] if shown.width >= WIDE else []
-    return Progress(
-        TextColumn("{task.description:.14}", markup=False),
-        *bar,
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[figures]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=shown,
-    )
+class TrainingProgress:
+    """Runs and their latest figures: on a terminal a bar each, in a file, say, a line for each tenth of one."""
+
+    def __init__(self) -> None:
+        shown = console()
+        bar = [BarColumn(bar_width=12)] if shown.width >= WIDE else []
+        self._lines = not shown.is_terminal
+        self._said: dict[TaskID, int] = {}
+        self.bars = Progress(
+            TextColumn("{task.description:.14}", markup=False),
+            *bar,
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[figures]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=shown,
+            disable=self._lines,
+        )
+
+    def add(self, name: str, total: int, completed: int = 0, figures: str = "starting") -> TaskID:
+        """A run of so many steps."""
+        task = self.bars.add_task(name, total=total, completed=completed, figures=figures)
+        self._say(task)
+        return task
+
+    def update(self, task: TaskID, completed: int, figures: str) -> None:
+        """Say how far a run is."""
+        self.bars.update(task, completed=completed, figures=figures)
+        self._say(task)
+
+    def _say(self, task: TaskID) -> None:
+        run = next(each for each in self.bars.tasks if each.id == task)
+        tenth = int(10 * run.completed // run.total) if run.total else 10
+        if self._lines and tenth > self._said.get(task, -1):
+            self._said[task] = tenth
+            say(f"{run.description} {run.completed:.0f}/{run.total:.0f} {run.fields['figures']}")
 
 
 @contextlib.contextmanager

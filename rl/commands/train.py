@@ -13,7 +13,7 @@ from rl.commands.options import AllowedHosts, Json, KeyVariable, Overrides, Over
 from rl.commands.output import progress, require_place, write_summary
 from rl.errors import UserError
 from rl.secrecy import Granted
-from rl.terminal import say
+from rl.terminal import folded, say
 
 
 def train(
@@ -69,7 +69,8 @@ def train(
     if dry_run:
         planned = read_launch(launch) if launch else None
         looked = look_at(recipe, overrides or [], out, planned, read_rates(rates), calibrate, granted)
-        say(f"{looked.text}\n\n{looked.recipe}" if show_recipe else looked.text)
+        text = folded(looked.text, indent=11)
+        say(f"{text}\n\n{looked.recipe}" if show_recipe else text)
         write_summary(json_file, looked.to_dict())
         return
     if launch or rates or calibrate or show_recipe:

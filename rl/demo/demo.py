@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rich.progress import TaskID
+
 from rl.errors import UserError, unknown
 from rl.folders.lock import LOCK, locked
 from rl.folders.run import RunFolder
@@ -24,7 +26,7 @@ from rl.recipe.named import read_recipe
 from rl.recipe.parts import Recipe
 from rl.recipe.values import stages_of
 from rl.sweep.processes import how_it_ended, start_training
-from rl.terminal import figures, training_progress
+from rl.terminal import TrainingProgress, figures
 
 CONTROL = "demo-grpo"
 RESULT = "rl.demo.result"
@@ -100,20 +102,16 @@ def _seconds_before(summary: Path) -> float:
 def _train_side_by_side(recipes: Mapping[str, Recipe], runs: Mapping[str, RunFolder]) -> None:
     processes = {label: start_training(recipe, runs[label]) for label, recipe in recipes.items()}
     try:
-        with training_progress() as progress:
-            tasks = {
-                label: progress.add_task(label, total=_steps(recipe), figures="starting")
-                for label, recipe in recipes.items()
-            }
+        progress = TrainingProgress()
+        with progress.bars:
+            tasks = {label: progress.add(label, _steps(recipe), 0, _first(recipe)) for label, recipe in recipes.items()}
             while any(process.poll() is None for process in processes.values()):
-                for label, task in tasks.items():
-                    progress.update(task, **_latest(runs[label]))
+                _show(progress, tasks, runs)
                 _stop_on_failure(processes, runs)
                 if any(process.poll() is not None for process in processes.values()):
                     import_module(RESULT)  # a core is free for it
                 time.sleep(0.5)
-            for label, task in tasks.items():
-                progress.update(task, **_latest(runs[label]))
+            _show(progress, tasks, runs)
         _stop_on_failure(processes, runs)
     finally:
         for process in processes.values():
@@ -125,12 +123,15 @@ def _steps(recipe: Recipe) -> int:
     return sum(int(stage.trainer["max_steps"]) for _, stage in stages_of(recipe) or [("", recipe)])
 
 
-def _latest(run: RunFolder) -> dict[str, Any]:
-    lines = run.logged()
-    if not lines:
-        return {}
-    told: dict[str, Any] = next((line for line in reversed(lines) if "reward" in line), {})
-    return {"completed": lines[-1]["step"], "figures": figures(told)}
+def _first(recipe: Recipe) -> str:
+    return "answers held-out problems first" if recipe.evaluation.before and recipe.data.eval else "starting"
+
+
+def _show(progress: TrainingProgress, tasks: Mapping[str, TaskID], runs: Mapping[str, RunFolder]) -> None:
+    for label, task in tasks.items():
+        if lines := runs[label].logged():
+            told: dict[str, Any] = next((line for line in reversed(lines) if "reward" in line), {})
+            progress.update(task, lines[-1]["step"], figures(told))
 
 
 def _stop_on_failure(processes: Mapping[str, subprocess.Popen[bytes]], runs: Mapping[str, RunFolder]) -> None:

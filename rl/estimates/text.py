@@ -59,7 +59,9 @@ def _fit(found: Estimate) -> list[str]:
         return []
     room = _size(found.room)
     if found.fits:
-        return [_line("fits", f"yes: a rank needs {_size(found.memory.peak)} of {room}")]
+        engine = found.memory.phases[found.memory.worst].get("vLLM") if found.sizes.share is not None else None
+        sized = f", {_size(engine)} of it vLLM, which is given what training leaves" if engine else ""
+        return [_line("fits", f"yes: a rank needs {_size(found.memory.peak)} of {room}{sized}")]
     given = [_line("NO FIT", f"needs {_size(found.memory.peak)}, has {room}; change, in this order:")]
     given += [_line("", f"{remedy.text}: then {_size(remedy.peak)}") for remedy in found.remedies]
     enough = bool(found.remedies) and found.remedies[-1].peak <= found.room
@@ -136,7 +138,10 @@ def _schedules(found: Estimate) -> list[str]:
 
 
 def _price(found: Estimate, place: int) -> str:
-    return "" if found.cost is None else f" (costs {found.cost[place]:,.2f})"
+    """In the currency of the price, whichever that is."""
+    if found.cost is None:
+        return ""
+    return f" (costs {found.cost[place]:,.2f}, at {found.rates.price_per_hour:g} an hour and device)"
 
 
 def _rate(found: Estimate) -> str:
@@ -149,9 +154,10 @@ def _rate(found: Estimate) -> str:
         if given is not None:
             said.append(f"{given:,.3g} {unit} (given)" if given < 1000 else f"{given:,.0f} {unit} (given)")
         elif own is not None:
-            how = f"(reckoned from the data sheet of {rates.card}, not measured)"
-            said.append(f"{own:,.0f} {unit} {how}")
-    return ", ".join(said)
+            said.append(f"{own:,.0f} {unit} (reckoned from the data sheet of {rates.card}, not measured)")
+    *first, last = said
+    reckoned = last[last.find(" (") :]
+    return ", ".join([*(each.removesuffix(reckoned) for each in first), last])
 
 
 def _hours(hours: float) -> str:

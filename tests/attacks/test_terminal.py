@@ -16,7 +16,7 @@ from run_folders import make_run
 
 from attacks.played import play, recipe_file
 from rl.secrecy import clean
-from rl.terminal import answers_progress, console, figures, plain_warnings, printable, say, training_progress
+from rl.terminal import TrainingProgress, answers_progress, console, figures, folded, plain_warnings, printable, say
 
 TITLE = "\x1b]0;owned\x07"
 EVIL = f"\x1b[2J{TITLE}\u202egnp.exe\r\x9b31m"
@@ -36,14 +36,39 @@ def test_what_steers_a_terminal_is_written_out_and_lines_and_letters_stay(capfd:
 
 def test_at_80_columns_a_bar_has_its_figures_and_whole_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    progress = training_progress()
+    progress = TrainingProgress()
     logs = {"reward": -0.25, "accuracy": 1.0, "length/mean": 16384.0}
-    progress.add_task("one-gpu-80gb-dial", total=3600, completed=1800, figures=figures(logs))
-    with progress.console.capture() as shown:
-        progress.console.print(progress.get_renderable())
+    progress.add("one-gpu-80gb-dial", 3600, 1800, figures(logs))
+    with progress.bars.console.capture() as shown:
+        progress.bars.console.print(progress.bars.get_renderable())
     assert shown.get().splitlines() == [
         "one-gpu-80gb-d 1800/3600 reward -0.25 accuracy 100% tokens 16384 0:00:00 -:--:--"
     ]
+
+
+def test_a_long_line_goes_on_below_its_text_on_a_terminal_and_stays_whole_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = "rates      " + "4,221 tokens/s sampled by vllm, " * 4
+    assert folded(line, 11) == line
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    first, *others = folded(line, 11).splitlines()
+    assert others
+    assert all(len(each) <= 80 for each in (first, *others))
+    assert all(each.startswith(" " * 11) and each[11] != " " for each in others)
+    assert " ".join(" ".join([first, *others]).split()) == " ".join(line.split())
+
+
+def test_in_a_file_a_run_is_a_line_a_tenth_of_it_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = TrainingProgress()
+    task, said = progress.add("dler", 40), []
+    for step in range(41):
+        progress.update(task, step, f"at {step}")
+        said.append(capsys.readouterr().out)
+    assert [step for step, line in enumerate(said) if line] == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    assert said[0] == "dler 0/40 starting\n"
+    assert said[40] == "dler 40/40 at 40\n"
 
 
 def test_answers_are_counted_with_their_tokens_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

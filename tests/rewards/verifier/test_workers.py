@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -18,7 +19,7 @@ import pytest
 from processes import offspring, wait_until_gone
 
 import rewards
-from rewards.verifier import MathVerifier
+from rewards.verifier import MathVerifier, zygote
 from rewards.verifier.slot import JudgeNotLoaded, Slot
 from rewards.verifier.workers import RECYCLED_AFTER, Workers
 
@@ -48,6 +49,22 @@ def test_a_judge_that_raises_is_named_once_and_its_items_are_crashed(workers: Wo
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert workers.run([("g", "raise"), ("g", "nonsense")]) == ["crashed", "crashed"]
+
+
+def test_where_a_system_has_no_bounds_like_linux_a_worker_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has neither `prctl`, nor `/proc`, nor a limit of memory that holds: the demo's judges run without them."""
+    for name in ("ctypes", "resource", "Path"):
+        monkeypatch.setattr(zygote, name, None)
+    monkeypatch.setattr(zygote, "sys", SimpleNamespace(platform="darwin"))
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            zygote._become_worker(parent, 256)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 @pytest.mark.parametrize(
@@ -246,7 +263,7 @@ def test_the_memory_of_verdicts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 RANK = r"""
 import os, sys
 from pathlib import Path
-from rewards.verifier import MathVerifier
+from rewards.verifier import MathVerifier, zygote
 rank = os.environ["RANK"]
 verifier = MathVerifier(seconds=1)
 verifier.start()

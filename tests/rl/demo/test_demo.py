@@ -70,7 +70,13 @@ def test_the_demo_trains_two_arms_reports_them_and_shows_them_again(
     assert '"runs":["dler","control"]' in page
     assert page.count('"where":"held-out"') == 24
     assert run() == summary
-    assert capsys.readouterr().out.count("report: runs/demo/report/index.html") == 2
+    said = capsys.readouterr().out
+    assert said.count("report: runs/demo/report/index.html") == 2
+    assert said.splitlines()[:2] == ["dler 0/2 answers held-out problems first", "control 0/2 starting"]
+    assert [line.split()[1] for line in said.splitlines() if line.startswith("dler ") and "/2" in line] == [
+        "0/2",
+        "2/2",
+    ]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from run_folders import make_run
@@ -11,7 +12,7 @@ from rl.cli import run_command
 from rl.errors import UserError
 from rl.folders.run import RunFolder
 from rl.recipe.parts import Recipe
-from rl.sweep import points
+from rl.sweep import points, processes
 from rl.sweep.grid import _parted
 from rl.sweep.processes import log_of
 
@@ -49,6 +50,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return subprocess.Popen(["true"])
 
     monkeypatch.setattr("rl.sweep.sweep.start_training", start)
+    monkeypatch.setattr("rl.report.plots.save_plots", lambda *_: None)  # seconds of a page, and not what is looked at
     return started
 
 
@@ -108,6 +110,12 @@ def test_a_run_that_fails_stops_no_other_and_the_same_command_goes_on_with_it(
     assert sweep(*two) == 0
     assert trained[2:] == ["seed-1"]
     assert shown(page) == {"seed-0", "seed-1"}
+
+
+def test_a_run_does_without_what_only_linux_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "ctypes", None)
+    monkeypatch.setattr(processes, "sys", SimpleNamespace(platform="darwin"))
+    processes.die_with_parent()
 
 
 def test_a_folder_of_something_else_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
