@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parent))
-from generated import filled  # beside this file
+import snippets  # both are beside this file
+from generated import filled
 
 project = "Lengthwise"
 author = "The Lengthwise contributors"
@@ -29,6 +30,7 @@ html_theme = "furo"
 html_title = "Lengthwise"
 html_extra_path = ["start"]
 html_copy_source = False
+html_show_copyright = False
 
 myst_heading_anchors = 4
 autodoc_member_order = "bysource"
@@ -52,11 +54,20 @@ def _as_markdown(app: Sphinx, what: str, name: str, found: Any, options: Any, li
     lines[:] = [".. markdown::", "", *(f"   {line}" for line in lines), ""]
 
 
+def _without_factories(
+    app: Sphinx, what: str, name: str, found: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """`<factory>` is no Python: Sphinx would show the whole signature as it stands, with the marks meant for itself."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def _fill(app: Sphinx, page: str, source: list[str]) -> None:
     source[:] = [filled(text) for text in source]
 
 
 def setup(app: Sphinx) -> None:
+    snippets.setup(app)
     app.connect("source-read", _fill)
     app.add_directive("markdown", Markdown)
     app.connect("autodoc-process-docstring", _as_markdown)
+    app.connect("autodoc-process-signature", _without_factories)

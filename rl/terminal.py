@@ -57,6 +57,15 @@ def folded(text: str, indent: int) -> str:
     return "\n".join(fold.fill(line) for line in text.splitlines())
 
 
+def flowing(text: str) -> str:
+    """Text whose lines were broken for a file, broken for the terminal; a paragraph with indented lines stays."""
+    if not console().is_terminal:
+        return text
+    blocks = re.split(r"\n(?=- |\n)|(?<=\n)\n", text)
+    joined = [block if re.search(r"^ {3}", block, re.MULTILINE) else " ".join(block.split()) for block in blocks]
+    return "\n".join(folded(block, 2 if block.startswith("- ") else 0) for block in joined)
+
+
 class _Console(Console):
     """A console that takes texts as they are, and writes what would steer the terminal out."""
 

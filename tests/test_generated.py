@@ -17,6 +17,16 @@ from rl.cli import app
 from rl.recipe import parts, rollout_parts
 
 
+def test_a_search_from_the_disk_has_the_text_of_each_section_and_nothing_else_of_a_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    snippets = import_module("snippets")
+    body = '<section id="a"><h1>Budgets<a class="headerlink" href="#a">#</a></h1>\n<p>1 &lt; <b>2</b></p></section>'
+    assert snippets.text_of(body) == '<section id="a">Budgets 1 &lt; 2</section>'
+    del sys.modules["snippets"]
+
+
 @pytest.fixture
 def generated(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(ROOT / "docs")

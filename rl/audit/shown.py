@@ -11,7 +11,7 @@ from rich.table import Table
 from rl.audit.audit import Audit, Audited
 from rl.audit.measures import FIGURES, Figure
 from rl.statistics import Estimate
-from rl.terminal import console, say
+from rl.terminal import console, folded, say
 
 SHOWN = ("pull", "pull_right", "pull_wrong", "right_down", "wrong_up", "inverted", "signal", "silenced", "right_cut")
 """From the left, as many as fit the terminal; the page and the file have all figures."""
@@ -36,11 +36,11 @@ def print_audit(audit: Audit) -> None:
         f"{audit.rollouts:,} rollouts in {audit.groups:,} groups, {audit.accuracy:.0%} right, {audit.tokens:.0f} tokens"
     )
     for head, says, _ in columns:
-        say(f"  {head}: {says}")
+        say(folded(f"  {head}: {says}", 4))
     if len(columns) <= len(SHOWN):
         say("  more columns fit a wider terminal; --out and --json have every figure")
     for name, why in audit.refused.items():
-        say(f"not auditable: {name}: {why}")
+        say(folded(f"not auditable: {name}: {why}", 4))
 
 
 def _column(audit: Audit, figure: Figure) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from rl.commands.options import AllowedHosts, Json, KeyVariable, RunOut
 from rl.commands.output import write_json
 from rl.secrecy import Granted
-from rl.terminal import say
+from rl.terminal import folded, say
 
 
 def doctor(
@@ -33,7 +33,7 @@ def doctor(
     found = []
     granted = Granted(api_key_env, allow_host or ())
     for finding in examine(Asked(recipe, overrides or [], workers or [], port or [], out, not no_step, granted)):
-        say(finding)
+        say(folded(str(finding), indent=10))
         found.append(finding)
     counts = Counter(finding.status for finding in found)
     if json_file:

@@ -12,7 +12,7 @@ from rl.report.answers import accuracy_difference
 from rl.report.folder import PAGE, SUMMARY, write_page
 from rl.report.runs import Run, compare_runs, read_run
 from rl.report.tables import print_table
-from rl.terminal import say
+from rl.terminal import folded, say
 
 
 def show(out: Path, method: str, runs: Mapping[str, RunFolder], seconds: float) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def show(out: Path, method: str, runs: Mapping[str, RunFolder], seconds: float) 
     write_page(comparison, out / "report", "Thinking shorter: the demo", text)
     write_text(out / "report" / SUMMARY, json.dumps(summary, indent=2))
     print_table(comparison, f"demo, seed {trained.recipe['seed']}")
-    say(text)
+    say(folded(text, 0))
     say(f"report: {out / 'report' / PAGE}")
     return summary
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rl.evaluation import Protocol
@@ -37,21 +39,26 @@ def print_evaluation(numbers: Numbers, protocol: Protocol) -> None:
 
 
 def print_suite(found: Numbers) -> None:
-    """What `rl.evaluation.suite.suite_numbers` gave: a row a set and one of their means, by cap accuracy and tokens."""
-    rows = {name: one["caps"] for name, one in found["sets"].items()}
+    """What `rl.evaluation.suite.suite_numbers` gave: a row a set and one of their means, by cap accuracy and tokens.
+
+    A set is called as the file of its answers is.
+    """
+    rows = {Path(name).stem: one["caps"] for name, one in found["sets"].items()}
     points = {
         name: {cap: [caps[cap][key]["mean"] for key in MEANS] for cap in found["mean"]} for name, caps in rows.items()
     }
     points["mean of sets"] = {cap: [means[key] for key in MEANS] for cap, means in found["mean"].items()}
-    heads = ("set", *(f"at {cap}: {what}" for cap in found["mean"] for what in ("accuracy", "tokens")))
-    console().print(_table(found["model"], heads, points, _accuracies))
+    table = _table(found["model"], ("set", *(f"at {cap}" for cap in found["mean"])), points, _accuracies)
+    table.caption = "accuracy and mean tokens, answers cut at so many tokens"
+    console().print(table)
 
 
 def _accuracies(by_cap: Mapping[str, Sequence[float | None]]) -> list[str]:
-    told = []
-    for accuracy, tokens in by_cap.values():
-        told += ["–" if accuracy is None else f"{accuracy:.1%}", "–" if tokens is None else f"{tokens:.0f}"]
-    return told
+    """Of each cap one cell, in columns: 100.0% and five digits fit four times beside a name into 80 columns."""
+    return [
+        ("–" if accuracy is None else f"{accuracy:6.1%}") + (" –" if tokens is None else f" {tokens:6.0f}")
+        for accuracy, tokens in by_cap.values()
+    ]
 
 
 def print_votes(found: Numbers, name: str) -> None:
@@ -68,7 +75,7 @@ def _table(
     title: str, heads: Sequence[str], lines: Mapping[str, Numbers], cells: Callable[[Numbers], Sequence[str]]
 ) -> Table:
     """A row for each of `lines`, its name first."""
-    table = Table(title=title or None)
+    table = Table(title=title or None, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for head in heads:
         table.add_column(head)
     for name, found in lines.items():

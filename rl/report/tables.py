@@ -17,7 +17,7 @@ from rl.evaluation.rows import means
 from rl.report.answers import accuracy_difference, tokens_where
 from rl.report.runs import Comparison, Model
 from rl.statistics import Estimate, finite
-from rl.terminal import console, say
+from rl.terminal import console, folded, say
 
 HEADINGS = (
     *("model", "step", "accuracy", "Δ ± s.e.", "tokens", "change", "right / wrong", "cut", "on the front"),
@@ -88,7 +88,7 @@ def print_table(comparison: Comparison, title: str) -> None:
     console().print(table)
     volumes = zip(comparison.runs, comparison.resampled.volumes, strict=True)
     if told := ", ".join(f"{run.label} {_interval(volume, 100, '%')}" for run, volume in volumes):
-        say(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}")
+        say(folded(f"hypervolume to {comparison.reference:g} tokens at 0%: {told}", 2))
 
 
 def numbers(comparison: Comparison) -> dict[str, Any]:

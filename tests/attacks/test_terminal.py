@@ -16,7 +16,17 @@ from run_folders import make_run
 
 from attacks.played import play, recipe_file
 from rl.secrecy import clean
-from rl.terminal import TrainingProgress, answers_progress, console, figures, folded, plain_warnings, printable, say
+from rl.terminal import (
+    TrainingProgress,
+    answers_progress,
+    console,
+    figures,
+    flowing,
+    folded,
+    plain_warnings,
+    printable,
+    say,
+)
 
 TITLE = "\x1b]0;owned\x07"
 EVIL = f"\x1b[2J{TITLE}\u202egnp.exe\r\x9b31m"
@@ -58,6 +68,14 @@ def test_a_long_line_goes_on_below_its_text_on_a_terminal_and_stays_whole_in_a_f
     assert all(len(each) <= 80 for each in (first, *others))
     assert all(each.startswith(" " * 11) and each[11] != " " for each in others)
     assert " ".join(" ".join([first, *others]).split()) == " ".join(line.split())
+
+
+def test_a_docstring_is_broken_for_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "One two\nthree.\n\n- four five\n  six;\n- seven.\n\n    code  here\n    stays"
+    assert flowing(text) == text
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "14")
+    assert flowing(text) == "One two three.\n\n- four five\n  six;\n- seven.\n\n    code  here\n    stays"
 
 
 def test_in_a_file_a_run_is_a_line_a_tenth_of_it_as_it_comes(capsys: pytest.CaptureFixture[str]) -> None:

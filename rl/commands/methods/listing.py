@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rl.commands.output import write_json
 from rl.errors import unknown
-from rl.terminal import console, say
+from rl.terminal import console, flowing, folded, say
 
 Kind = Literal["reward", "budget", "problem order", "verifier", "advantage estimator"]
 KINDS = {
@@ -56,7 +56,7 @@ def list_plugins(kind: Kind, name: str | None, json_file: Path | None) -> None:
         write_json(json_file, [plugin.to_dict() for plugin in found])
     if name:
         (plugin,) = found
-        say(f"{plugin.name}   {plugin.source}\nparameters: {plugin.summary()}\n\n{plugin.doc}")
+        say(f"{plugin.name}   {plugin.source}\n{folded(f'parameters: {plugin.summary()}', 2)}\n\n{flowing(plugin.doc)}")
         return
     from rich.table import Table
 

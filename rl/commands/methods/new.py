@@ -37,8 +37,12 @@ def new(
         raise unknown("kind of method", kind, get_args(Begun))
     written = write(kind, name, out)
     file, test, recipe = (path.as_posix() for path in written)
-    say(f"{file}    what it does: change it\n{test}    its test: python -m pytest {test}")
-    say(f"{recipe}    a recipe: lengthwise train {recipe} --dry-run, then without")
+    for made, what in (
+        (file, "what it does: change it"),
+        (test, f"its test: python -m pytest {test}"),
+        (recipe, f"a recipe: lengthwise train {recipe} --dry-run, then without"),
+    ):
+        say(f"{made!s:<{len(str(test))}}  {what}")
     say(f"docs/{PAGES[kind]}.md says what it may do besides")
 
 

@@ -303,7 +303,9 @@ def test_several_sets_are_answered_by_one_model_and_their_means_count_each_once(
     for cap in ("20", "200"):
         one, other = (found["sets"][name]["caps"][cap]["mean_tokens"]["mean"] for name in found["sets"])
         assert found["mean"][cap]["mean_tokens"] == (one + other) / 2
-    assert "mean of sets" in capsys.readouterr().out
+    means = capsys.readouterr().out.split("set       ")[1].splitlines()
+    assert means[0].split() == ["at", "20", "at", "200"]
+    assert [line.split("  ")[0].strip() for line in means[2:5]] == ["problems", "more", "mean of sets"]
     Path("b").mkdir()
     shutil.copy("problems.jsonl", "b")
     said = refused(capsys, "evaluate", "--model", "demo", "--data", "problems.jsonl,b/problems.jsonl", "--cap", "8")

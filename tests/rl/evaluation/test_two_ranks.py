@@ -28,7 +28,7 @@ def test_two_ranks_give_what_one_does_and_one_of_them_speaks(tmp_path: Path, mon
         timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    tables = [result.stdout.count(head) for head in ("cap ┃ accuracy", "closed at ┃ accuracy")]
+    tables = [result.stdout.count(head) for head in ("cap  accuracy", "closed at  accuracy")]
     assert tables == [1, 1]
     alone = run(*COMMAND, "--out", "one.parquet")
     for numbers in ("caps", "forced"):
