@@ -138,7 +138,7 @@ def test_score_does_not_end_with_a_reward_that_exits(reward: str, capfd: pytest.
 
 
 def test_a_judge_that_exits_in_its_worker_has_crashed_and_is_named(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.warns(UserWarning, match="verifier 'mine.py:judge' raised SystemExit: 0; counted as crashed"):
+    with pytest.warns(UserWarning, match=r"verifier 'mine.py:judge' raised SystemExit: 0 \(mine.py:\d+\); counted"):
         played = play(capfd, "verify", "--cases", "cases.jsonl", "--verifier", "mine.py:judge")
     assert "1 crashed" in played.out
 
@@ -152,7 +152,7 @@ def test_what_does_not_end_is_ended(
         "'mine.py:endless_rows' gave over 5,000 rows and goes on" in play(capfd, "train", endless, "--dry-run").refusal
     )
     said = play(capfd, "score", "--reward", "mine.py:Endless", "--rollouts", "rollouts.jsonl").refusal
-    assert "reward 'mine' gave 3 numbers for 2 rollouts" in said
+    assert "reward 'mine' gave over 2 numbers for 2 rollouts" in said
     order = recipe_file(tmp_path, data={"train": "demo", "order": "mine.py:EndlessOrder"})
     assert "gave a generator, not a list" in play(capfd, "train", order, "--dry-run").refusal
     monkeypatch.setattr(rl.problems.endless, "SHARE", -1.0)
