@@ -1,5 +1,6 @@
 """How the documentation is built: `make docs`. The pages stand where they belong, in docs/ and beside the code."""
 
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -58,7 +59,7 @@ def _without_factories(
     app: Sphinx, what: str, name: str, found: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
     """`<factory>` is no Python: Sphinx would show the whole signature as it stands, with the marks meant for itself."""
-    return signature and signature.replace("<factory>", "..."), returns
+    return signature and re.sub(r"<(?:[^<>]|<[^<>]*>)*>", "...", signature), returns
 
 
 def _fill(app: Sphinx, page: str, source: list[str]) -> None:
