@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 SCRIPT = "snippets.js"
+BEGIN = "const PAGES = "
 STAND_IN = """
 if (location.protocol === "file:") {
   const root = new URL(document.documentElement.dataset.content_root, location).href;
@@ -43,7 +44,10 @@ def setup(app: Sphinx) -> None:
     def write(app: Sphinx, error: Exception | None) -> None:
         if error is None and app.builder.format == "html" and texts:
             place = Path(app.outdir, "_static", SCRIPT)
-            place.write_text(f"const PAGES = {json.dumps(texts, ensure_ascii=False)};\n{STAND_IN}", encoding="utf-8")
+            # A build writes only the pages that changed.
+            before = json.loads(place.read_text("utf-8").splitlines()[0][len(BEGIN) :]) if place.is_file() else {}
+            told = json.dumps({**before, **texts}, ensure_ascii=True)
+            place.write_text(f"{BEGIN}{told}\n{STAND_IN}", encoding="utf-8")
 
     app.connect("html-page-context", collect)
     app.connect("build-finished", write)
