@@ -38,12 +38,12 @@ from rl.rounds.budgets import Budgets
 from rl.rounds.editing import extra_of, require_sizes
 from rl.rounds.maker import RoundSettings
 from rl.rounds.scoring import refuse_shaped_filter, require_monitor
-from rl.rounds.trial import try_out
 from rl.run.loadable import require_loadable
 from rl.secrecy import Granted
 from rl.thinking import described
 from rl.trainer.lora import require_lora
 from rl.trainer.packed import require_packable, require_sequence_ranks
+from rl.trial import try_out
 from rl.updates.chunked import require_proven
 
 PROBED = ("pass_rate", "ref_accuracy", "ref_length")
