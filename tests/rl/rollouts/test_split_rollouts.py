@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -65,18 +66,21 @@ def test_rollouts_that_were_paused_and_gone_on_with_are_those_that_nobody_paused
 ) -> None:
     engine, round_ = TransformersEngine(batch_size=size), 0
     rollouts = [PartialRollout(ask) for ask in asked]
-    while left := [each for each in rollouts if each.completion is None]:
+
+    def ended() -> list[Completion]:
+        return [each.completion for each in rollouts if each.completion is not None]
+
+    while (before := len(ended())) < len(rollouts):
         engine.load_weights(lambda: nullcontext(model), round_)
-        wanted = len(rollouts) - len(left) + 5
-        engine.advance(rollouts, lambda wanted=wanted: sum(each.completion is not None for each in rollouts) >= wanted)
+        engine.advance(rollouts, partial(lambda least: len(ended()) >= least, before + 5))
         round_ += 1
     straight = generate(model, asked, size)
-    assert [facts(each.completion) for each in rollouts] == [facts(each) for each in straight]
-    for each, whole in zip(rollouts, straight, strict=True):
+    assert [facts(each) for each in ended()] == [facts(each) for each in straight]
+    for each, whole in zip(ended(), straight, strict=True):
         torch.testing.assert_close(
-            torch.tensor(each.completion.logprobs), torch.tensor(whole.logprobs), atol=1e-5, rtol=1e-5, equal_nan=True
+            torch.tensor(each.logprobs), torch.tensor(whole.logprobs), atol=1e-5, rtol=1e-5, equal_nan=True
         )
-    several = [each.completion for each in rollouts if each.completion.segments]
+    several = [each for each in ended() if each.segments]
     assert len(several) > 3, "hardly any was paused"
     for each in several:
         versions, ends = zip(*each.segments, strict=True)
