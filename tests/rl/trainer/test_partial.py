@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+import pytest
 import torch
 from makers import Rounds, parameters
 
 from rewards import Rollout
 from rl.folders import checkpoints
+from rl.run.train import train
 
 SETTINGS = {
     "oversample": 1.5, "max_staleness": 2, "correct_rollouts": True, "max_steps": 8, "tokens": 160,
@@ -52,6 +56,23 @@ def test_a_run_with_paused_rollouts_goes_on_exactly_and_each_token_has_the_log_p
     ratios = [abs(line["sampling/importance_sampling_ratio/max"] - 1) for line in lines]
     assert ratios[0] < 1e-3
     assert all(each > 1e-3 for each in ratios[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["demo-brpo", "demo-s-grpo", "demo-hbpo", "demo-elastic"])
+def test_edits_credit_and_split_budgets_train_on_whole_groups_of_partial_rollouts(method: str, tmp_path: Path) -> None:
+    partial = ["rollouts.partial=true", "rollouts.max_staleness=1", "evaluation.before=false", "data.eval=null"]
+    run = train(method, [*partial, "trainer.max_steps=4", "trainer.save_steps=2"], tmp_path / "run", quiet=True)
+    rounds = [pq.read_table(file).to_pylist() for file in sorted(run.rollouts.iterdir())]
+    several = [row for rows in rounds for row in rows if row["segments"]]
+    assert several, "none was paused"
+    for row in several:
+        assert row["segments"][0][0] == row["weight_version"] < row["segments"][-1][0]
+        assert row["segments"][-1][1] == row["length"]
+    sizes = Counter((row["step"], row["group"]) for rows in rounds for row in rows)
+    assert len(set(sizes.values())) == 1
+    begun = [line["rollouts/abandoned"] for line in run.logged() if "rollouts/abandoned" in line]
+    assert set(begun) == {0.0}
 
 
 def kept_by_version(trainer: Any) -> dict[int, Any]:
