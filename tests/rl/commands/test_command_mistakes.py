@@ -107,7 +107,7 @@ TERMS = CLASS + "        return [1.0] * len(rows)\n    def terms(self, group, hi
         ("def R(completions, **kwargs): return [1.0]", "1 numbers for 4"),
         ("def R(completions, **kwargs): return [float('inf')] * len(completions)", "infinite"),
         ("def R(completions, **kwargs): return ['good'] * len(completions)", "good"),
-        ("def R(completions, **kwargs): return None", "TypeError"),
+        ("def R(completions, **kwargs): return None", "gave None for 4 completions"),
         ("def R(nothing_like_it): return [1.0]", "nobody gives nothing_like_it"),
         ("import nowhere_to_be_found", "nowhere_to_be_found"),
         (CLASS + "        raise KeyError('boom')", "boom"),
