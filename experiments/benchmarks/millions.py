@@ -29,7 +29,6 @@ from typing import Any
 from experiments.benchmarks._shared import surroundings, write
 from rewards.history import History
 from rewards.verifier import MathVerifier
-from rl.cli import run_command
 from rl.folders import checkpoints
 from rl.problems.data import load_problems
 from rl.recipe.parts import PromptPart, SourcePart
@@ -75,7 +74,8 @@ def score(folder: Path) -> Iterator[None]:
         lambda i: {"problem_id": f"{i // 8:x}", "length": 100 + i * 7919 % 4000, "correct": i % 3 > 0, "stop": "eos"},
     )
     yield
-    run_command(["score", "--reward", "hapo", "--rollouts", str(path), "--json", str(folder / "scored.json")])
+    command = [sys.executable, "-m", "rl.cli", "score", "--reward", "hapo", "--rollouts", str(path)]
+    subprocess.run([*command, "--json", str(folder / "scored.json")], check=True, stdout=subprocess.DEVNULL)
     yield
 
 
@@ -117,10 +117,11 @@ def main() -> None:
     if one is not None:
         print(json.dumps(measure(one)))
         return
-    found: dict[str, Any] = {**surroundings(), "load": os.getloadavg()[0]}
+    found: dict[str, Any] = {**surroundings(), "load_before": os.getloadavg()[0]}
     for name in WAYS:
         answer = subprocess.run([sys.executable, __file__, "--one", name], check=True, capture_output=True, text=True)
         found[name] = json.loads(answer.stdout.splitlines()[-1])
+        print(name, found[name], flush=True)
     rows = [
         f"| {name} | {found[name]['seconds']:.1f} | {found[name]['cpu_seconds']:.1f} "
         f"| {found[name]['gigabytes']:.2f} | {seconds} s{f', {size} GB' if size else ''} |"
@@ -130,7 +131,7 @@ def main() -> None:
         "millions",
         found,
         [
-            f"A million of each; load of the machine before: {found['load']:.1f}.",
+            f"A million of each; load of the machine before: {found['load_before']:.1f}.",
             "",
             "| what | seconds | CPU seconds | GB | aim |",
             "|---|---|---|---|---|",
