@@ -14,7 +14,7 @@ from rl.rollouts.check import FLOAT32_TOLERANCE, WeightCheck, distance, logprobs
 def test_it_refuses_to_sample_before_it_has_weights(engine: Any, prompts: Any, eos: Any) -> None:
     if engine.health().version is None:
         assert not engine.health().ready
-        with pytest.raises(RuntimeError, match="load_weights comes first"):
+        with pytest.raises(RuntimeError, match="load_weights comes before"):
             engine.generate(Ask.each(prompts, [4] * 4, Sampling(), eos_ids=eos, seeds=range(4)))
 
 

@@ -75,7 +75,7 @@ class VllmEngine:
         this engine have the same asks, and so take the same steps.
         """
         if self._version is None or "weights" in self._asleep:
-            raise RuntimeError("load_weights comes first")
+            raise RuntimeError("load_weights comes before sampling")
         going = Going(rollouts)
         pieces = {} if enough is not None and enough() else going.pieces()
         if pieces:
