@@ -19,6 +19,7 @@ from rl.elsewhere.trl_reward import TRLReward
 from rl.errors import UserError
 from rl.models import load_tokenizer
 from rl.plugins import load_reward
+from rl.problems.prompts import problem_id
 
 NUMPYS = [np.int64(2), np.float32(2), np.str_("2"), np.array(["2"]), np.array(2), ("2",)]
 NAN = np.float32("nan")
@@ -63,6 +64,14 @@ def test_the_lines_of_its_page_train_by_our_reward_and_its_history_fills(
             exec(compile(token.content, "trl.md", "exec"), names)
     assert len(seen) == names["trainer"].state.global_step == 3
     assert names["reward"].history.size() > 0
+    asked = {problem_id(row["prompt"], row["answer"]) for row in names["rows"]}
+    assert set(names["reward"].history.state_dict()["hapo"]) <= asked
+    monkeypatch.setattr(TRLReward, "__call__", adapted)
+    tokenizer = names["reward"].tokenizer
+    fresh = TRLReward(names["Hapo"](mode="min"), tokenizer, budget=120)
+    assert call(fresh, tokenizer, ["2", "22"]) == [1.0, 0.0]
+    assert call(fresh, tokenizer, ["2"]) == [1.0]  # as long as the shortest right one so far
+    assert call(fresh, tokenizer, ["2+0+0+0"]) != [1.0]
     # From the second visit on a correct answer is worth something other than plain correctness.
     assert any(value not in (0.0, 1.0, None) for values in seen[1:] for value in values)
 
